@@ -1,0 +1,29 @@
+"""Hashes: of values (stage keys, row ids, ledger keys) and of files."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import orjson
+import xxhash
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one JSON text of a value: keys sorted, UTF-8, no spaces."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def value_hash(value: Any) -> str:
+    """128-bit xxh3 of a JSON value's canonical text, as 32 hex digits."""
+    return xxhash.xxh3_128_hexdigest(canonical_json(value))
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, read in blocks of 1 MiB, as 64 hex digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as source:
+        while block := source.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

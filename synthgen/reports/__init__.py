@@ -1,0 +1,1 @@
+"""Reports: progress, terminal tables, cards."""

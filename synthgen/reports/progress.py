@@ -1,0 +1,149 @@
+"""Progress for the people who wait: a bar on a terminal, plain lines elsewhere, and a small status file for other processes.
+
+    generate 1,204/3,000 · 2.1 rows/s · 1,840 tok/s · $3.12 of $20 · 14 min left · 3 failed
+
+Everything here goes to stderr; stdout is for results.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import orjson
+
+PLAIN_SECONDS = 10.0  # between two plain lines
+STATUS_SECONDS = 1.0  # between two writes of status.json
+
+
+class Progress:
+    """How far one stage is; `update` may be called as often as one likes, from one thread at a time."""
+
+    def __init__(self, reporter: Reporter, stage: str, total: int | None, unit: str) -> None:
+        self._reporter = reporter
+        self.stage, self.total, self.unit = stage, total, unit
+        self.done = 0
+        self.reused = 0
+        self.tokens = 0
+        self.failed = 0
+        self.cost: float | None = None
+        self.cap: float | None = None
+        self.note = ""
+        self.started = time.monotonic()
+
+    def update(
+        self, *, done: int | None = None, reused: int | None = None, tokens: int | None = None, cost: float | None = None,
+        cap: float | None = None, failed: int | None = None, total: int | None = None, note: str | None = None,
+    ) -> None:  # fmt: skip
+        """Sets absolute figures: `done` of `total`, of which `reused` came from the ledger; dollars; rows failed."""
+        for name, value in (("done", done), ("reused", reused), ("tokens", tokens), ("cost", cost), ("cap", cap), ("failed", failed), ("total", total), ("note", note)):
+            if value is not None:
+                setattr(self, name, value)
+        self._reporter.show(self)
+
+    def line(self) -> str:
+        """The one line that a person reads."""
+        seconds = max(time.monotonic() - self.started, 1e-6)
+        fresh = self.done - self.reused
+        rate = fresh / seconds
+        parts = [f"{self.stage} {self.done:,}/{self.total:,}" if self.total is not None else f"{self.stage} {self.done:,}"]
+        if fresh:
+            parts.append(f"{rate:,.0f} {self.unit}/s" if rate >= 10 else f"{rate:.1f} {self.unit}/s")
+        if self.tokens:
+            parts.append(f"{self.tokens / seconds:,.0f} tok/s")
+        if self.cost:
+            parts.append(f"${self.cost:,.2f}" + (f" of ${self.cap:,.0f}" if self.cap else ""))
+        if self.total is not None and fresh and self.total > self.done and seconds > 2:
+            parts.append(f"{duration((self.total - self.done) / rate)} left")
+        if self.failed:
+            parts.append(f"{self.failed:,} failed")
+        if self.note:
+            parts.append(self.note)
+        return " · ".join(parts)
+
+    def plain(self) -> dict[str, Any]:
+        """The figures as `status.json` holds them."""
+        seconds = time.monotonic() - self.started
+        return {
+            "stage": self.stage, "done": self.done, "total": self.total, "unit": self.unit, "reused": self.reused, "tokens": self.tokens,
+            "cost_usd": self.cost, "failed": self.failed, "seconds": round(seconds, 1), "note": self.note, "line": self.line(),
+        }  # fmt: skip
+
+    def __enter__(self) -> Progress:
+        self._reporter.show(self, force=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._reporter.finish(self)
+
+
+class Reporter:
+    """Where progress goes: `bar`, `plain` or `silent`; by default what stderr is."""
+
+    def __init__(self, mode: str | None = None, status_file: Path | None = None) -> None:
+        self.mode = mode or ("bar" if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else "plain")
+        self.status_file = status_file
+        self._last_line = 0.0
+        self._last_status = 0.0
+        self._bar = False
+
+    def stage(self, stage: str, total: int | None = None, unit: str = "rows") -> Progress:
+        """A new progress line; use it as a context manager."""
+        self._last_line = time.monotonic()
+        return Progress(self, stage, total, unit)
+
+    def say(self, text: str) -> None:
+        """One line to stderr, above the bar."""
+        if self.mode == "silent":
+            return
+        self._clear()
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+    def show(self, progress: Progress, force: bool = False) -> None:
+        """Shows a progress line if it is time to."""
+        now = time.monotonic()
+        if self.status_file is not None and (force or now - self._last_status >= STATUS_SECONDS):
+            self._last_status = now
+            self._write_status(progress)
+        if self.mode == "bar" and (force or now - self._last_line >= 0.1):
+            self._last_line = now
+            width = os.get_terminal_size(2).columns if os.isatty(2) else 200
+            sys.stderr.write("\r\x1b[2K" + progress.line()[: width - 1])
+            sys.stderr.flush()
+            self._bar = True
+        elif self.mode == "plain" and now - self._last_line >= PLAIN_SECONDS:
+            self._last_line = now
+            self.say(progress.line())
+
+    def finish(self, progress: Progress) -> None:
+        """Ends a progress line."""
+        self._clear()
+
+    def _clear(self) -> None:
+        if self._bar:
+            sys.stderr.write("\r\x1b[2K")
+            self._bar = False
+
+    def _write_status(self, progress: Progress) -> None:
+        assert self.status_file is not None
+        aside = self.status_file.with_name(f".{self.status_file.name}.{os.getpid()}")
+        try:
+            aside.write_bytes(orjson.dumps({"pid": os.getpid(), "at": time.time(), **progress.plain()}))
+            os.replace(aside, self.status_file)
+        except OSError:
+            pass  # a status that cannot be written must not stop the work that it tells of
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `40 s`, `14 min`, `2 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours} h {rest // 60:02d} min"

@@ -1,0 +1,7 @@
+"""Similarity: the algorithms under dedup, split and decontaminate."""
+
+METHODS = {
+    "exact": "synthgen.similarity.exact:Exact",
+    "rouge_l": "synthgen.similarity.rouge_l:RougeL",
+}
+"""Dedup method -> "module:Class"."""

@@ -1,0 +1,14 @@
+"""Stages: each a function from (inputs, config) to an output folder; see `contract`."""
+
+STAGES = {
+    "load": "synthgen.stages.load",
+    "split": "synthgen.stages.split",
+    "generate": "synthgen.stages.generate",
+    "filter": "synthgen.stages.filter",
+    "dedup": "synthgen.stages.dedup",
+    "select": "synthgen.stages.select",
+    "export": "synthgen.stages.export",
+    "sft": "synthgen.stages.sft",
+    "evaluate": "synthgen.stages.evaluate",
+}
+"""Stage kind -> its module."""

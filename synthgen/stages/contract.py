@@ -1,0 +1,149 @@
+"""What a stage is: a module with `Config`, `VERSION`, `WRITES`, `needs` and `run`, from (inputs, config) to a folder.
+
+    Config: type[StageConfig]                 its options
+    VERSION: int                              raised when the same input would give another output
+    WRITES: "rows" | "split" | "model" | "metrics"
+    SEEDED: bool                              whether the pipeline's seed can change its output
+    def needs(config) -> dict[str, Need]      what it reads, by name; the first is what `input:` overrides
+    def run(inputs, config, context, out) -> Outcome
+    def teachers(config) -> tuple[str, ...]   (optional) names of the teachers that it asks; "" is the default one
+    def prefetch(inputs, config, context)     (optional) asks its teacher's questions early, into the ledger only
+
+`run` writes its files into `out`, an empty folder; the engine checks the sum, adds the manifest and publishes the folder
+by one rename. What must outlive a kill (checkpoints, plans) goes to `context.work`, which is kept until the stage is
+published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from synthgen.config import Component, Unhashed
+from synthgen.errors import StageFailed
+
+if TYPE_CHECKING:
+    from synthgen.dispatch.contract import Sessions
+    from synthgen.reports.progress import Reporter
+
+Kind = Literal["rows", "split", "model", "metrics"]
+
+
+class StageConfig(Component):
+    """Options that every stage has."""
+
+    id: Annotated[str | None, Unhashed()] = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="unique in the pipeline; defaults to the kind")
+    input: Annotated[str | tuple[str, ...] | None, Unhashed()] = Field(None, description="<stage id>[.<part>], or run:NAME:<stage id>[.<part>]; the nearest earlier artefact where left out")
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing a stage reads: the nearest earlier artefact of a kind, or with `many` all earlier ones.
+
+    "rows" is also met by a split, whose part is then `part` or `train`.
+    """
+
+    kind: Kind
+    part: str | None = None
+    many: bool = False
+    optional: bool = False
+    choose: tuple[str, ...] = ()
+    """Stage ids asked for by name (an option of the stage's own, such as `validation: other_stage`)."""
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """What a finished stage published, as its readers see it.
+
+    `file` is the row file (`rows.jsonl`, or `<part>.jsonl` of a split; the `model/` folder of a model); `sha256` its
+    content hash; `rows` its number of rows; `inputs` the artefacts that the stage itself had read, by need.
+    """
+
+    stage_id: str
+    stage_kind: str
+    kind: Kind
+    folder: Path
+    file: Path
+    sha256: str
+    rows: int
+    part: str | None = None
+    inputs: Mapping[str, tuple[Artefact, ...]] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """`<stage id>` or `<stage id>.<part>`."""
+        return f"{self.stage_id}.{self.part}" if self.part else self.stage_id
+
+
+Inputs = Mapping[str, tuple[Artefact, ...]]
+"""What a stage was given, by the names in its `needs`; an optional need that was not met is an empty tuple."""
+
+
+@dataclass
+class Counts:
+    """The accounting of a stage: `in_ = kept + rejected + failed`, with each rule's and reason's share."""
+
+    in_: int = 0
+    kept: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
+
+    def reject(self, rule: str, rows: int = 1) -> None:
+        """Counts rows that a rule said no to."""
+        self.rejected[rule] = self.rejected.get(rule, 0) + rows
+
+    def fail(self, reason: str, rows: int = 1) -> None:
+        """Counts rows for which no result was had."""
+        self.failed[reason] = self.failed.get(reason, 0) + rows
+
+    def check(self, stage: str) -> None:
+        """Raises StageFailed where the sum is off (law 2: nothing vanishes)."""
+        out = self.kept + sum(self.rejected.values()) + sum(self.failed.values())
+        if out != self.in_:
+            raise StageFailed(f"{stage}: {self.in_} rows came in but {out} are accounted for", next="this is a fault in synthgen; nothing was published")
+
+    def plain(self) -> dict[str, Any]:
+        """The counts as the manifest holds them."""
+        return {"in": self.in_, "kept": self.kept, "rejected": dict(sorted(self.rejected.items())), "failed": dict(sorted(self.failed.items()))}
+
+
+@dataclass
+class Outcome:
+    """What a stage hands to the engine beside its files.
+
+    `files` maps each output file's name (relative to `out`) to its number of rows, or None where it holds no rows.
+    `requests` is generate's second account (planned = answered + failed + unsent). `usage` holds tokens and cost of
+    what this stage's rows cost in the ledger. `extra` goes into the manifest as it is. `table` is printed on stdout.
+    """
+
+    counts: Counts
+    files: dict[str, int | None]
+    requests: dict[str, Any] | None = None
+    usage: dict[str, Any] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    table: str = ""
+    partial: Exception | None = None
+    """Raised by the engine after publishing: TooManyFailed where the stage finished with more failures than allowed."""
+
+
+@dataclass
+class Context:
+    """What a stage may use of the run: paths, the seed, teachers, progress, and whether to stop."""
+
+    run_dir: Path
+    stage_id: str
+    work: Path
+    seed: int
+    sessions: Sessions
+    reporter: Reporter
+    stopping: Callable[[], int]
+    """0, or the number of the signal that asked us to stop."""
+    workers: int = 1
+    accept_partial: bool = False
+    retry_failed: bool = False
+    limit: int | None = None

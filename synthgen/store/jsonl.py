@@ -1,0 +1,197 @@
+"""JSON Lines on disk: streamed in, streamed out with a running hash, and appended to as a log.
+
+Published row files are complete (law 4), so `read_rows` treats a broken line in one as a fault. Files of the user's are
+read with `scan`, which hands every line on, good or broken, with its number. Append logs tolerate one torn last line.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, cast
+
+import jsonlines
+import orjson
+
+from synthgen.errors import InputError
+from synthgen.records import Row
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """A readable binary stream of a file, unpacked where its name ends in .gz or .zst."""
+    if path.suffix == ".gz":
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    if path.suffix == ".zst":
+        import zstandard
+
+        return cast(BinaryIO, io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(open(path, "rb"), closefd=True), 1 << 20))
+    return open(path, "rb")
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a file that synthgen published.
+
+    Raises:
+        InputError: a line is no JSON object, with file and line.
+    """
+    with open_bytes(path) as source, jsonlines.Reader(cast(Any, source), loads=orjson.loads) as reader:
+        try:
+            yield from reader.iter(type=dict, allow_none=False)
+        except (jsonlines.InvalidLineError, UnicodeDecodeError) as fault:
+            number = getattr(fault, "lineno", "?")
+            raise InputError("a line is no JSON object", f"{path}:{number}", "the file was changed after it was written; run its stage again with --force") from fault
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a file: its number from 1, its bytes without the line end, and its object or what is wrong."""
+
+    number: int
+    raw: bytes
+    row: Row | None
+    fault: str = ""
+
+
+def scan(path: Path) -> Iterator[Line]:
+    """Every line of a file of the user's, good or broken; empty lines are passed over.
+
+    A byte order mark and CRLF line ends are accepted. Works in one line's memory.
+    """
+    with open_bytes(path) as source:
+        for number, raw in enumerate(source, 1):
+            line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
+            line = line.rstrip(b"\r\n")
+            if line.strip():
+                yield parse_line(number, line)
+
+
+def parse_line(number: int, line: bytes) -> Line:
+    """One line as an object, or with the reason why it is none."""
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError as fault:
+        return Line(number, line, None, _why_broken(line, fault))
+    if not isinstance(found, dict):
+        return Line(number, line, None, f"expected a JSON object, found {type(found).__name__}")
+    return Line(number, line, found)
+
+
+def _why_broken(line: bytes, fault: orjson.JSONDecodeError) -> str:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError as bad:
+        return f"not UTF-8 at byte {bad.start + 1} (byte 0x{line[bad.start]:02x}); save the file as UTF-8"
+    return f"not JSON: {fault.msg} at column {fault.colno}"
+
+
+class RowWriter:
+    """Writes rows to a new file, one JSON object a line, and knows its count, size and SHA-256 when closed.
+
+    The file is flushed to disk on close. Use as a context manager.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows = 0
+        self.sha256 = ""
+        self._file = open(path, "xb", buffering=1 << 20)
+        self._digest = hashlib.sha256()
+
+    def write(self, row: Row) -> None:
+        """Adds one row."""
+        self.write_raw(orjson.dumps(row))
+
+    def write_raw(self, line: bytes) -> None:
+        """Adds one row given as its JSON bytes, without the line end."""
+        self._file.write(line)
+        self._file.write(b"\n")
+        self._digest.update(line)
+        self._digest.update(b"\n")
+        self.rows += 1
+
+    def write_block(self, block: bytes, rows: int) -> None:
+        """Adds whole lines at once; `block` ends with a line end."""
+        self._file.write(block)
+        self._digest.update(block)
+        self.rows += rows
+
+    def close(self) -> None:
+        """Flushes to disk and fixes `sha256`."""
+        if self._file.closed:
+            return
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self.sha256 = self._digest.hexdigest()
+
+    def __enter__(self) -> RowWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> int:
+    """Writes all rows to a new file; returns how many there were."""
+    with RowWriter(path) as writer:
+        for row in rows:
+            writer.write(row)
+    return writer.rows
+
+
+class AppendLog:
+    """A log of JSON objects, one a line, safe against a torn last line after a kill (it is cut off on reopening)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _cut_torn_tail(path)
+        self._file = open(path, "ab")
+
+    def append(self, entry: dict[str, Any], durable: bool = False) -> None:
+        """Adds one entry; with `durable` it is on disk when this returns."""
+        self._file.write(orjson.dumps(entry, default=str) + b"\n")
+        self._file.flush()
+        if durable:
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def read_log(path: Path) -> Iterator[dict[str, Any]]:
+    """The whole entries of an append log; one torn last line is passed over."""
+    if not path.exists():
+        return
+    with open(path, "rb") as source:
+        for line in source:
+            if not line.endswith(b"\n"):
+                return
+            yield orjson.loads(line)
+
+
+def _cut_torn_tail(path: Path) -> None:
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    with open(path, "rb+") as log:
+        log.seek(-1, os.SEEK_END)
+        if log.read(1) == b"\n":
+            return
+        end = log.tell()
+        while end > 0:
+            start = max(0, end - (1 << 16))
+            log.seek(start)
+            block = log.read(end - start)
+            at = block.rfind(b"\n")
+            if at >= 0:
+                log.truncate(start + at + 1)
+                return
+            end = start
+        log.truncate(0)

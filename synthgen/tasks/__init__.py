@@ -1,0 +1,7 @@
+"""Tasks: what a teacher is asked, and how its reply becomes rows; see `contract`."""
+
+TASKS = {
+    "rationale": "synthgen.tasks.rationale:Rationale",
+    "self_instruct": "synthgen.tasks.self_instruct:SelfInstruct",
+}
+"""Task name -> "module:Class"."""

@@ -1,0 +1,64 @@
+"""What a task is: it asks, and turns replies into rows and rejections; it never touches the network or a file.
+
+A task is built once a stage: `Task(config, seed)`. Two forms:
+
+- a `RowTask` answers rows that exist: `ask(row)` is a generator that yields requests, is sent replies, and returns what
+  became of them. One call and a chain of calls (answer, critique, rewrite) have the same shape and replay from the
+  ledger. It must be deterministic: the same row and replies give the same requests and rows.
+- a `PoolTask` makes rows until enough are kept: `call(index, pool)` is such a generator for the index-th call, and the
+  stage judges its items in call order against the pool so far.
+
+Items that a task returns carry no `id` and no `meta.teacher`, `meta.model` or `meta.parents`: the stage adds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from synthgen.config import Component
+from synthgen.exchange import Reply, Request
+from synthgen.records import Row
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An item of a reply that is no row: the rule, its value, and as much of the row as there is."""
+
+    row: Row
+    rule: str
+    value: Any = None
+    threshold: Any = None
+    matched_id: str | None = None
+    score: float | None = None
+
+
+Item = Row | Rejected
+Asking = Generator[Request, Reply, list[Item]]
+
+
+class RowTask(Protocol):
+    """A task over rows that exist."""
+
+    VERSION: ClassVar[int]
+    Config: ClassVar[type[Component]]
+
+    def __init__(self, config: Any, seed: int) -> None: ...
+
+    def ask(self, row: Row) -> Asking:
+        """Yields requests, is sent replies, returns the items that became of this row."""
+        ...
+
+
+class PoolTask(Protocol):
+    """A task that makes rows from seeds until `config.num_rows` are kept."""
+
+    VERSION: ClassVar[int]
+    Config: ClassVar[type[Component]]
+
+    def __init__(self, config: Any, seed: int) -> None: ...
+
+    def call(self, index: int, kept: Sequence[Row]) -> Asking:
+        """The index-th call; `kept` is what its prompt may draw on besides the seeds."""
+        ...

@@ -1,0 +1,1 @@
+"""Training: a student, what it is trained on, and a checkpoint that survives a kill."""
