@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from synthgen import registry
-from synthgen.digest import file_sha256
+from synthgen.digest import file_sha256, input_files
 from synthgen.errors import ConfigError, Fault, nearest
 from synthgen.registry import Choice
 
@@ -34,7 +34,9 @@ class Unhashed:
 
 @dataclass(frozen=True)
 class InputFile:
-    """Marks a path (or a list of paths) whose content, not name, is hashed."""
+    """Marks a path (or a list of paths; a file, a folder or a glob) whose content is hashed; with `named` its name too."""
+
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -204,12 +206,23 @@ def fingerprint(value: Any) -> Any:
 def _fingerprint_field(info: FieldInfo, value: Any) -> Any:
     if value is None:
         return None
-    if _marker(info, InputFile) is not None:
+    marker = _marker(info, InputFile)
+    if marker is not None:
         paths = value if isinstance(value, list | tuple) else [value]
-        return [file_sha256(Path(path)) if Path(path).is_file() else str(path) for path in paths]
+        return [_content(str(path), marker.named) for path in paths]
     if _marker(info, PromptName) is not None:
         return _prompt_hash(str(value))
     return fingerprint(value)
+
+
+def _content(path: str, named: bool) -> Any:
+    """Hash of a file, or of each file that a folder or a glob holds; the path itself where there is none."""
+    files = input_files(path)
+    if not files:
+        return path
+    if files == [Path(path)] and not named:
+        return file_sha256(files[0])
+    return [[file.as_posix(), file_sha256(file)] for file in files]
 
 
 def _prompt_hash(name: str) -> str:

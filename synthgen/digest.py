@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -27,3 +28,19 @@ def file_sha256(path: Path) -> str:
         while block := source.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def input_files(path: str) -> list[Path]:
+    """The files that a path of the user's stands for, sorted: itself, all in a folder (hidden ones left out), or a glob's matches.
+
+    Empty where there is none.
+    """
+    found = Path(path)
+    if found.is_file():
+        return [found]
+    if found.is_dir():
+        inside = (file for file in found.rglob("*") if file.is_file())
+        return sorted(file for file in inside if not any(part.startswith(".") for part in file.relative_to(found).parts))
+    if glob.has_magic(path):
+        return sorted(Path(match) for match in glob.glob(path, recursive=True) if Path(match).is_file())
+    return []

@@ -74,19 +74,34 @@ def shape_of(row: Mapping[str, Any]) -> Shape | None:
 class RowIds:
     """Gives rows their ids: a hash of content and parents, `-2`, `-3` … from the second occurrence on.
 
-    Deterministic in the order of calls. Memory: about 100 bytes a row.
+    Deterministic in the order of calls. Memory: about 100 bytes a row, 200 for one whose id was kept.
     """
 
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}
+        self._kept: set[str] = set()
 
     def assign(self, row: Mapping[str, Any], parents: Iterable[str] = ()) -> str:
         """The id of a new row: 16 hex digits, with the occurrence number where it is not the first."""
         content = {field: row[field] for field in CONTENT_FIELDS if row.get(field) is not None}
-        number = xxhash.xxh3_64_intdigest(canonical_json([content, list(parents)]))
-        occurrence = self._seen.get(number, 0) + 1
-        self._seen[number] = occurrence
-        return f"{number:016x}" if occurrence == 1 else f"{number:016x}-{occurrence}"
+        return self._next(xxhash.xxh3_64_intdigest(canonical_json([content, list(parents)])))
+
+    def keep(self, id: str) -> str:
+        """The id that a row of synthgen's already has, or the next free occurrence where another row holds it."""
+        base, _, occurrence = id.partition("-")
+        number = int(base, 16)
+        if id in self._kept or int(occurrence or 1) <= self._seen.get(number, 0):
+            return self._next(number)
+        self._kept.add(id)
+        return id
+
+    def _next(self, number: int) -> str:
+        while True:
+            occurrence = self._seen.get(number, 0) + 1
+            self._seen[number] = occurrence
+            id = f"{number:016x}" if occurrence == 1 else f"{number:016x}-{occurrence}"
+            if id not in self._kept:
+                return id
 
 
 def ordered(row: Row) -> Row:

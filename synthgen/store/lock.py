@@ -1,0 +1,158 @@
+"""One live process a run: a lock file with host, pid, heartbeat and a fencing number.
+
+The lock is created exclusively. It is stale where its process is dead (same host) or where its heartbeat is older than
+`STALE_SECONDS` (another host). A process whose lock was taken over finds out by its fencing number before it publishes.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import orjson
+
+from synthgen.errors import RunLocked
+
+HEARTBEAT_SECONDS = 5.0
+STALE_SECONDS = 90.0
+
+
+class RunLock:
+    """Holds a run folder for this process; use as a context manager.
+
+    Raises:
+        RunLocked: another live process holds it.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        self.path = run_dir / ".lock"
+        self._fence_path = run_dir / ".fence"
+        self.fence = 0
+        self._stop = threading.Event()
+        self._beat: threading.Thread | None = None
+
+    def __enter__(self) -> RunLock:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        for _ in range(20):
+            if self._create():
+                self._beat = threading.Thread(target=self._keep, name="run-lock", daemon=True)
+                self._beat.start()
+                return self
+            holder = self._holder()
+            if holder is not None and not _stale(holder):
+                raise RunLocked(
+                    f"another process holds this run (pid {holder.get('pid')} on {holder.get('host')})", str(self.path.parent),
+                    "wait for it, stop it, or run under another --run-dir",
+                )  # fmt: skip
+            self._remove_stale(holder)
+        raise RunLocked("the run's lock cannot be taken", str(self.path.parent), "look whether another process is starting over and over")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop.set()
+        if self._beat is not None:
+            self._beat.join()
+        if self.held():
+            self.path.unlink(missing_ok=True)
+
+    def held(self) -> bool:
+        """Whether the lock is still ours; asked before publishing."""
+        holder = self._holder()
+        return holder is not None and holder.get("fence") == self.fence and holder.get("pid") == os.getpid()
+
+    def check(self) -> None:
+        """Raises RunLocked where another process took the run over in the meantime."""
+        if not self.held():
+            raise RunLocked("another process took this run over while this one stood still", str(self.path.parent), "nothing was published by this one")
+
+    def _create(self) -> bool:
+        fence = self._next_fence()
+        content = {"host": socket.gethostname(), "pid": os.getpid(), "born": _born(os.getpid()), "heartbeat": time.time(), "fence": fence}
+        aside = self.path.with_name(f".lock.{os.getpid()}.{threading.get_ident()}")
+        aside.write_bytes(orjson.dumps(content))
+        try:
+            os.link(aside, self.path)  # exclusive also on network folders, and never seen half written
+        except FileExistsError:
+            return False
+        finally:
+            aside.unlink(missing_ok=True)
+        self.fence = fence
+        self._fence_path.write_text(str(fence))
+        return True
+
+    def _next_fence(self) -> int:
+        try:
+            return int(self._fence_path.read_text()) + 1
+        except (OSError, ValueError):
+            return 1
+
+    def _holder(self) -> dict[str, Any] | None:
+        try:
+            found = orjson.loads(self.path.read_bytes())
+            return found if isinstance(found, dict) else {}
+        except FileNotFoundError:
+            return None
+        except (OSError, orjson.JSONDecodeError):
+            return {}
+
+    def _remove_stale(self, seen: dict[str, Any] | None) -> None:
+        if seen is None:
+            return
+        aside = self.path.with_name(f".lock.stale.{os.getpid()}")
+        try:
+            os.rename(self.path, aside)
+        except FileNotFoundError:
+            return
+        moved = orjson.loads(aside.read_bytes() or b"{}")
+        if moved.get("fence") != seen.get("fence") or moved.get("pid") != seen.get("pid"):
+            try:
+                os.link(aside, self.path)  # a live lock came in between: put it back
+            except FileExistsError:
+                pass
+        aside.unlink(missing_ok=True)
+
+    def _keep(self) -> None:
+        while not self._stop.wait(HEARTBEAT_SECONDS):
+            if not self.held():
+                return
+            holder = self._holder() or {}
+            holder["heartbeat"] = time.time()
+            aside = self.path.with_name(f".lock.beat.{os.getpid()}")
+            try:
+                aside.write_bytes(orjson.dumps(holder))
+                os.replace(aside, self.path)
+            except OSError:
+                continue  # a full disk must not end the heartbeat
+
+
+def _stale(holder: dict[str, Any]) -> bool:
+    if holder.get("host") == socket.gethostname() and isinstance(holder.get("pid"), int):
+        return _born(holder["pid"]) != holder.get("born") or not _alive(holder["pid"])
+    return bool(time.time() - float(holder.get("heartbeat", 0)) > STALE_SECONDS)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return True
+
+
+def _born(pid: int) -> str:
+    """When a process began, so that a pid that came round again is not taken for it; empty where the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return ""

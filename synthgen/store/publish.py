@@ -1,0 +1,81 @@
+"""All or nothing: a stage's folder appears complete, by rename, or not at all.
+
+The work is done in `.new-<stage>`, beside the final place and on the same file system. Publishing over an old result
+renames the old one to `.old-<stage>` first; a kill between the two renames leaves no `<stage>`, and `recover` puts the
+old one back at the next start.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+NEW, OLD = ".new-", ".old-"
+
+
+def staging_folder(run_dir: Path, stage: str) -> Path:
+    """A fresh, empty folder to write a stage's outputs into."""
+    folder = run_dir / f"{NEW}{stage}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def publish(staging: Path, final: Path) -> None:
+    """Makes `staging` the result at `final`, replacing an earlier one."""
+    flush_folder(staging)
+    old = final.with_name(OLD + final.name)
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        os.rename(final, old)
+    os.rename(staging, final)
+    flush_folder(final.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def recover(run_dir: Path) -> list[str]:
+    """Mends what a kill left behind; returns the stages whose old result was put back."""
+    restored = []
+    for old in sorted(run_dir.glob(f"{OLD}*")):
+        final = run_dir / old.name.removeprefix(OLD)
+        if final.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.rename(old, final)
+            restored.append(final.name)
+    for new in run_dir.glob(f"{NEW}*"):
+        shutil.rmtree(new, ignore_errors=True)
+    return restored
+
+
+def flush_folder(folder: Path) -> None:
+    """Flushes a folder's entries to disk, so that a rename survives a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass  # some network file systems refuse to flush a folder
+    finally:
+        os.close(handle)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a small file so that readers see the old content or the new, never a part."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(aside, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)
+
+
+def link_folder(source: Path, target: Path, names: list[str]) -> None:
+    """Brings files of one folder into another by hard link, or by copy where links are not to be had."""
+    for name in names:
+        place = target / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source / name, place)
+        except OSError:
+            shutil.copy2(source / name, place)
