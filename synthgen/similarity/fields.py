@@ -1,0 +1,46 @@
+"""The text of a row that is compared: a field, a path, the question, or several of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from synthgen.records import question_text
+from synthgen.similarity.contract import Fields
+
+
+def text_of(row: Mapping[str, Any], fields: Fields) -> str:
+    """The text of one field or of several, one per line; what is no text is given as JSON; absent is empty."""
+    if isinstance(fields, str):
+        return _one(row, fields)
+    return "\n".join(part for part in (_one(row, field) for field in fields) if part)
+
+
+def value_at(row: Mapping[str, Any], path: str) -> Any:
+    """The value under a field's name or a dotted path (`meta.scores.judge`), or None."""
+    if path in row:
+        return row[path]
+    found: Any = row
+    for step in path.split("."):
+        if not isinstance(found, Mapping) or step not in found:
+            return None
+        found = found[step]
+    return found
+
+
+def names(fields: Fields) -> tuple[str, ...]:
+    """The fields as a tuple."""
+    return (fields,) if isinstance(fields, str) else fields
+
+
+def _one(row: Mapping[str, Any], field: str) -> str:
+    value = value_at(row, field)
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return question_text(row) if field == "question" else ""
+    if field == "messages" and isinstance(value, list):
+        return "\n\n".join(str(turn.get("content") or "") for turn in value if isinstance(turn, Mapping))
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

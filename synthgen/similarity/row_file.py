@@ -1,0 +1,88 @@
+"""A published row file, read front to back as bytes and, once read, by row number."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+import orjson
+
+from synthgen.errors import InputError
+from synthgen.records import Row
+from synthgen.store.jsonl import RowWriter
+
+BLOCK = 1 << 20  # bytes that are gathered before they are handed to a writer
+
+
+class RowFile:
+    """The lines of a row file. Memory: 8 bytes a row. Use as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = open(path, "rb", buffering=1 << 20)
+        self._starts = array("Q", [0])
+
+    def __len__(self) -> int:
+        """The number of lines that were read so far."""
+        return len(self._starts) - 1
+
+    def lines(self) -> Iterator[bytes]:
+        """Every line from the first on, with its line end."""
+        self._file.seek(0)
+        self._starts = array("Q", [0])
+        at = 0
+        for line in self._file:
+            at += len(line)
+            self._starts.append(at)
+            yield line
+
+    def again(self) -> Iterator[bytes]:
+        """The lines once more, from the first on; `line` goes on working meanwhile."""
+        with open(self.path, "rb", buffering=1 << 20) as file:
+            yield from file
+
+    def line(self, number: int) -> bytes:
+        """One line that `lines` has passed, without moving it; rows are numbered from 0."""
+        start = self._starts[number]
+        return os.pread(self._file.fileno(), self._starts[number + 1] - start, start)
+
+    def parse(self, line: bytes, number: int) -> Row:
+        """A line as a row.
+
+        Raises:
+            InputError: it is no JSON object, with file and line.
+        """
+        try:
+            row = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            row = None
+        if not isinstance(row, dict):
+            raise InputError("a line is no JSON object", f"{self.path}:{number + 1}", "the file was changed after it was written; run its stage again with --force")
+        return row
+
+    def row(self, number: int) -> Row:
+        """One row that `lines` has passed."""
+        return self.parse(self.line(number), number)
+
+    def __enter__(self) -> RowFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.close()
+
+
+def write_lines(writer: RowWriter, lines: Iterable[bytes]) -> None:
+    """Writes lines (each with its end; a missing last one is added) as they are, in large blocks."""
+    gathered: list[bytes] = []
+    size = 0
+    for line in lines:
+        gathered.append(line if line.endswith(b"\n") else line + b"\n")
+        size += len(line)
+        if size >= BLOCK:
+            writer.write_block(b"".join(gathered), len(gathered))
+            gathered, size = [], 0
+    if gathered:
+        writer.write_block(b"".join(gathered), len(gathered))
