@@ -28,9 +28,9 @@ def open_bytes(path: Path) -> BinaryIO:
     if path.suffix == ".gz":
         return cast(BinaryIO, gzip.open(path, "rb"))
     if path.suffix == ".zst":
-        import zstandard
+        from synthgen.store.unpack import ZstdFile
 
-        return cast(BinaryIO, io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(open(path, "rb"), closefd=True), 1 << 20))
+        return cast(BinaryIO, io.BufferedReader(ZstdFile(path), 1 << 20))
     return open(path, "rb")
 
 

@@ -1,0 +1,81 @@
+"""What a format is: it knows its own columns, reads a record into a row, and writes a row as a record.
+
+Both ways are pure and see one record alone. Fields that a format does not know are handed on by `read` as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar, Protocol
+
+from synthgen.config import Component
+from synthgen.records import Row
+
+
+class Unfit(Exception):
+    """A record that is no row of this format, or a row that this format cannot hold: the rule it broke, and how."""
+
+    def __init__(self, rule: str, value: Any = None) -> None:
+        self.rule, self.value = rule, value
+        super().__init__(f"{rule}: {value}")
+
+
+class Options(Component):
+    """A format has no options."""
+
+
+class Format(Protocol):
+    """One way in which training data is laid out."""
+
+    VERSION: ClassVar[int]
+    Config: ClassVar[type[Component]]
+
+    def recognises(self, columns: Collection[str]) -> bool:
+        """Whether a record with these columns is of this format."""
+        ...
+
+    def read(self, record: Mapping[str, Any]) -> Row:
+        """The row that a record holds.
+
+        Raises:
+            Unfit: `missing_field`, `not_text`, `malformed_messages` or `unsupported_content`.
+        """
+        ...
+
+    def write(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The record that holds a row.
+
+        Raises:
+            Unfit: `missing_field`, or `shape` where the format has no place for what the row holds.
+        """
+        ...
+
+
+def text(record: Mapping[str, Any], field: str) -> str:
+    """A field that must be text with something in it; numbers are taken as they are written.
+
+    Raises:
+        Unfit: `missing_field` or `not_text`.
+    """
+    value = optional_text(record, field)
+    if value is None or not value.strip():
+        raise Unfit("missing_field", field)
+    return value
+
+
+def optional_text(record: Mapping[str, Any], field: str) -> str | None:
+    """A field that is text where it is there at all.
+
+    Raises:
+        Unfit: `not_text`, or `unsupported_content` where it holds bytes (an image, say).
+    """
+    value = record.get(field)
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, bytes):
+        raise Unfit("unsupported_content", f"{field}: bytes")
+    raise Unfit("not_text", f"{field}: {type(value).__name__}")

@@ -1,0 +1,130 @@
+"""Where rows are read from: files, folders, globs and hub datasets, and how their columns are named."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from synthgen import registry
+from synthgen.config import Component, InputFile
+from synthgen.digest import input_files
+from synthgen.errors import Fault, SynthgenError, UnknownName, nearest
+from synthgen.formats.containers import Record, container_of, read_file, read_hub
+from synthgen.records import CONTENT_FIELDS
+
+MAPPABLE = ("id", *CONTENT_FIELDS)
+
+
+class Source(Component):
+    """One source of rows; a text alone is its path."""
+
+    path: Annotated[str | None, InputFile(named=True)] = Field(None, description="a file, a folder or a glob; .jsonl .json .csv .tsv .parquet, each also .gz or .zst")
+    dataset: str | None = Field(None, description="id of a dataset on the Hugging Face hub")
+    name: str | None = Field(None, description="the dataset's configuration")
+    split: str = Field("train", description="the dataset's split")
+    revision: str | None = Field(None, description="the dataset's commit, branch or tag")
+    columns: dict[str, str] = Field(default_factory=dict, description="our field: their column, e.g. {instruction: question, reference: gold}")
+    format: str | None = Field(None, description="how records are laid out; recognised by their columns where left out")
+    limit: int | None = Field(None, ge=1, description="stop once this many rows of this source are kept")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Source:
+        if (self.path is None) == (self.dataset is None):
+            raise ValueError("a source is either a path or a dataset")
+        misplaced = {"name", "split", "revision"} & self.model_fields_set
+        if self.path is not None and misplaced:
+            raise ValueError(f"{' and '.join(sorted(misplaced))} belong to a dataset, not to a path")
+        return self
+
+    @field_validator("columns")
+    @classmethod
+    def _known_fields(cls, value: dict[str, str]) -> dict[str, str]:
+        for field in value:
+            if field not in MAPPABLE:
+                near = nearest(field, MAPPABLE)
+                raise ValueError(f"columns map our field to their column; we have no field {field!r}" + (f", did you mean {near!r}?" if near else f" (we have {', '.join(MAPPABLE)})"))
+        return value
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is not None and ":" not in value and value not in registry.names("format"):
+            raise ValueError(str(UnknownName("format", value, registry.names("format")).faults[0].what) + f" (known: {', '.join(sorted(registry.names('format')))})")
+        return value
+
+    @property
+    def label(self) -> str:
+        """The source as it was given."""
+        return self.path or self.dataset or ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a source, or its dataset; `label` is what `meta.source` says."""
+
+    source: Source
+    label: str
+    path: Path | None
+
+    def records(self) -> Iterator[Record]:
+        """All its records, good or broken."""
+        if self.path is not None:
+            return read_file(self.path)
+        source = self.source
+        assert source.dataset is not None
+        return read_hub(source.dataset, source.name, source.split, source.revision)
+
+    def place(self, number: int) -> str:
+        """Where a record is, for people."""
+        return f"{self.label}:{number}"
+
+
+def parts_of(source: Source) -> list[Part]:
+    """The files of a source in order of their names (or its dataset).
+
+    Raises:
+        SourceMissing: there is none, with the nearest existing name.
+    """
+    if source.path is None:
+        return [Part(source, source.label, None)]
+    files = input_files(source.path)
+    if Path(source.path).is_file():
+        return [Part(source, source.path, Path(source.path))]
+    readable = [file for file in files if container_of(file) is not None]
+    if not readable:
+        raise SourceMissing(_missing(source.path, files))
+    return [Part(source, file.as_posix(), file) for file in readable]
+
+
+class SourceMissing(SynthgenError):
+    """A source that is not there."""
+
+    exit_code = 2
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.what, fault.where, fault.next)
+
+
+def _missing(path: str, others: list[Path]) -> Fault:
+    if others:
+        return Fault("none of the files here can be read", path, f"found {', '.join(file.name for file in others[:5])}; known endings: .jsonl .json .csv .tsv .parquet, each also .gz or .zst")
+    if glob.has_magic(path):
+        return Fault("no file matches", path, "quote the pattern, and remember that paths are relative to where the command runs")
+    if Path(path).is_dir():
+        return Fault("the folder holds no files", path)
+    folder = Path(path).parent
+    if not folder.is_dir():
+        return Fault("no such file", path, f"there is no folder {str(folder)!r} here; paths are relative to where the command runs")
+    near = nearest(Path(path).name, os.listdir(folder))
+    return Fault("no such file", path, f"did you mean {str(folder / near)!r}?" if near else "paths are relative to where the command runs")

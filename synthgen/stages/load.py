@@ -1,0 +1,77 @@
+"""Load: rows from files and hub datasets, several at once, each with an id and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from synthgen.errors import EmptyResult, Interrupted
+from synthgen.formats.reading import Refused, Tally, read_sources
+from synthgen.formats.sources import Source
+from synthgen.stages.contract import Context, Counts, Inputs, Kind, Need, Outcome, StageConfig
+from synthgen.store.jsonl import RowWriter
+
+VERSION = 1
+WRITES: Kind = "rows"
+SEEDED = False
+_EVERY = 1000  # rows between two looks at the clock and the stop signal
+
+
+class Config(StageConfig):
+    """Options of load."""
+
+    sources: tuple[Source, ...] = Field(min_length=1, description="paths, or {path | dataset, columns, format, limit}")
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str | Mapping) else value
+
+
+def needs(config: Config) -> dict[str, Need]:
+    """Nothing: what it reads stands in its options."""
+    return {}
+
+
+def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
+    """Writes every row that can be used to `rows.jsonl`, and what cannot to `rejected.jsonl` with its line and reason.
+
+    Raises:
+        InputError: a source cannot be used at all; all sources' faults are told at once.
+        EmptyResult: no row is left.
+    """
+    counts = Counts()
+    tally: dict[str, Tally] = {}
+    with RowWriter(out / "rows.jsonl") as kept, RowWriter(out / "rejected.jsonl") as refused, context.reporter.stage(context.stage_id, context.limit) as progress:
+        for loaded in read_sources(config.sources, context.stage_id, tally):
+            counts.in_ += 1
+            if isinstance(loaded, Refused):
+                refused.write(loaded.row)
+                counts.reject(loaded.rule)
+            else:
+                kept.write(loaded)
+                counts.kept += 1
+            if counts.in_ % _EVERY == 0:
+                progress.update(done=counts.in_, failed=counts.in_ - counts.kept)
+                if signal := context.stopping():
+                    raise Interrupted(signal)
+            if context.limit is not None and counts.kept >= context.limit:
+                break
+        progress.update(done=counts.in_, failed=counts.in_ - counts.kept)
+    if not counts.kept:
+        reasons = ", ".join(f"{rule}: {count}" for rule, count in sorted(counts.rejected.items()))
+        raise EmptyResult("no row could be loaded", reasons, "each record broke the rule named; the first records show why: columns, format or encoding")
+    files: dict[str, int | None] = {"rows.jsonl": kept.rows, "rejected.jsonl": refused.rows}
+    return Outcome(counts, files, extra={"sources": {name: asdict(count) for name, count in tally.items()}}, table=_table(counts, tally))
+
+
+def _table(counts: Counts, sources: Mapping[str, Tally]) -> str:
+    lines = [f"loaded {counts.kept:,} of {counts.in_:,} rows"]
+    if len(sources) > 1:
+        lines += [f"  {name}: {count.kept:,} kept, {count.rejected:,} rejected" for name, count in list(sources.items())[:20]]
+    lines += [f"  rejected as {rule}: {count:,} (see rejected.jsonl)" for rule, count in sorted(counts.rejected.items())]
+    return "\n".join(lines)
