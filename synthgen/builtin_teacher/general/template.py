@@ -1,0 +1,76 @@
+"""Families of simple instructions: one set of templates both writes them and reads them back."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Task:
+    """An instruction with its input (empty where it needs none) and its output."""
+
+    instruction: str
+    input: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to put a task: templates of the instruction and of the input, with `{slots}`."""
+
+    instruction: str
+    input: str = ""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Tasks of one kind: ways to put them, values to put in, and the true answer to given values.
+
+    `answer` returns None for values that it does not know.
+    """
+
+    ways: tuple[Way, ...]
+    draw: Callable[[random.Random], Mapping[str, str]]
+    answer: Callable[[Mapping[str, str]], str | None]
+
+    def make(self, rng: random.Random) -> Task:
+        """A new task."""
+        way, values = rng.choice(self.ways), self.draw(rng)
+        output = self.answer(values)
+        assert output is not None
+        return Task(way.instruction.format_map(values), way.input.format_map(values), output)
+
+    def respond(self, instruction: str, given: str) -> str | None:
+        """The answer to an instruction of this family; None where it is of another."""
+        for told, read in _patterns(self.ways):
+            first = told.fullmatch(instruction)
+            second = None if first is None else read.fullmatch(given)
+            if first is not None and second is not None:
+                output = self.answer({**first.groupdict(), **second.groupdict()})
+                if output is not None:
+                    return output
+        return None
+
+
+_KNOWN: dict[tuple[Way, ...], tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = {}
+
+
+def _patterns(ways: tuple[Way, ...]) -> tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]:
+    if ways not in _KNOWN:
+        _KNOWN[ways] = tuple((_pattern(way.instruction), _pattern(way.input)) for way in ways)
+    return _KNOWN[ways]
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    parts = _SLOT.split(template)
+    return re.compile("".join(f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts)), re.DOTALL)
+
+
+def ways(*told: str | tuple[str, str]) -> tuple[Way, ...]:
+    """Ways from templates: a text is an instruction that needs no input, a pair is instruction and input."""
+    return tuple(Way(each) if isinstance(each, str) else Way(*each) for each in told)

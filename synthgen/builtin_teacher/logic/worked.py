@@ -1,0 +1,22 @@
+"""What a logic puzzle's working is: the steps in words, the answer, and the wrong turns one could take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A question and the answer to hold against it."""
+
+    question: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class Worked:
+    """A working in words and its answer; `slips` are workings with one wrong turn, each with another answer."""
+
+    rationale: str
+    answer: str
+    slips: tuple[Worked, ...] = ()

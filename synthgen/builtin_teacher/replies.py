@@ -1,0 +1,75 @@
+"""From a request to its replies: which kind of request it is, one text a sample, cut where it asks for that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from synthgen.builtin_teacher import general, lists, working
+from synthgen.builtin_teacher.request import Asked, Refused, read_request
+from synthgen.builtin_teacher.tokens import count_tokens, cut_to
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One sample: its text, why it ended, its length in tokens, and the mistake that it makes on purpose."""
+
+    text: str
+    finish_reason: str
+    tokens: int
+    mistake: str | None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """All samples of a request, the task that it was taken for, and the prompt's length in tokens."""
+
+    task: str
+    answers: tuple[Answer, ...]
+    prompt_tokens: int
+
+
+def answer(body: Any) -> Answered:
+    """The replies to a decoded chat or completions body; the same body always gets the same ones.
+
+    Raises:
+        Refused: it is no valid request, or nothing that this teacher knows.
+    """
+    asked = read_request(body)
+    task, made = _made(asked)
+    answers = tuple(_finished(asked, *text) for text in made)
+    return Answered(task, answers, count_tokens(asked.prompt_text))
+
+
+def mistakes_in(body: Any) -> list[str | None]:
+    """The mistake of each sample of a request, None where it makes none: what `answer` does, for tests to ask."""
+    return [each.mistake for each in answer(body).answers]
+
+
+def _made(asked: Asked) -> tuple[str, list[tuple[str, str, str | None]]]:
+    samples = range(asked.n)
+    wanted = lists.find_list(asked.text)
+    if wanted is not None:
+        return "questions", [lists.reply(asked, sample, wanted) for sample in samples]
+    found = working.find_question(asked.text)
+    if found is not None:
+        return "rationale", [working.reply(asked, sample, found) for sample in samples]
+    response = general.respond(asked.text)
+    if response is not None:
+        return "respond", [general.reply(asked, sample, response) for sample in samples]
+    shown = asked.text.strip()[:80]
+    raise Refused(
+        "the builtin teacher does not know this question; it knows the arithmetic and logic problems and the simple instructions that it "
+        f"writes itself, and prompts that ask for a list of them (this one begins: {shown!r}). Other questions need another teacher"
+    )
+
+
+def _finished(asked: Asked, text: str, reason: str, mistake: str | None) -> Answer:
+    ends = [at for at in (text.find(mark) for mark in asked.stop if mark) if at >= 0]
+    if ends:
+        text, reason = text[: min(ends)], "stop"
+        mistake = None if mistake == "run_on" else mistake
+    if asked.max_tokens is not None:
+        text, cut = cut_to(text, asked.max_tokens)
+        reason = "length" if cut else reason
+    return Answer(text, reason, count_tokens(text), mistake)
