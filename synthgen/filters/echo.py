@@ -1,0 +1,70 @@
+"""Replies that only repeat what was asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import Field
+
+from synthgen.config import Component
+from synthgen.filters.contract import KEEP, Verdict
+from synthgen.filters.fields import texts
+from synthgen.records import Row
+
+_BETWEEN = re.compile(r"\W+")
+
+
+class EchoConfig(Component):
+    """How alike a reply and a question must be."""
+
+    field: str = "output"
+    ignore_case_and_marks: bool = Field(False, description="also drop replies that differ in case, spaces or punctuation only (which is all that some tasks ask for)")
+    prefix: bool = Field(False, description="also drop replies that open with the whole instruction, if that is of eight words or more")
+
+
+class Echo:
+    """Drops replies that equal their instruction or input; the value names which of the two."""
+
+    VERSION: ClassVar[int] = 1
+    Config: ClassVar[type[Component]] = EchoConfig
+
+    def __init__(self, config: EchoConfig) -> None:
+        self.config = config
+
+    def judge(self, rows: Sequence[Row]) -> list[Verdict]:
+        """A verdict for each row."""
+        return [self._verdict(row) for row in rows]
+
+    def _verdict(self, row: Row) -> Verdict:
+        replies = texts(row, self.config.field)
+        if len(replies) == 1:  # nearly every row: no lists, no loops
+            return self._compare(replies[0].strip(), row)
+        for reply in replies:
+            found = self._compare(reply.strip(), row)
+            if found.reject:
+                return found
+        return KEEP
+
+    def _compare(self, reply: str, row: Row) -> Verdict:
+        if not reply:
+            return KEEP
+        extra = row.get("input")
+        if isinstance(extra, str) and self._same(reply, extra):
+            return Verdict(True, "input")
+        for question in texts(row, "instruction"):
+            if self._same(reply, question):
+                return Verdict(True, "instruction")
+            if self.config.prefix and len(question.split()) >= 8 and _plain(reply).startswith(_plain(question)):
+                return Verdict(True, "instruction, then more")
+        return KEEP
+
+    def _same(self, reply: str, question: str) -> bool:
+        if reply == question.strip():
+            return True
+        return self.config.ignore_case_and_marks and bool(plain := _plain(reply)) and plain == _plain(question)
+
+
+def _plain(text: str) -> str:
+    return _BETWEEN.sub(" ", text.casefold()).strip()

@@ -1,0 +1,92 @@
+"""Too short or too long: characters, words, or tokens of a tokenizer that is named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from pydantic import Field, model_validator
+
+from synthgen.config import Component
+from synthgen.filters.contract import Verdict
+from synthgen.filters.fields import joined
+from synthgen.records import Row
+
+# Scripts that are written without spaces: every Han and Kana character counts as a word, the others by four letters.
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]{1,4}")
+
+
+class LengthConfig(Component):
+    """Bounds on a field's length; a bare `length` drops rows whose output is empty."""
+
+    field: str = Field("output", description="whose length; `output` is the reply, whatever the row's shape")
+    min_chars: int = Field(1, ge=0, description="characters without the white space around")
+    max_chars: int | None = Field(None, ge=1)
+    min_words: int | None = Field(None, ge=0)
+    max_words: int | None = Field(None, ge=1)
+    min_tokens: int | None = Field(None, ge=0)
+    max_tokens: int | None = Field(None, ge=1)
+    tokenizer: str | None = Field(None, description="folder or hub id of the tokenizer that counts tokens")
+
+    @model_validator(mode="after")
+    def _bounds_fit(self) -> LengthConfig:
+        if (self.min_tokens is not None or self.max_tokens is not None) and self.tokenizer is None:
+            raise ValueError("min_tokens and max_tokens need `tokenizer: <folder or hub id>`")
+        for unit in ("chars", "words", "tokens"):
+            least, most = getattr(self, f"min_{unit}"), getattr(self, f"max_{unit}")
+            if least is not None and most is not None and least > most:
+                raise ValueError(f"min_{unit} is above max_{unit}")
+        return self
+
+
+class Length:
+    """Drops rows whose field is shorter or longer than the bounds; the value is the count that broke one."""
+
+    VERSION: ClassVar[int] = 1
+    Config: ClassVar[type[Component]] = LengthConfig
+
+    def __init__(self, config: LengthConfig) -> None:
+        self.config = config
+        self._counters: list[tuple[str, Callable[[str], int], int | None, int | None]] = []
+        if config.min_words is not None or config.max_words is not None:
+            self._counters.append(("words", count_words, config.min_words, config.max_words))
+        if config.tokenizer is not None:
+            self._counters.append(("tokens", _token_counter(config.tokenizer), config.min_tokens, config.max_tokens))
+
+    def judge(self, rows: Sequence[Row]) -> list[Verdict]:
+        """A verdict for each row: {"chars", "words", "tokens"} as far as they are bounded."""
+        field = self.config.field
+        return [self._verdict(found if isinstance(found := row.get(field), str) else joined(row, field)) for row in rows]
+
+    def _verdict(self, text: str) -> Verdict:
+        count = len(text.strip())
+        least, most = self.config.min_chars, self.config.max_chars
+        if count < least:
+            return Verdict(True, {"chars": count}, {"min_chars": least})
+        if most is not None and count > most:
+            return Verdict(True, {"chars": count}, {"max_chars": most})
+        measured = {"chars": count}
+        for unit, counter, least_, most_ in self._counters:
+            measured[unit] = count = counter(text)
+            if least_ is not None and count < least_:
+                return Verdict(True, {unit: count}, {f"min_{unit}": least_})
+            if most_ is not None and count > most_:
+                return Verdict(True, {unit: count}, {f"max_{unit}": most_})
+        return Verdict(False, measured)
+
+
+def count_words(text: str) -> int:
+    """The number of words: runs between spaces, and characters in scripts that are written without spaces."""
+    if text.isascii():
+        return len(text.split())
+    spaced, unspaced = _UNSPACED.subn(" ", text)
+    return unspaced + len(spaced.split())
+
+
+def _token_counter(tokenizer: str) -> Callable[[str], int]:
+    from synthgen.filters.tokens import load_counter
+
+    return load_counter(tokenizer)
+
+

@@ -1,0 +1,104 @@
+"""filter: rows that no rule says no to, as they came; the others with the rule, its value and its threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from synthgen.config import ManyOf
+from synthgen.errors import EmptyResult, Interrupted
+from synthgen.filters.apply import Judged
+from synthgen.filters.pool import judge_blocks
+from synthgen.registry import Choice
+from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Need, Outcome, StageConfig
+from synthgen.store.blocks import Block, read_blocks
+from synthgen.store.jsonl import RowWriter
+
+VERSION = 1
+WRITES = "rows"
+SEEDED = False
+
+
+class Config(StageConfig):
+    """Which rules, in which order."""
+
+    rules: Annotated[tuple[Choice, ...], ManyOf("filter")] = Field(min_length=1, description="rules in order; the first that says no to a row is the one it is rejected under")
+
+
+def needs(config: Config) -> dict[str, Need]:
+    """What filter reads."""
+    return {"rows": Need("rows", part="train")}
+
+
+def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
+    """Writes `rows.jsonl` and `rejected.jsonl`.
+
+    Raises:
+        EmptyResult: no row is left.
+        Interrupted: a signal asked us to stop.
+    """
+    counts, examples, notes = Counts(), dict[str, str](), dict[str, int]()
+    total = sum(artefact.rows for artefact in inputs["rows"])
+    with (
+        RowWriter(out / "rows.jsonl") as rows,
+        RowWriter(out / "rejected.jsonl") as rejected,
+        context.reporter.stage(context.stage_id, total=total, unit="rows") as progress,
+    ):
+        for judged in judge_blocks(config.rules, context.stage_id, _blocks(inputs["rows"], context), context.workers):
+            rows.write_block(judged.kept, judged.kept_rows)
+            rejected.write_block(judged.rejected, sum(judged.rules.values()))
+            _add(counts, examples, notes, judged)
+            progress.update(done=counts.in_)
+    if not counts.kept:
+        raise _empty(counts, context.stage_id)
+    return Outcome(
+        counts,
+        {"rows.jsonl": rows.rows, "rejected.jsonl": rejected.rows},
+        extra={"notes": dict(sorted(notes.items()))} if notes else {},
+        table=table([choice.name for choice in config.rules], counts, examples, notes),
+    )
+
+
+def _blocks(artefacts: tuple[Artefact, ...], context: Context) -> Iterator[tuple[Block, str]]:
+    for artefact in artefacts:
+        for block in read_blocks(artefact.file):
+            if signal_number := context.stopping():
+                raise Interrupted(signal_number)
+            yield block, artefact.file.name
+
+
+def _add(counts: Counts, examples: dict[str, str], notes: dict[str, int], judged: Judged) -> None:
+    counts.in_ += judged.rows
+    counts.kept += judged.kept_rows
+    for rule, rows in judged.rules.items():
+        counts.reject(rule, rows)
+        examples.setdefault(rule, judged.examples[rule])
+    for note, rows in judged.notes.items():
+        notes[note] = notes.get(note, 0) + rows
+
+
+def _empty(counts: Counts, stage: str) -> EmptyResult:
+    if not counts.in_:
+        return EmptyResult(f"{stage}: no rows came in", next="look at the stage before")
+    rule, most = max(counts.rejected.items(), key=lambda entry: entry[1])
+    return EmptyResult(
+        f"{stage}: every one of the {counts.in_:,} rows was dropped, {most:,} of them by {rule}",
+        next=f"loosen {rule}; `synthgen filter --report` shows what each rule would drop, alone and in order, with examples",
+    )
+
+
+def table(rules: list[str], counts: Counts, examples: dict[str, str], notes: dict[str, int]) -> str:
+    """What each rule dropped, with the id of the first such row."""
+    names = list(dict.fromkeys([*(rule for rule in counts.rejected if rule not in rules), *rules]))
+    width = max(len(name) for name in [*names, "kept"])
+    share = max(counts.in_, 1)
+    lines = [f"{'kept':<{width}}  {counts.kept:>9,}  {counts.kept / share:>6.1%}"]
+    for name in names:
+        dropped = counts.rejected.get(name, 0)
+        example = f"  such as {examples[name]}" if name in examples else ""
+        lines.append(f"{name:<{width}}  {dropped:>9,}  {dropped / share:>6.1%}{example}")
+    lines += [f"{rows:,} rows kept with a remark, {note}" for note, rows in sorted(notes.items())]
+    return "\n".join(lines)
