@@ -8,7 +8,8 @@ A task is built once a stage: `Task(config, seed)`. Two forms:
 - a `PoolTask` makes rows until enough are kept: `call(index, pool)` is such a generator for the index-th call, and the
   stage judges its items in call order against the pool so far.
 
-Items that a task returns carry no `id` and no `meta.teacher`, `meta.model` or `meta.parents`: the stage adds them.
+Items that a task returns carry no `id` and no `meta.teacher`, `meta.model` or `meta.parents`: the stage adds them. A row
+made from a row keeps that row's other fields and what its `meta` held.
 """
 
 from __future__ import annotations
@@ -51,14 +52,40 @@ class RowTask(Protocol):
         ...
 
 
+class Pool(Protocol):
+    """What a pool task has kept so far, as far as it decides about the next item."""
+
+    def judge(self, row: Row) -> Rejected | None:
+        """Why an item must not join (too much like an earlier one, say), or None."""
+        ...
+
+    def add(self, row: Row) -> None:
+        """Takes in a kept row; it has its id."""
+        ...
+
+
 class PoolTask(Protocol):
-    """A task that makes rows from seeds until `config.num_rows` are kept."""
+    """A task that makes rows from seeds until `num_rows` are kept.
+
+    `per_call` is how many items a call asks for, `round_calls` how many calls a round has, where prompts draw on kept rows
+    (those of all rounds up to the one before the last), or 0 where they never do. `seed_faults` are the seeds that could
+    not be used.
+    """
 
     VERSION: ClassVar[int]
     Config: ClassVar[type[Component]]
+    num_rows: int
+    min_yield: float
+    per_call: int
+    round_calls: int
+    seed_faults: Sequence[Rejected]
 
     def __init__(self, config: Any, seed: int) -> None: ...
 
     def call(self, index: int, kept: Sequence[Row]) -> Asking:
         """The index-th call; `kept` is what its prompt may draw on besides the seeds."""
+        ...
+
+    def pool(self) -> Pool:
+        """A new pool that holds the seeds alone."""
         ...

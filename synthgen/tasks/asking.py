@@ -1,0 +1,95 @@
+"""What all tasks share: the options of a prompt, the request made of it, and what a reply tells of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from synthgen.config import Component, InputFile, PromptName
+from synthgen.errors import ConfigError, Fault
+from synthgen.exchange import Request, Sample
+from synthgen.prompts import Prompt, load_prompt
+from synthgen.records import Row
+from synthgen.store.jsonl import scan
+from synthgen.teachers.config import Sampling
+
+
+class AskOptions(Component):
+    """Options of every task: the user's own prompt or system text, and sampling that differs from the teacher's."""
+
+    prompt: Annotated[str | None, PromptName()] = Field(None, description="a prompt's name, or a path to a .yaml file; the task's own where left out")
+    system: str | None = Field(None, description="system text in place of the prompt's")
+    sampling: Sampling = Field(Sampling(), description="what differs from the teacher's sampling")
+
+
+class ExampleOptions(AskOptions):
+    """Options of a task that shows worked examples."""
+
+    examples: Annotated[str | None, InputFile()] = Field(None, description="JSONL file of examples in place of the prompt's")
+
+
+def chosen_prompt(options: AskOptions, default: str, *, given: Iterable[str], optional: Iterable[str] = (), examples: list[Row] | None = None) -> Prompt:
+    """The prompt that a task uses, with the user's own system text and examples, held to the values that the task gives.
+
+    Raises:
+        ConfigError: there is no such prompt, or it does not fit the task.
+    """
+    prompt = load_prompt(options.prompt or default)
+    prompt.check(given, optional)
+    if options.system is not None or examples is not None:
+        prompt = prompt.override(system=options.system, examples=examples)
+        prompt.check(given, optional)
+    return prompt
+
+
+def refuse_faults(check: Callable[[], Any]) -> None:
+    """Runs a check inside a pydantic validator: its faults become faults of the option, all of them at once."""
+    try:
+        check()
+    except ConfigError as wrong:
+        raise ValueError("; ".join(" ".join(part.strip() for part in fault.lines()) for fault in wrong.faults)) from None
+
+
+def read_examples(path: str, columns: dict[str, tuple[str, ...]]) -> list[Row]:
+    """Worked examples from a JSONL file; `columns` gives, for each value, the fields that may hold it, best first.
+
+    Raises:
+        ConfigError: the file is missing or empty, or a line lacks a value; every fault with file and line.
+    """
+    if not Path(path).is_file():
+        raise ConfigError(f"no examples file {path!r}", next="paths are relative to where the command runs")
+    examples, faults = [], []
+    for line in scan(Path(path)):
+        if line.row is None:
+            faults.append(Fault(f"an example is {line.fault}", f"{path}:{line.number}"))
+            continue
+        example: Row = {}
+        for value, names in columns.items():
+            found = next((line.row[name] for name in names if line.row.get(name) not in (None, "")), None)
+            if found is None:
+                faults.append(Fault(f"an example has no {' or '.join(names)}", f"{path}:{line.number}", f"its fields: {', '.join(line.row)}"))
+            example[value] = str(found)
+        examples.append(example)
+    if not examples and not faults:
+        faults.append(Fault("the examples file is empty", path))
+    if faults:
+        raise ConfigError.of(faults)
+    return examples
+
+
+def request(prompt: Prompt, options: AskOptions, label: str, *, n: int = 1, sampling: dict[str, Any] | None = None, **values: Any) -> Request:
+    """The chat request of a rendered prompt; the user's sampling beats the task's own."""
+    return Request(messages=tuple(prompt.render(**values)), n=n, sampling={**(sampling or {}), **options.sampling.model_dump(exclude_none=True)}, label=label)
+
+
+def provenance(sample: Sample, prompt: Prompt) -> dict[str, Any]:
+    """What `meta` holds of a reply: its prompt, its ledger key, its number among the samples, why it ended."""
+    return {"prompt": prompt.identity, "request": sample.key, "sample": sample.index, "finish_reason": sample.finish_reason}
+
+
+def clean(text: str) -> str:
+    """A reply's text without lone surrogates, which no file could hold."""
+    return text.encode("utf-8", "replace").decode() if not text.isascii() else text

@@ -1,0 +1,263 @@
+"""Lists of items in replies: numbered text (`4. Instruction: …`) or JSON, as models really write them.
+
+Nothing here raises: what cannot be read becomes an item with a fault. The time is linear in the text (all repeats in the
+patterns are bounded).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+import orjson
+
+Names = Mapping[str, tuple[str, ...]]
+"""Fields of an item in order, each with all the words that may stand for it."""
+
+TASK_NAMES: Names = {"instruction": ("instruction", "task"), "input": ("input",), "output": ("output", "response")}
+QUESTION_NAMES: Names = {"instruction": ("question", "problem", "instruction"), "reference": ("answer", "reference", "final answer")}
+
+FAULTS = ("incomplete_item", "merged_items", "cut_item", "unparsable")
+MAX_JSON_CHARS = 20_000_000  # of a broken JSON text that are read, tried again at each brace
+
+_SEPARATOR = re.compile(r"^[ \t]{0,8}(?:#{3,40}|-{3,40}|\*{3,40})[ \t]{0,8}$", re.MULTILINE)
+_NUMBER = re.compile(r"\A[ \t]{0,8}\d{1,4}[.):][ \t]{1,8}")
+_NO_INPUT = re.compile(
+    r"""[<\[({\s"'`*_]{0,6}
+        (?:no[\s_-]?inputs?(?:[ ](?:is[ ])?(?:required|needed|provided|necessary|given))?|without[ ]input|none|n/?a|not[ ]applicable|empty|null|nil|nothing|[-–—])
+        [>\])}\s."'`*_/]{0,6}""",
+    re.IGNORECASE | re.VERBOSE,
+)  # noqa: RUF001
+
+
+@dataclass
+class ParsedItem:
+    """One item of a reply: its fields, and what is wrong with it (a rule's name, and the value that it found)."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    fault: Literal["", "incomplete_item", "merged_items", "cut_item", "unparsable"] = ""
+    value: Any = None
+
+
+def parse_items(text: str, names: Names, *, cut: bool, json_first: bool = False) -> list[ParsedItem]:
+    """The items of a reply in order, whichever form it took; one `unparsable` item where none is found.
+
+    Args:
+        text: the visible reply.
+        names: the fields of an item, in order.
+        cut: whether the reply ended at its length limit, so that the last item may be a part only.
+        json_first: whether JSON was asked for.
+    """
+    if json_first:
+        items = parse_json(text, names, cut=cut) or parse_numbered(text, names, cut=cut)
+    else:
+        items = parse_numbered(text, names, cut=cut) or parse_json(text, names, cut=cut)
+    return items or [ParsedItem({"output": text.strip()}, "cut_item" if cut else "unparsable")]
+
+
+def is_no_input(text: str) -> bool:
+    """Whether an item's input says that there is none (`<noinput>`, `N/A`, `No input required.` …)."""
+    return len(text) < 60 and (not text.strip() or _NO_INPUT.fullmatch(text) is not None)
+
+
+def parse_numbered(text: str, names: Names, *, cut: bool) -> list[ParsedItem]:
+    """The items of a numbered list; empty where no field's marker is found."""
+    text = _without_fence(text)
+    order = list(names)
+    first = order[0]
+    markers = list(_markers(names).finditer(text))
+    if not markers:
+        return []
+    field_of = {word: name for name, words in names.items() for word in words}
+    numbered = any(_number_of(found) for found in markers)
+    items: list[ParsedItem] = []
+    current: ParsedItem | None = None
+    number = place = ""
+    start = 0
+
+    def close(end: int) -> None:
+        if current is not None and place:
+            current.fields[place] = text[start:end]
+
+    for found in markers:
+        name = field_of.get(" ".join((found["name"] or "").lower().split()), first)
+        own_number = _number_of(found)
+        opens = name == first
+        if current is not None and not opens and order.index(name) <= order.index(place):
+            if not own_number or own_number == number:
+                if own_number:
+                    current.fault = "merged_items"
+                continue  # the words of a marker inside a text
+            current.fault = "merged_items"  # the next item's first marker is missing, its text stands in this one
+            opens = True
+        if numbered and not own_number and current is not None and opens and not _after_separator(text, found.start()):
+            continue
+        if found["name"] is None and current is not None and own_number != str(int(number or -9) + 1):
+            continue  # a numbered line after a rule, in an output
+        close(found.start())
+        if opens or current is None:
+            current = ParsedItem()
+            items.append(current)
+            if name != first and len(items) == 1:
+                current.fields[first] = _NUMBER.sub("", text[: found.start()].strip())
+        number = own_number or number
+        place, start = name, found.end()
+    close(len(text))
+    for item in items:
+        _tidy(item, names)
+    if cut and items:
+        items[-1].fault, items[-1].value = "cut_item", None
+    return items
+
+
+def _number_of(found: re.Match[str]) -> str:
+    return (found["number"] or found["bare"] or found["after"] or "").lstrip("0")
+
+
+@cache
+def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
+    names = "|".join(sorted((re.escape(word).replace(r"\ ", "[ ]") for word in words), key=len, reverse=True))
+    return re.compile(
+        rf"""
+        ^[ \t>]{{0,8}}(?:[-*•][ \t]{{1,4}})?(?:\#{{1,6}}[ \t]{{0,4}})?[*_]{{0,3}}
+        (?:(?:task|example|item|problem|question)[ \t]{{1,3}}(?=\#?\d))?
+        (?:\#?(?P<number>\d{{1,4}})[ \t]{{0,3}}[.):-]{{0,2}}[ \t]{{0,4}}[*_]{{0,3}}[ \t]{{0,4}}(?:\n[ \t]{{0,8}}[*_]{{0,3}})?)?
+        (?P<name>{names})
+        (?:[ \t]{{0,3}}\#?(?P<after>\d{{1,4}}))?[ \t]{{0,3}}[*_]{{0,3}}[ \t]{{0,3}}[:：][ \t]{{0,3}}[*_]{{0,3}}
+      | (?<=\#\n)[ \t]{{0,8}}[*_]{{0,3}}(?P<bare>\d{{1,4}})[.)][ \t]{{1,4}}[*_]{{0,3}}(?=\S)(?!(?:{names})\b)
+        """,
+        re.IGNORECASE | re.MULTILINE | re.VERBOSE,
+    )  # noqa: RUF001
+
+
+def _markers(names: Names) -> re.Pattern[str]:
+    return _pattern(tuple(word for words in names.values() for word in words))
+
+
+def _after_separator(text: str, at: int) -> bool:
+    before = text[max(0, at - 60) : at].rstrip()
+    return not before or before.endswith(("###", "---", "***"))
+
+
+def _tidy(item: ParsedItem, names: Names) -> None:
+    """Cuts separators off, then names what is wrong with the item."""
+    for name, text in item.fields.items():
+        rule = _SEPARATOR.search(text)
+        if rule and (rule.group().strip().startswith("#") or not text[rule.end() :].strip()):
+            text = text[: rule.start()]  # what follows the line between two items belongs to no item
+        item.fields[name] = text.strip()
+    for text in item.fields.values():
+        merged = _inside(tuple(names.values())).search(text)
+        if merged and not item.fault:
+            item.fault, item.value = "merged_items", merged.group().strip()
+    missing = [name for name in names if name != "input" and not item.fields.get(name)]
+    if missing and not item.fault:
+        item.fault, item.value = "incomplete_item", ", ".join(missing)
+
+
+@cache
+def _inside(words: tuple[tuple[str, ...], ...]) -> re.Pattern[str]:
+    """Where a field's text holds the start of another item."""
+    every = "|".join(re.escape(word) for names in words for word in names)
+    return re.compile(rf"(?:^|[\s.])\d{{1,4}}[ ]?[.)][ ]{{0,3}}(?:{every})[ ]?:|^[ \t]{{0,8}}{re.escape(words[0][0])}[ ]?:", re.IGNORECASE | re.MULTILINE)
+
+
+def _without_fence(text: str) -> str:
+    """A reply that stands in one code fence, without it."""
+    bare = text.strip()
+    opened = re.match(r"```[\w-]{0,20}[ \t]*\n", bare)
+    if opened:
+        inside = bare[opened.end() :]
+        if inside.rstrip().endswith("```"):
+            inside = inside.rstrip()[:-3]
+        if inside.count("```") % 2 == 0:
+            return inside
+    return text
+
+
+def parse_json(text: str, names: Names, *, cut: bool) -> list[ParsedItem]:
+    """The items of a JSON reply: `{"tasks": [...]}`, a bare list, one object, or as many whole objects as can be found."""
+    found, broken = _json_objects(text)
+    field_of = {word.replace(" ", "_"): name for name, words in names.items() for word in words}
+    items = []
+    for values in found:
+        item = ParsedItem()
+        for key, value in values.items():
+            name = field_of.get(str(key).strip().lower().replace(" ", "_"))
+            if name is not None and name not in item.fields:
+                item.fields[name] = _plain(value)
+        if item.fields:
+            _tidy_json(item, names)
+            items.append(item)
+    if broken and items:
+        items.append(ParsedItem({"output": broken}, "cut_item" if cut else "unparsable"))
+    return items
+
+
+def _tidy_json(item: ParsedItem, names: Names) -> None:
+    missing = [name for name in names if name != "input" and not item.fields.get(name)]
+    if missing:
+        item.fault, item.value = "incomplete_item", ", ".join(missing)
+
+
+def _json_objects(text: str) -> tuple[list[dict[str, Any]], str]:
+    """The objects of a list in a text, and what is left where the list broke off."""
+    starts = [at for at in (text.find("{"), text.find("[")) if at >= 0]
+    if not starts:
+        return [], ""
+    decoder = json.JSONDecoder(strict=False)
+    whole, _ = _decode(decoder, text, min(starts))
+    if whole is not None:
+        return _objects_in(whole), ""
+    found: list[dict[str, Any]] = []
+    at, end, read = min(starts), 0, 0
+    while read < MAX_JSON_CHARS and (at := text.find("{", at)) >= 0:
+        value, after = _decode(decoder, text, at)
+        read += after - at + 1
+        if isinstance(value, dict):
+            found.extend(_objects_in(value))
+            at = end = after
+        else:
+            at += 1
+    rest = text[end:].strip().lstrip(",").strip() if end else ""
+    return found, rest if "{" in rest else ""
+
+
+def _decode(decoder: json.JSONDecoder, text: str, at: int) -> tuple[Any, int]:
+    """A value and where it ends; None and where it broke off."""
+    try:
+        return decoder.raw_decode(text, at)
+    except json.JSONDecodeError as fault:
+        return None, fault.pos
+    except (ValueError, RecursionError):
+        return None, at + 10_000
+
+
+def _objects_in(value: Any) -> list[dict[str, Any]]:
+    """A list's objects, an object's first list of objects, or the object itself."""
+    if isinstance(value, list):
+        return [entry for entry in value if isinstance(entry, dict)]
+    if isinstance(value, dict):
+        for inner in value.values():
+            if isinstance(inner, list) and inner and all(isinstance(entry, dict) for entry in inner):
+                return inner
+        return [value]
+    return []
+
+
+def _plain(value: Any) -> str:
+    """A JSON value as the text it stands for."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.strip().encode("utf-8", "replace").decode()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    try:
+        return str(value) if isinstance(value, int | float) else orjson.dumps(value).decode()
+    except (TypeError, ValueError, RecursionError):
+        return ""

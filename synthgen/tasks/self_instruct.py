@@ -1,0 +1,218 @@
+"""self_instruct: new tasks or questions from a few seeds, many a call, as Alpaca did it (Taori et al. 2023).
+
+Each call shows three seeds (never generated rows, as Alpaca has it) and asks for `num_tasks` more. Items that cannot be
+read, that break one of Alpaca's post-filters, or that are too much like a seed or an earlier row are rejected by name.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from synthgen.config import InputFile
+from synthgen.digest import input_files
+from synthgen.errors import InputError
+from synthgen.exchange import Request
+from synthgen.records import Row, RowIds, ordered
+from synthgen.store.jsonl import scan
+from synthgen.tasks.asking import AskOptions, chosen_prompt, clean, provenance, refuse_faults, request
+from synthgen.tasks.contract import Asking, Item, Rejected
+from synthgen.tasks.instruction_rules import BLACKLIST, InstructionRules
+from synthgen.tasks.item_lists import QUESTION_NAMES, TASK_NAMES, ParsedItem, is_no_input, parse_items
+
+GIVEN = ("num_tasks", "demonstrations")
+NUMBERS = ("first", "last")
+PROMPTS = {
+    ("instruction", "text"): "self_instruct/alpaca_text",
+    ("instruction", "json"): "self_instruct/alpaca_json",
+    ("question", "text"): "self_instruct/questions_text",
+    ("question", "json"): "self_instruct/questions_json",
+}
+
+
+class SelfInstructConfig(AskOptions):
+    """Options of `self_instruct`."""
+
+    seeds: Annotated[str | tuple[str, ...], InputFile()] = Field(description="JSONL file(s) of seeds: instruction, input, output; for questions: question, answer")
+    num_rows: int = Field(ge=1, description="rows to keep")
+    num_tasks: int = Field(20, ge=1, le=100, description="tasks that one call asks for")
+    kind: Literal["instruction", "question"] = Field("instruction", description="instruction: instruction, input, output; question: a question with its reference answer")
+    form: Literal["text", "json"] = Field("text", description="text: the numbered list as published; json: an object held to a schema, for chat models")
+    demonstrations: int = Field(3, ge=1, le=50, description="seeds shown in a call")
+    novelty: float | None = Field(0.7, ge=0, lt=1, description="a row goes whose ROUGE-L F with a seed or an earlier row is above this; null to keep all")
+    tokenizer: Literal["ascii", "unicode"] = Field("ascii", description="how novelty sees words; unicode for other scripts")
+    min_words: int = Field(4, ge=0, description="of an instruction")
+    max_words: int = Field(150, ge=1, description="of an instruction")
+    blacklist: tuple[str, ...] | None = Field(None, description="words that a text-only model cannot serve; Alpaca's for instructions, none for questions")
+    no_programs: bool | None = Field(None, description='reject what starts "Write a program"; yes for instructions, no for questions')
+    plain_start: bool = Field(True, description="reject an instruction whose first character is punctuation or not ASCII")
+    min_yield: float = Field(0.02, ge=0, lt=1, description="share of the items asked for in the last 20 calls that must be kept, or the stage stops")
+
+    @model_validator(mode="after")
+    def _check(self) -> SelfInstructConfig:
+        refuse_faults(self.load_prompt)
+        for path in self.seed_paths():
+            if not input_files(path):
+                raise ValueError(f"seeds: no file {path!r}; paths are relative to where the command runs")
+        return self
+
+    def seed_paths(self) -> tuple[str, ...]:
+        """The seed files as a tuple."""
+        return (self.seeds,) if isinstance(self.seeds, str) else self.seeds
+
+    def load_prompt(self) -> Any:
+        """The prompt that the options choose."""
+        return chosen_prompt(self, PROMPTS[self.kind, self.form], given=GIVEN, optional=NUMBERS)
+
+    def prompts(self) -> tuple[str, ...]:
+        """Prompts that no option names."""
+        return () if self.prompt else (PROMPTS[self.kind, self.form],)
+
+
+class SelfInstruct:
+    """Alpaca's recipe: demonstrations from the seeds, novelty against seeds and all kept rows in call order."""
+
+    VERSION: ClassVar[int] = 1
+    Config: ClassVar[type[AskOptions]] = SelfInstructConfig
+    round_calls = 0
+
+    def __init__(self, config: SelfInstructConfig, seed: int) -> None:
+        self.config, self.seed = config, seed
+        self.prompt = config.load_prompt()
+        self.num_rows, self.min_yield, self.per_call = config.num_rows, config.min_yield, config.num_tasks
+        self.seeds, self.seed_faults = read_seeds(config.seed_paths(), config.kind)
+        question = config.kind == "question"
+        self._names = QUESTION_NAMES if question else TASK_NAMES
+        self._rules = InstructionRules(
+            min_words=config.min_words,
+            max_words=config.max_words,
+            blacklist=config.blacklist if config.blacklist is not None else () if question else BLACKLIST,
+            no_programs=config.no_programs if config.no_programs is not None else not question,
+            plain_start=config.plain_start,
+        )
+
+    def call(self, index: int, kept: Sequence[Row]) -> Asking:
+        """One call: its demonstrations depend on the seed and the index alone."""
+        chosen = self.demonstrations(index)
+        reply = yield self.request(chosen)
+        sample = reply.first
+        about = {**provenance(sample, self.prompt), "demonstrations": [row["id"] for row in chosen]}
+        text = clean(sample.text)
+        if not text.strip():
+            return [Rejected({"meta": about}, "empty")]
+        parsed = parse_items(text, self._names, cut=sample.finish_reason == "length", json_first=self.config.form == "json")
+        return [self._item(item, about) for item in parsed]
+
+    def demonstrations(self, index: int) -> list[Row]:
+        """The seeds that a call shows."""
+        draw = random.Random(f"self_instruct {self.seed} {index}")
+        return draw.sample(self.seeds, min(self.config.demonstrations, len(self.seeds)))
+
+    def request(self, chosen: Sequence[Row]) -> Request:
+        """The request that shows the chosen seeds."""
+        values: dict[str, Any] = {"num_tasks": self.config.num_tasks, "demonstrations": [self._shown(row) for row in chosen]}
+        numbers = {"first": len(chosen) + 1, "last": len(chosen) + self.config.num_tasks}
+        values.update({name: number for name, number in numbers.items() if name in self.prompt.variables})
+        sampling = {"response_format": _schema(self.config.kind)} if self.config.form == "json" else {}
+        return request(self.prompt, self.config, "self_instruct", sampling=sampling, **values)
+
+    def _shown(self, row: Row) -> dict[str, str]:
+        """A seed as the prompt's template sees it; in JSON with the field names that are asked for."""
+        if self.config.kind == "instruction":
+            return {"instruction": row["instruction"], "input": row.get("input", ""), "output": row["output"]}
+        if self.config.form == "json":
+            return {"question": row["instruction"], "answer": row["reference"]}
+        return {"instruction": row["instruction"], "reference": row["reference"]}
+
+    def _item(self, item: ParsedItem, about: dict[str, Any]) -> Item:
+        row: Row = {name: text for name, text in item.fields.items() if text and not (name == "input" and is_no_input(text))}
+        row = ordered({**row, "meta": about})
+        if item.fault:
+            return Rejected(row, item.fault, item.value)
+        return self._rules.judge(row) or row
+
+    def pool(self) -> NoveltyPool:
+        """A new pool that holds the seeds alone."""
+        pool = NoveltyPool(self.config.novelty, self.config.tokenizer)
+        for row in self.seeds:
+            pool.add(row)
+        return pool
+
+
+class NoveltyPool:
+    """Rows by their instruction text; a new one must not be too much like any (ROUGE-L F, strictly above)."""
+
+    def __init__(self, threshold: float | None, tokenizer: Literal["ascii", "unicode"]) -> None:
+        from synthgen.similarity.rouge_l import NoveltyIndex
+
+        self._threshold = threshold
+        self._index = NoveltyIndex(threshold, tokenizer) if threshold is not None else None
+
+    def judge(self, row: Row) -> Rejected | None:
+        """The rejection by rule `novelty`, with the nearest row, or None."""
+        found = self._index.nearest(str(row["instruction"])) if self._index else None
+        if found is None:
+            return None
+        matched_id, score = found
+        return Rejected(row, "novelty", value=score, threshold=self._threshold, matched_id=matched_id, score=score)
+
+    def add(self, row: Row) -> None:
+        """Later rows are held against this one too."""
+        if self._index:
+            self._index.add(row["id"], str(row["instruction"]))
+
+
+def read_seeds(paths: Sequence[str], kind: str) -> tuple[list[Row], list[Rejected]]:
+    """The seeds in JSONL files, with ids, and the lines that are none.
+
+    Self-Instruct's own seed form (`instances`) is read too: its first instance.
+
+    Raises:
+        InputError: no line of the files is a seed.
+    """
+    ids, seeds, faults = RowIds(), [], []
+    for path in (file for given in paths for file in input_files(given)):
+        for line in scan(path):
+            where = f"{path}:{line.number}"
+            if line.row is None:
+                faults.append(Rejected({"raw": line.raw.decode("utf-8", "replace")}, "broken_line", f"{where}: {line.fault}"))
+                continue
+            row = _seed(line.row, kind)
+            lacking = [name for name in ("instruction", "reference" if kind == "question" else "output") if not row.get(name)]
+            if lacking:
+                faults.append(Rejected(line.row, "unusable_seed", f"{where}: no {' and no '.join(lacking)}"))
+                continue
+            row["id"] = str(line.row.get("id") or ids.assign(row))
+            seeds.append(row)
+    if not seeds:
+        wanted = "question and answer" if kind == "question" else "instruction and output"
+        raise InputError(f"no usable seed ({len(faults)} lines looked at)", ", ".join(paths), f"each line is a JSON object with {wanted}")
+    return seeds, faults
+
+
+def _seed(row: Row, kind: str) -> Row:
+    instances = row.get("instances")
+    if isinstance(instances, list) and instances and isinstance(instances[0], dict):
+        row = {**row, "input": instances[0].get("input"), "output": instances[0].get("output")}
+    names = {"instruction": ("instruction", "question", "problem"), "input": ("input",), "output": ("output", "response", "answer")}
+    if kind == "question":
+        names = {"instruction": ("question", "instruction", "problem"), "reference": ("reference", "answer", "final_answer", "output")}
+    found: Row = {}
+    for name, fields in names.items():
+        value = next((row[known] for known in fields if isinstance(row.get(known), str | int | float) and str(row[known]).strip()), None)
+        if value is not None:
+            found[name] = str(value).strip()
+    if is_no_input(found.get("input", "")):
+        found.pop("input", None)
+    return found
+
+
+def _schema(kind: str) -> dict[str, Any]:
+    """The response_format of a JSON call: strict, as OpenAI-compatible servers take it."""
+    many, fields = ("questions", ["question", "answer"]) if kind == "question" else ("tasks", ["instruction", "input", "output"])
+    item = {"type": "object", "properties": {name: {"type": "string"} for name in fields}, "required": fields, "additionalProperties": False}
+    whole = {"type": "object", "properties": {many: {"type": "array", "items": item}}, "required": [many], "additionalProperties": False}
+    return {"type": "json_schema", "json_schema": {"name": many, "strict": True, "schema": whole}}
