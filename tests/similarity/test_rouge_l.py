@@ -7,7 +7,14 @@ from rouge_score.rouge_scorer import _score_lcs
 from rouge_score.tokenize import tokenize
 
 from synthgen.similarity import rouge_l
-from synthgen.similarity.rouge_l import NoveltyIndex, RougeL, RougeLConfig, RougeLIndex, ascii_tokens, unicode_tokens
+from synthgen.similarity.rouge_l import (
+    NoveltyIndex,
+    RougeL,
+    RougeLConfig,
+    RougeLIndex,
+    ascii_tokens,
+    unicode_tokens,
+)
 
 WORDS = [f"w{number}" for number in range(30)]
 

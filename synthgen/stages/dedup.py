@@ -1,0 +1,198 @@
+"""dedup: drops rows that duplicate a row kept before them, and says which row that was.
+
+Rows are judged in file order (or by `prefer`, then file order), greedily: see `synthgen.similarity.greedy`. Memory: 8 bytes
+a row, 24 more with `prefer`, 33 for each dropped row, beside what each method's index holds.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from synthgen.config import Component, ManyOf
+from synthgen.errors import EmptyResult, Interrupted, StageFailed
+from synthgen.records import Row, rejected
+from synthgen.registry import Choice
+from synthgen.stages.contract import Context, Counts, Inputs, Need, Outcome, StageConfig
+
+if TYPE_CHECKING:
+    from synthgen.similarity.greedy import Duplicate
+    from synthgen.similarity.row_file import RowFile
+
+VERSION = 1
+WRITES: Literal["rows"] = "rows"
+SEEDED = False
+
+BATCH = 1024  # rows whose keys are made at once
+NO_MORE = (-1, -1, 0, 0.0)
+
+
+class Prefer(Component):
+    """Which of two duplicates stays: the one from the source named first, or with the higher score; then file order."""
+
+    source: tuple[str, ...] = Field((), description="values of meta.source, the best first; others come after")
+    score: str | None = Field(None, description="a name in meta.scores, or a path; the higher stays, rows without it come last")
+
+    @model_validator(mode="after")
+    def _one_is_given(self) -> Prefer:
+        if not self.source and self.score is None:
+            raise ValueError("prefer needs source: [..] or score: NAME")
+        return self
+
+
+class Config(StageConfig):
+    """Options of `dedup`."""
+
+    methods: Annotated[tuple[Choice, ...], ManyOf("dedup method")] = Field(min_length=1, description="a row goes when any of these finds a kept row that it duplicates")
+    prefer: Prefer | None = None
+    across_samples: bool = Field(False, description="also compare samples of one question (same meta.parents and question) with each other")
+
+
+def needs(config: Config) -> dict[str, Need]:
+    """The rows to judge."""
+    return {"rows": Need("rows")}
+
+
+def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
+    """Writes the kept rows, byte for byte as they were, and the others with what they matched."""
+    from synthgen.similarity.row_file import RowFile
+
+    artefact = inputs["rows"][0]
+    with RowFile(artefact.file) as rows, context.reporter.stage(context.stage_id, artefact.rows) as progress:
+        judged = _judge(rows, config, context, progress)
+        if not len(rows):
+            raise EmptyResult(f"{context.stage_id}: there are no rows to judge", str(artefact.file), "look at the stage before it")
+        counts = _write(rows, judged, config, context, out)
+    return Outcome(counts, {"rows.jsonl": counts.kept, "rejected.jsonl": sum(counts.rejected.values())}, extra={"not_compared": judged.uncompared}, table=_table(counts, judged, config))
+
+
+class _Judged:
+    """The dropped rows' numbers, what each matched, by which method, how similar it was; and what was not compared."""
+
+    def __init__(self, rules: list[str]) -> None:
+        self.numbers, self.matched, self.methods, self.scores = array("q"), array("q"), array("B"), array("d")
+        self.uncompared = dict.fromkeys(rules, 0)
+
+    def drop(self, number: int, duplicate: Duplicate) -> None:
+        """Notes a dropped row."""
+        self.numbers.append(number)
+        self.matched.append(duplicate.matched)
+        self.methods.append(duplicate.method)
+        self.scores.append(duplicate.score)
+
+    def in_file_order(self) -> Iterator[tuple[int, int, int, float]]:
+        """(number, matched number, method, score) of each dropped row."""
+        import numpy as np
+
+        order = np.argsort(np.frombuffer(self.numbers, np.int64)) if len(self.numbers) else ()
+        return ((self.numbers[at], self.matched[at], self.methods[at], self.scores[at]) for at in map(int, order))
+
+
+def _judge(rows: RowFile, config: Config, context: Context, progress: Any) -> _Judged:
+    from synthgen.similarity.fields import text_of
+    from synthgen.similarity.greedy import Greedy, sample_group
+
+    methods = [choice.load()(choice.options) for choice in config.methods]
+    fields = [choice.options.field for choice in config.methods]  # type: ignore[attr-defined]
+    rules = rule_names(config.methods)
+    judged = _Judged(rules)
+    greedy = Greedy(methods)
+    order = _ordered(rows, config.prefer) if config.prefer else ((number, rows.parse(line, number)) for number, line in enumerate(rows.lines()))
+    done = 0
+    for batch in _batches(order):
+        columns = [method.keys([text_of(row, field) for _, row in batch]) for method, field in zip(methods, fields, strict=True)]
+        for rule, column in zip(rules, columns, strict=True):
+            judged.uncompared[rule] += column.count(None)
+        for (number, row), keys in zip(batch, zip(*columns, strict=True), strict=True):
+            duplicate = greedy.judge(number, keys, -1 if config.across_samples else sample_group(row))
+            if duplicate is not None:
+                judged.drop(number, duplicate)
+        done += len(batch)
+        progress.update(done=done)
+        if context.stopping():
+            raise Interrupted(context.stopping())
+    for rule, field, missing in zip(rules, fields, judged.uncompared.values(), strict=True):
+        if done and missing == done:
+            raise StageFailed(f"{context.stage_id}: no row has anything that {rule} could compare in {field!r}", str(rows.path), f"fields of the first row: {', '.join(rows.row(0))}; set `field`, for instance `field: question`")
+    return judged
+
+
+def _batches(order: Iterator[tuple[int, Row]]) -> Iterator[list[tuple[int, Row]]]:
+    batch: list[tuple[int, Row]] = []
+    for item in order:
+        batch.append(item)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _ordered(rows: RowFile, prefer: Prefer) -> Iterator[tuple[int, Row]]:
+    """Rows with their numbers, the most preferred first, file order among equals."""
+    import numpy as np
+
+    from synthgen.similarity.fields import value_at
+
+    ranks, scores = array("q"), array("d")
+    places = {source: place for place, source in enumerate(prefer.source)}
+    for number, line in enumerate(rows.lines()):
+        row = rows.parse(line, number)
+        ranks.append(places.get(str(value_at(row, "meta.source")), len(places)))
+        if prefer.score is not None:
+            found = value_at(row, f"meta.scores.{prefer.score}")
+            found = value_at(row, prefer.score) if found is None else found
+            scores.append(-float(found) if isinstance(found, int | float) else float("inf"))
+    keys = [np.frombuffer(ranks, np.int64)] if len(ranks) else []
+    if len(scores):
+        keys.insert(0, np.frombuffer(scores, np.float64))
+    for number in np.lexsort(keys).tolist() if keys else []:
+        yield number, rows.row(number)
+
+
+def rule_names(methods: tuple[Choice, ...]) -> list[str]:
+    """The methods' names as rejections state them; one that is used twice has its field beside it."""
+    names = [choice.name for choice in methods]
+    return [f"{choice.name}({choice.options.field})" if names.count(choice.name) > 1 else choice.name for choice in methods]  # type: ignore[attr-defined]
+
+
+def _write(rows: RowFile, judged: _Judged, config: Config, context: Context, out: Path) -> Counts:
+    from synthgen.similarity.row_file import write_lines
+    from synthgen.store.jsonl import RowWriter
+
+    rules = rule_names(config.methods)
+    thresholds = [choice.load()(choice.options).threshold for choice in config.methods]
+    counts = Counts(in_=len(rows))
+
+    def kept(writer: RowWriter) -> Iterator[bytes]:
+        dropped = judged.in_file_order()
+        at, matched, method, score = next(dropped, NO_MORE)
+        for number, line in enumerate(rows.again()):
+            if number != at:
+                yield line
+                continue
+            counts.reject(rules[method])
+            same_as = rows.row(matched).get("id")
+            writer.write(rejected(rows.parse(line, number), stage=context.stage_id, rule=rules[method], threshold=thresholds[method], matched_id=same_as, score=score))
+            at, matched, method, score = next(dropped, NO_MORE)
+
+    with RowWriter(out / "rows.jsonl") as keeping, RowWriter(out / "rejected.jsonl") as dropping:
+        write_lines(keeping, kept(dropping))
+    counts.kept = keeping.rows
+    return counts
+
+
+def _table(counts: Counts, judged: _Judged, config: Config) -> str:
+    lines = [f"{counts.in_:,} rows, {counts.kept:,} kept ({counts.kept / counts.in_:.1%})"]
+    for rule, choice in zip(rule_names(config.methods), config.methods, strict=True):
+        options: Any = choice.options
+        limit = getattr(options, "threshold", None)
+        what = f"{options.field}" + (f" > {limit}" if limit is not None else "")
+        lines.append(f"  {rule:<12} {counts.rejected.get(rule, 0):>9,} dropped   {what}")
+        if judged.uncompared[rule]:
+            lines.append(f"  {'':<12} {judged.uncompared[rule]:>9,} not compared: nothing to compare in {options.field}")
+    return "\n".join(lines)

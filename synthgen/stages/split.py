@@ -1,0 +1,228 @@
+"""split: train, validation and test, by group, before anything is asked or filtered.
+
+Which side a group goes to depends on the seed and on the group's own text alone, so the order of the file does not matter
+and added rows move few others. Memory: 17 bytes a row while reading, about 60 at the peak; with `near_duplicates` also
+its index (see `rouge_l`).
+"""
+
+from __future__ import annotations
+
+from array import array
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from synthgen.config import Component
+from synthgen.errors import EmptyResult, Interrupted, StageFailed
+from synthgen.stages.contract import Context, Counts, Inputs, Need, Outcome, StageConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from synthgen.similarity.row_file import RowFile
+
+VERSION = 1
+WRITES: Literal["split"] = "split"
+SEEDED = True
+PARTS = ("train", "validation", "test")
+
+Size = int | float
+
+
+class NearDuplicates(Component):
+    """Also keep questions on one side that resemble each other (single linkage by ROUGE-L)."""
+
+    field: str | tuple[str, ...] = "question"
+    threshold: float = Field(0.7, ge=0, lt=1)
+    tokenizer: Literal["ascii", "unicode"] = "ascii"
+
+
+class Config(StageConfig):
+    """Options of `split`."""
+
+    test: Size = Field(0.1, description="rows for the test part, or a share of all rows below 1")
+    validation: Size = Field(0, description="rows for the validation part, or a share of all rows below 1")
+    group_by: str | None = Field(None, description="a field or a path such as meta.document: rows that share its value go to one side; always so for rows that ask the same question")
+    near_duplicates: NearDuplicates | None = None
+
+    @field_validator("test", "validation", mode="before")
+    @classmethod
+    def _count_or_share(cls, value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or (isinstance(value, float) and value >= 1 and not value.is_integer()):
+            raise ValueError("a number of rows, or a share below 1")
+        return int(value) if value >= 1 or value == 0 else value
+
+    @model_validator(mode="after")
+    def _some_part(self) -> Config:
+        if not self.test and not self.validation:
+            raise ValueError("split parts nothing off: give test, validation or both")
+        return self
+
+
+def needs(config: Config) -> dict[str, Need]:
+    """The rows to part."""
+    return {"rows": Need("rows")}
+
+
+def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
+    """Writes the parts that are asked for, each in file order, byte for byte as the rows were."""
+    from synthgen.similarity.row_file import RowFile, write_lines
+    from synthgen.store.jsonl import RowWriter
+
+    artefact = inputs["rows"][0]
+    with RowFile(artefact.file) as rows, context.reporter.stage(context.stage_id, artefact.rows) as progress:
+        keys, groups = _groups(rows, config, context, progress)
+        wanted = _wanted(len(rows), config, context.stage_id, str(artefact.file))
+        parts = _assign(keys, groups, wanted, config, context.stage_id)
+        files: dict[str, int | None] = {}
+        for at, part in enumerate(PARTS):
+            if part != "train" and not wanted[part]:
+                continue
+            with RowWriter(out / f"{part}.jsonl") as writer:
+                write_lines(writer, (line for line, part_at in zip(rows.again(), parts.tolist(), strict=True) if part_at == at))
+            files[writer.path.name] = writer.rows
+    sizes = {part: files.get(f"{part}.jsonl") or 0 for part in PARTS}
+    _check(sizes, wanted, config, context.stage_id)
+    table = "  ".join(f"{part} {rows_:,}" for part, rows_ in sizes.items() if rows_)
+    short = [f"{part} wanted {wanted[part]:,}" for part in PARTS[1:] if sizes[part] < wanted[part]]
+    return Outcome(Counts(in_=len(keys), kept=sum(sizes.values())), files, extra={"parts": sizes}, table=table + (f"  ({'; '.join(short)}: groups stay whole)" if short else ""))
+
+
+def _groups(rows: RowFile, config: Config, context: Context, progress: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """For each row a 64-bit key (of the seed and what it is grouped by), and the number of its group."""
+    import numpy as np
+    import xxhash
+
+    from synthgen.similarity.exact import normalised
+    from synthgen.similarity.fields import text_of
+
+    seed = context.seed & 0xFFFFFFFFFFFFFFFF
+    questions, values = array("Q"), array("Q")
+    nothing = 0
+    near = _Near(config.near_duplicates) if config.near_duplicates else None
+    for number, line in enumerate(rows.lines()):
+        row = rows.parse(line, number)
+        # A row without a question is a group of its own, known by all its text.
+        question = normalised(text_of(row, "question")).encode() or line
+        questions.append(xxhash.xxh3_64_intdigest(question, seed))
+        if config.group_by:
+            value = text_of(row, config.group_by)
+            nothing += not value
+            values.append(xxhash.xxh3_64_intdigest(b"group\0" + value.encode(), seed) if value else questions[-1])
+        if near:
+            near.add(row, number)
+        if number % 4096 == 0:
+            progress.update(done=number)
+            if context.stopping():
+                raise Interrupted(context.stopping())
+    if not len(rows):
+        raise EmptyResult(f"{context.stage_id}: there are no rows to part", str(rows.path), "look at the stage before it")
+    if config.group_by and nothing == len(rows):
+        raise StageFailed(f"{context.stage_id}: no row has {config.group_by!r} to group by", str(rows.path), f"fields of the first row: {', '.join(rows.row(0))}")
+    columns = [np.frombuffer(column, np.uint64) for column in (questions, values) if len(column)]
+    groups = _joined(columns, near.pairs if near else [])
+    keys = np.full(int(groups.max()) + 1, np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(keys, groups, columns[-1])
+    return keys[groups], groups
+
+
+def _joined(columns: list[Any], pairs: list[tuple[int, int]]) -> np.ndarray[Any, Any]:
+    """Group numbers of rows, where rows that share a value in any column, or are a pair, are of one group."""
+    import numpy as np
+
+    groups = np.unique(columns[0], return_inverse=True)[1].astype(np.int64)
+    if len(columns) == 1 and not pairs:
+        return groups
+    roots = list(range(int(groups.max()) + 1))
+
+    def root(at: int) -> int:
+        while roots[at] != at:
+            roots[at] = at = roots[roots[at]]
+        return at
+
+    def join(left: int, right: int) -> None:
+        low, high = sorted((root(left), root(right)))
+        roots[high] = low
+
+    for column in columns[1:]:
+        _, firsts, inverse = np.unique(column, return_index=True, return_inverse=True)
+        for left, right in np.unique(np.stack([groups, groups[firsts[inverse]]], 1), axis=0).tolist():
+            join(left, right)
+    for one, other in pairs:
+        join(int(groups[one]), int(groups[other]))
+    return np.unique(np.array([root(at) for at in range(len(roots))])[groups], return_inverse=True)[1]
+
+
+class _Near:
+    """Finds pairs of rows that resemble each other, while the rows are read; as many as join all that are linked."""
+
+    def __init__(self, options: NearDuplicates) -> None:
+        from synthgen.similarity.rouge_l import TOKENIZERS, RougeLIndex
+
+        self._tokens, self._field = TOKENIZERS[options.tokenizer], options.field
+        self._index = RougeLIndex(options.threshold)
+        self._roots: dict[int, int] = {}
+        self.pairs: list[tuple[int, int]] = []
+
+    def _root(self, number: int) -> int:
+        roots = self._roots
+        while roots[number] != number:
+            roots[number] = number = roots[roots[number]]
+        return number
+
+    def add(self, row: dict[str, Any], number: int) -> None:
+        """Notes which earlier rows this one resembles."""
+        from synthgen.similarity.fields import text_of
+
+        tokens = self._tokens(text_of(row, self._field))
+        if not tokens:
+            return
+        self._roots[number] = number
+        for match in self._index.matches(tokens):
+            root = self._root(match.number)
+            if root != number:
+                self._roots[root] = number  # the newest row stands for its group, so that each is joined once
+                self.pairs.append((match.number, number))
+        self._index.add(tokens, number)
+
+
+def _wanted(rows: int, config: Config, stage: str, where: str) -> dict[str, int]:
+    wanted = {part: size if isinstance(size, int) else max(1, round(size * rows)) for part, size in (("validation", config.validation), ("test", config.test))}
+    if sum(wanted.values()) >= rows:
+        asked = " and ".join(f"{part} {size:,}" for part, size in wanted.items() if size)
+        raise StageFailed(f"{stage}: {asked} leave nothing to train on of {rows:,} rows", where, "ask for fewer (a share below 1 adapts to the data), or load more rows")
+    return {"train": rows - sum(wanted.values()), **wanted}
+
+
+def _assign(keys: np.ndarray[Any, Any], groups: np.ndarray[Any, Any], wanted: dict[str, int], config: Config, stage: str) -> np.ndarray[Any, Any]:
+    """The part of each row, as its place in PARTS: groups in order of their keys fill test, then validation."""
+    import numpy as np
+
+    sizes = np.bincount(groups)
+    largest, smallest = int(sizes.max()), min(size for size in wanted.values() if size)
+    if config.near_duplicates and largest > smallest:
+        raise StageFailed(
+            f"{stage}: {largest:,} rows resemble one another, more than the smallest part holds ({smallest:,})",
+            next=f"raise near_duplicates.threshold above {config.near_duplicates.threshold}, or make the part larger",
+        )
+    first = np.unique(groups, return_index=True)[1]
+    part_of = np.zeros(len(sizes), np.int8)
+    left = {part: wanted[part] for part in ("test", "validation")}
+    for group in np.lexsort((groups[first], keys[first])).tolist():
+        size = int(sizes[group])
+        for part, room in left.items():
+            if size <= room:
+                part_of[group] = PARTS.index(part)
+                left[part] = room - size
+                break
+        if not any(left.values()):
+            break
+    return np.asarray(part_of[groups])
+
+
+def _check(sizes: dict[str, int], wanted: dict[str, int], config: Config, stage: str) -> None:
+    for part in PARTS:
+        if wanted[part] and not sizes[part]:
+            why = f"every group by {config.group_by!r} is larger than that" if config.group_by else "every group of equal questions is larger than that"
+            raise StageFailed(f"{stage}: no row is left for {part} ({wanted[part]:,} wanted)", next=f"{why}; ask for more rows, or group by something finer")
