@@ -86,7 +86,9 @@ def build(model: type[M], raw: Any, path: Location, misfits: list[Misfit]) -> M 
         misfits.append(Misfit(path, f"expected options (key: value), found {_kind(raw)}"))
         return None
     values: dict[str, Any] = dict(raw)
+    noted: set[str] = set()  # fields whose components have faults already; the model's own word on them would only repeat it
     for name, info in model.model_fields.items():
+        found = len(misfits)
         marker = _marker(info, OneOf) or _marker(info, ManyOf)
         if marker is None or name not in values:
             continue
@@ -101,11 +103,14 @@ def build(model: type[M], raw: Any, path: Location, misfits: list[Misfit]) -> M 
             values[name] = build_choice(marker.kind, values[name], (*path, name), misfits)
         if values[name] is None or len(misfits) > before:
             values[name] = values[name] or _placeholder(marker)
+        if len(misfits) > found:
+            noted.add(name)
     try:
         made = model.model_validate(values)
     except ValidationError as fault:
         for error in fault.errors(include_url=False, include_input=False, include_context=False):
-            misfits.append(_misfit(model, path, error))
+            if error["loc"][:1] not in {(name,) for name in noted}:
+                misfits.append(_misfit(model, path, error))
         return None
     return made if len(misfits) == before else None
 
