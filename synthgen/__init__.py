@@ -1,3 +1,93 @@
-"""synthgen: from seed questions to a measured student, with nothing paid twice and nothing lost."""
+"""synthgen: from seed questions to a measured student, with nothing paid twice and nothing lost.
+
+The same as the command line, from Python (and in a notebook):
+
+    import synthgen
+
+    result = synthgen.run("pipelines/quickstart.yaml", set={"sft.epochs": 1})
+    for row in result.rows("filter"):
+        ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from synthgen.pipeline import RunResult
+    from synthgen.store.manifest import Manifest
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "dedup", "evaluate", "filter", "load", "preview", "run"]
+
+
+def run(pipeline: str | Path, *, set: Mapping[str, Any] | None = None, values: Sequence[str | Path] = (), **options: Any) -> RunResult:
+    """Runs a pipeline file, skipping what nothing changed for.
+
+    Args:
+        pipeline: the pipeline file.
+        set: values by `STAGE_ID.key`, as plain Python values.
+        values: YAML files of values.
+        **options: those of `synthgen.pipeline.RunOptions` (only, start, until, force, limit, run_dir, ledger …).
+
+    Raises:
+        SynthgenError: its `exit_code` is what the command would have ended with.
+    """
+    from synthgen.pipeline import RunOptions, run_pipeline
+    from synthgen.pipeline_file import load_pipeline
+
+    return run_pipeline(load_pipeline(Path(pipeline), [Path(file) for file in values], set or {}), RunOptions(**_paths(options)))
+
+
+def preview(pipeline: str | Path, rows: int = 5, *, set: Mapping[str, Any] | None = None, stage: str | None = None) -> dict[str, Any]:
+    """Prompts as sent, replies, parsed rows, verdicts, tokens and cost of the first `rows` rows; publishes nothing."""
+    from synthgen.pipeline_file import load_pipeline
+    from synthgen.preview import preview_pipeline
+
+    return preview_pipeline(load_pipeline(Path(pipeline), (), set or {}), rows, stage)
+
+
+def load(*paths: str | Path, columns: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of files (.jsonl, .json, .csv, .parquet, .gz, .zst), read as a pipeline's `load` stage reads them.
+
+    Raises:
+        InputError: a file cannot be used, or a line of one is broken (with its number).
+    """
+    from synthgen.formats.reading import open_rows
+
+    return open_rows([Path(path) for path in paths], dict(columns or {}))
+
+
+def filter(*paths: str | Path, out: str | Path, rules: Sequence[Any] = (), columns: Mapping[str, str] | None = None, overwrite: bool = False) -> Manifest:
+    """Filters files into `out` (rows.jsonl, rejected.jsonl, manifest.json) by rules, each a name or `{name: options}`."""
+    return _curate("filter", paths, out, rules, columns, overwrite)
+
+
+def dedup(*paths: str | Path, out: str | Path, methods: Sequence[Any] = (), columns: Mapping[str, str] | None = None, overwrite: bool = False) -> Manifest:
+    """Deduplicates files into `out` by methods, each a name or `{name: options}`."""
+    return _curate("dedup", paths, out, methods, columns, overwrite)
+
+
+def evaluate(pipeline: str | Path, *, set: Mapping[str, Any] | None = None, **options: Any) -> RunResult:
+    """Runs the evaluate stages of a pipeline whose earlier stages have run."""
+    from synthgen.pipeline import RunOptions, run_pipeline
+    from synthgen.pipeline_file import load_pipeline
+
+    checked = load_pipeline(Path(pipeline), (), set or {})
+    only = tuple(spec.id for spec in checked.stages if spec.kind == "evaluate")
+    return run_pipeline(checked, RunOptions(only=only, **_paths(options)))
+
+
+def _curate(kind: str, paths: Sequence[str | Path], out: str | Path, choices: Sequence[Any], columns: Mapping[str, str] | None, overwrite: bool) -> Manifest:
+    from synthgen.curate import curate
+
+    pairs = [f"{field}={column}" for field, column in (columns or {}).items()]
+    return curate(kind, [Path(path) for path in paths], Path(out), choices=choices, columns=pairs, overwrite=overwrite)
+
+
+def _paths(options: dict[str, Any]) -> dict[str, Any]:
+    """Plain texts as paths, lists as tuples, as RunOptions holds them."""
+    plain = {name: Path(value) if name in ("runs", "run_dir", "ledger") and value is not None else value for name, value in options.items()}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}

@@ -1,1 +1,68 @@
-"""The command line: one file a command; parses, calls, prints; no logic."""
+"""The command line: one file a command; parses, calls, prints; no logic.
+
+Results go to stdout, progress and errors to stderr. Exit codes are the batch-job contract: 0 done, 1 failed, 2 the command or
+the pipeline file is wrong, 3 stopped at the budget, 4 more rows failed than allowed, 5 the run is in use, 130/143 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from synthgen.cli import (
+    curate,
+    diff,
+    init,
+    inspect,
+    listing,
+    preview,
+    prompts,
+    run,
+    schema,
+    serve_builtin,
+    stages,
+    status,
+    validate,
+    why,
+)
+from synthgen.errors import SynthgenError
+
+app = typer.Typer(
+    name="synthgen", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None,
+    help="From seed questions to a measured student: generate, filter, deduplicate, train, evaluate.",
+    epilog="Start with `synthgen init`, then `synthgen preview pipelines/quickstart.yaml`.",
+)  # fmt: skip
+
+app.command("init")(init.init)
+app.command("validate")(validate.validate)
+app.command("preview")(preview.preview)
+app.command("run")(run.run)
+for kind, command in stages.commands().items():
+    app.command(kind)(command)
+app.command("filter")(curate.filter_command)
+app.command("dedup")(curate.dedup_command)
+app.command("status")(status.status)
+app.command("inspect")(inspect.inspect)
+app.command("why")(why.why)
+app.command("diff")(diff.diff)
+app.command("list")(listing.list_components)
+app.command("schema")(schema.schema)
+app.add_typer(prompts.app, name="prompts")
+app.command("serve-builtin")(serve_builtin.serve_builtin)
+
+
+def main() -> None:
+    """Runs the command line; a user's mistake is told in up to three lines, without a traceback."""
+    try:
+        app(standalone_mode=True)
+    except SynthgenError as fault:
+        sys.stderr.write(f"error: {fault}\n")
+        sys.exit(fault.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

@@ -91,13 +91,7 @@ class RunLock:
             return 1
 
     def _holder(self) -> dict[str, Any] | None:
-        try:
-            found = orjson.loads(self.path.read_bytes())
-            return found if isinstance(found, dict) else {}
-        except FileNotFoundError:
-            return None
-        except (OSError, orjson.JSONDecodeError):
-            return {}
+        return _read(self.path)
 
     def _remove_stale(self, seen: dict[str, Any] | None) -> None:
         if seen is None:
@@ -107,7 +101,7 @@ class RunLock:
             os.rename(self.path, aside)
         except FileNotFoundError:
             return
-        moved = orjson.loads(aside.read_bytes() or b"{}")
+        moved = _read(aside) or {}
         if moved.get("fence") != seen.get("fence") or moved.get("pid") != seen.get("pid"):
             try:
                 os.link(aside, self.path)  # a live lock came in between: put it back
@@ -127,6 +121,17 @@ class RunLock:
                 os.replace(aside, self.path)
             except OSError:
                 continue  # a full disk must not end the heartbeat
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """What a lock file says: None where there is none, empty where it says nothing that can be read."""
+    try:
+        found = orjson.loads(path.read_bytes())
+        return found if isinstance(found, dict) else {}
+    except FileNotFoundError:
+        return None
+    except (OSError, orjson.JSONDecodeError):
+        return {}
 
 
 def _stale(holder: dict[str, Any]) -> bool:

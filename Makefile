@@ -1,0 +1,37 @@
+# Every target sets up its own environment from nothing but Python 3.11+ and a package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIPELINE ?= pipelines/quickstart.yaml
+
+.PHONY: help install quickstart test lint bench clean
+
+help:
+	@echo "make quickstart   a trained student and a table, without key or GPU (about five minutes)"
+	@echo "make test         all tests, without network"
+	@echo "make lint         ruff and mypy --strict"
+	@echo "make bench        the figures in docs/benchmarks.md"
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "synthgen needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+quickstart: install
+	$(BIN)/synthgen run $(PIPELINE)
+
+test: install
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

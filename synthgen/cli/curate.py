@@ -1,0 +1,75 @@
+"""`synthgen filter` and `synthgen dedup`: a stage of a pipeline, or on any files without one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthgen.cli import options as o
+
+Files = Annotated[list[Path], typer.Argument(metavar="PIPELINE|FILE…", help="a pipeline file, or data files (.jsonl .json .csv .parquet, .gz .zst)")]
+Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="for files: where rows.jsonl, rejected.jsonl and manifest.json go")]
+Columns = Annotated[list[str] | None, typer.Option("--columns", metavar="field=column", help="for files: which column holds which field; repeatable")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="for files: replace DIR")]
+StageId = Annotated[str | None, typer.Option("--id", metavar="STAGE_ID", help="which stage of the pipeline, where it has several")]
+
+
+def filter_command(
+    files: Files,
+    out: Out = None,
+    columns: Columns = None,
+    rule: Annotated[list[str] | None, typer.Option("--rule", metavar="NAME[:key=value,…]", help="for files: a rule, in order; repeatable")] = None,
+    overwrite: Overwrite = False,
+    stage: StageId = None,
+    set: o.Set = None,
+    values: o.Values = None,
+    runs: o.Runs = o.RUNS,
+    run_dir: o.RunDir = None,
+    workers: o.Workers = 0,
+    as_json: o.AsJson = False,
+) -> None:
+    """Keep rows that pass every rule; the others are written down with rule, value and threshold."""
+    _curate("filter", "rules", rule, files, out, columns, overwrite, stage, set, values, runs, run_dir, workers, as_json)
+
+
+def dedup_command(
+    files: Files,
+    out: Out = None,
+    columns: Columns = None,
+    method: Annotated[list[str] | None, typer.Option("--method", metavar="NAME[:key=value,…]", help="for files: a method, in order; repeatable")] = None,
+    overwrite: Overwrite = False,
+    stage: StageId = None,
+    set: o.Set = None,
+    values: o.Values = None,
+    runs: o.Runs = o.RUNS,
+    run_dir: o.RunDir = None,
+    workers: o.Workers = 0,
+    as_json: o.AsJson = False,
+) -> None:
+    """Keep the first of each group of duplicates; the others name the row they matched."""
+    _curate("dedup", "methods", method, files, out, columns, overwrite, stage, set, values, runs, run_dir, workers, as_json)
+
+
+def _curate(
+    kind: str, option: str, chosen: list[str] | None, files: list[Path], out: Path | None, columns: list[str] | None, overwrite: bool, stage: str | None,
+    set: list[str] | None, values: list[Path] | None, runs: Path, run_dir: Path | None, workers: int, as_json: bool,
+) -> None:  # fmt: skip
+    from synthgen.cli.stages import run_kind
+    from synthgen.curate import curate
+    from synthgen.errors import ConfigError
+
+    if len(files) == 1 and files[0].suffix in (".yaml", ".yml"):
+        if out is not None or chosen or columns:
+            raise ConfigError(f"-o, --columns and --{option[:-1]} are for files; a pipeline says them itself", str(files[0]), "use --set to change one value of the pipeline")
+        run_kind(kind, files[0], stage, set, values, None, as_json, runs=runs, run_dir=run_dir, workers=workers)
+        return
+    if out is None:
+        raise ConfigError("where to? give -o DIR", next=f"synthgen {kind} {files[0]} -o cleaned")
+    manifest = curate(kind, files, out, choices=chosen or (), columns=columns or (), overwrite=overwrite, workers=workers)
+    if as_json:
+        o.out_json({"out": str(out), "counts": manifest.counts})
+        return
+    o.out(str(manifest.extra.get("table") or manifest.counts))
+    o.hint(f"synthgen inspect {out}/rejected.jsonl")

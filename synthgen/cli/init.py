@@ -1,0 +1,29 @@
+"""`synthgen init`: lay out prompts, pipelines and seeds to start from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthgen.cli import options as o
+
+
+def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="where to; made if it is not there")] = Path(".")) -> None:
+    """Lay out prompts/, pipelines/ and data/seeds/; files that are there already are left alone."""
+    from synthgen.shipped import shipped
+
+    written = kept = 0
+    for part in ("prompts", "pipelines", "data/seeds"):
+        for source in sorted(path for path in shipped(part).rglob("*") if path.is_file()):
+            place = directory / part / source.relative_to(shipped(part))
+            if place.exists():
+                kept += place.read_bytes() != source.read_bytes()
+                continue
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, place)
+            written += 1
+    o.out(f"{written} files written to {directory}/ (prompts/, pipelines/, data/seeds/)" + (f"; {kept} of your own left as they are" if kept else ""))
+    o.hint("synthgen run pipelines/quickstart.yaml", "synthgen preview pipelines/quickstart.yaml")

@@ -1,0 +1,108 @@
+"""Options that several commands share, and what is made of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synthgen.errors import ConfigError, Fault, InputError
+
+if TYPE_CHECKING:
+    from synthgen.pipeline import RunOptions
+    from synthgen.pipeline_file import Pipeline
+
+PipelinePath = Annotated[Path, typer.Argument(metavar="PIPELINE", help="a pipeline file (YAML)")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run's name, its folder, or its pipeline file")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="STAGE_ID.key=value", help="set one value; the value is YAML; repeatable")]
+Values = Annotated[list[Path] | None, typer.Option("--values", metavar="FILE", help="a YAML file of values by stage id; repeatable")]
+Runs = Annotated[Path, typer.Option("--runs", help="the folder that holds all runs")]
+RunDir = Annotated[Path | None, typer.Option("--run-dir", help="this run's folder, instead of data/runs/<name>")]
+Ledger = Annotated[Path, typer.Option("--ledger", help="the folder of the ledger that all runs share")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="ask each teacher about N rows only; a run of its own, over the same ledger")]
+Force = Annotated[list[str] | None, typer.Option("--force", metavar="STAGE_ID", help="run this stage though nothing changed; repeatable")]
+AcceptPartial = Annotated[bool, typer.Option("--accept-partial", help="after a stop at the budget: publish what is finished")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="ask again for rows that failed, and only for them")]
+Verify = Annotated[bool, typer.Option("--verify", help="hash every published file again instead of trusting size and time")]
+Grace = Annotated[float, typer.Option("--grace", min=0, help="seconds that requests in flight get to finish after SIGINT or SIGTERM")]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="processes for CPU-heavy stages; 0: one for each core")]
+EnvFile = Annotated[Path | None, typer.Option("--env-file", metavar="FILE", help="a file of NAME=value lines, read into the environment")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
+
+RUNS, LEDGER = Path("data/runs"), Path("data/ledger")
+
+
+def load(path: Path, set: list[str] | None, values: list[Path] | None, env_file: Path | None = None) -> Pipeline:
+    """The checked pipeline that a command is about."""
+    from synthgen.pipeline_file import load_pipeline
+
+    if env_file is not None:
+        read_env_file(env_file)
+    return load_pipeline(path, values or (), set or ())
+
+
+def run_options(**given: Any) -> RunOptions:
+    """RunOptions from a command's arguments; lists become tuples, absent ones their defaults."""
+    from synthgen.pipeline import RunOptions
+
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None}
+    return RunOptions(**plain)
+
+
+def read_env_file(path: Path) -> None:
+    """Reads NAME=value lines into the environment; what is set there already wins. Values are never shown."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise InputError("the file of --env-file cannot be read", str(path)) from None
+    faults = []
+    for number, line in enumerate(lines, 1):
+        text = line.strip().removeprefix("export ").strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            faults.append(Fault("not a NAME=value line", f"{path}:{number}"))
+            continue
+        os.environ.setdefault(name.strip(), value.strip().strip("\"'"))
+    if faults:
+        raise ConfigError.of(faults)
+
+
+def find_run(run: str, runs: Path = RUNS) -> Path:
+    """The folder of a run, from its name, its folder or its pipeline file."""
+    path = Path(run)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        from synthgen.pipeline_file import load_pipeline
+
+        path = runs / load_pipeline(path).name
+    elif not path.is_dir():
+        path = runs / run
+    if not path.is_dir():
+        from synthgen.errors import nearest
+
+        known = sorted(folder.name for folder in runs.glob("*") if folder.is_dir() and not folder.name.startswith("."))
+        near = nearest(run, known)
+        raise InputError(f"no run {run!r}", str(path), f"did you mean {near!r}?" if near else f"runs here: {', '.join(known) or 'none'}")
+    return path
+
+
+def out(text: str) -> None:
+    """Prints a result on stdout."""
+    sys.stdout.write(text.rstrip("\n") + "\n")
+
+
+def out_json(value: Any) -> None:
+    """Prints a result as JSON on stdout."""
+    import orjson
+
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+
+
+def hint(*commands: str) -> None:
+    """The last lines of a command: which come next. To stderr, so that stdout holds results only."""
+    for command in commands:
+        sys.stderr.write(f"  next: {command}\n")

@@ -1,0 +1,31 @@
+"""`synthgen preview`: see a few prompts as sent, the replies, the parsed rows and each rule's verdict before paying for all."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from synthgen.cli import options as o
+
+
+def preview(
+    pipeline: o.PipelinePath,
+    rows: Annotated[int, typer.Option("-n", min=1, help="how many rows (or calls, where the task makes rows from seeds)")] = 5,
+    stage: Annotated[str | None, typer.Option("--id", metavar="STAGE_ID", help="which generate stage; the first where left out")] = None,
+    set: o.Set = None,
+    values: o.Values = None,
+    runs: o.Runs = o.RUNS,
+    ledger: o.Ledger = o.LEDGER,
+    env_file: o.EnvFile = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """Show prompt as sent, reply, parsed row, each rule's verdict, tokens and cost; replies stay in the ledger, nothing is published."""
+    from synthgen.preview import preview_pipeline, preview_text
+
+    shown = preview_pipeline(o.load(pipeline, set, values, env_file), rows, stage, runs=runs, ledger=ledger)
+    if as_json:
+        o.out_json(shown)
+        return
+    o.out(preview_text(shown))
+    o.hint(f"synthgen run {pipeline}")

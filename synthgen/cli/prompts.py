@@ -1,0 +1,57 @@
+"""`synthgen prompts`: the prompt files, and one rendered as it is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthgen.cli import options as o
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Show prompt files, and render one as it is sent.")
+
+
+@app.command("list")
+def list_prompts(as_json: o.AsJson = False) -> None:
+    """List the prompt files that can be named."""
+    from synthgen.prompts import list_prompts as known
+    from synthgen.prompts import load_prompt
+
+    found = {name: load_prompt(name).purpose for name in known()}
+    if as_json:
+        o.out_json(found)
+        return
+    width = max(map(len, found), default=0)
+    for name, purpose in found.items():
+        o.out(f"{name:<{width}}  {purpose}")
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="a prompt's name (see `prompts list`) or file")],
+    row: Annotated[Path | None, typer.Option("--row", metavar="FILE", help="a JSONL file; its first row fills the template")] = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """Show a prompt's texts, or with --row the messages as they are sent."""
+    from synthgen.errors import InputError
+    from synthgen.prompts import load_prompt
+    from synthgen.store.jsonl import scan
+
+    prompt = load_prompt(name)
+    if row is None:
+        parts = {"purpose": prompt.purpose, "source": prompt.source, "system": prompt.system, "user": prompt.user, "assistant": prompt.assistant, "hash": prompt.hash}
+        if as_json:
+            o.out_json(parts)
+        else:
+            o.out("\n\n".join(f"--- {part}\n{text}" for part, text in parts.items() if text))
+        return
+    line = next((line for line in scan(row) if line.row is not None), None)
+    if line is None or line.row is None:
+        raise InputError("no row in this file", str(row))
+    values = {field: line.row.get(field, "") for field in prompt.variables}
+    messages = prompt.render(**values)
+    if as_json:
+        o.out_json(messages)
+    else:
+        o.out("\n\n".join(f"--- {message['role']}\n{message['content']}" for message in messages))

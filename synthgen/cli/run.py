@@ -1,0 +1,79 @@
+"""`synthgen run`: all stages of a pipeline, skipping those that nothing changed for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from synthgen.cli import options as o
+
+if TYPE_CHECKING:
+    from synthgen.pipeline import RunOptions
+    from synthgen.pipeline_file import Pipeline
+
+
+def run(
+    pipeline: o.PipelinePath,
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="STAGE_ID", help="run this stage alone; repeatable")] = None,
+    start: Annotated[str | None, typer.Option("--from", metavar="STAGE_ID", help="begin with this stage")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="STAGE_ID", help="end after this stage")] = None,
+    force: o.Force = None,
+    limit: o.Limit = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run and why; run nothing")] = False,
+    set: o.Set = None,
+    values: o.Values = None,
+    runs: o.Runs = o.RUNS,
+    run_dir: o.RunDir = None,
+    ledger: o.Ledger = o.LEDGER,
+    env_file: o.EnvFile = None,
+    accept_partial: o.AcceptPartial = False,
+    retry_failed: o.RetryFailed = False,
+    verify: o.Verify = False,
+    grace: o.Grace = 30.0,
+    workers: o.Workers = 0,
+    as_json: o.AsJson = False,
+) -> None:
+    """Run a pipeline: every stage that has to run, in order; stop and go on anywhere."""
+    checked = o.load(pipeline, set, values, env_file)
+    chosen = o.run_options(
+        only=only, start=start, until=until, force=force, limit=limit, runs=runs, run_dir=run_dir, ledger=ledger, accept_partial=accept_partial,
+        retry_failed=retry_failed, verify=verify, grace=grace, workers=workers,
+    )  # fmt: skip
+    if dry_run:
+        print_plan(checked, chosen, as_json)
+        return
+    execute(checked, chosen, as_json, pipeline)
+
+
+def execute(checked: Pipeline, chosen: RunOptions, as_json: bool, file: Path) -> None:
+    """Runs and prints what it came to."""
+    from synthgen.pipeline import run_pipeline
+
+    result = run_pipeline(checked, chosen)
+    if as_json:
+        o.out_json({"run_dir": str(result.run_dir), "stages": {name: {"done": result.done[name], **manifest.model_dump(include={"counts", "requests", "usage", "seconds"})} for name, manifest in result.stages.items()}})
+        return
+    for table in result.tables:
+        o.out(table)
+        o.out("")
+    o.hint(f"synthgen inspect {result.run_dir}", f"synthgen status {result.run_dir}")
+
+
+def print_plan(checked: Pipeline, chosen: RunOptions, as_json: bool) -> None:
+    """Says of each stage whether it would run, and why."""
+    from synthgen.plan import Graph, choose, standing
+
+    graph = Graph(checked, chosen.folder(checked))
+    rows = []
+    for spec in choose(checked, chosen.only, chosen.start, chosen.until):
+        now = standing(spec, checked, graph, limit=chosen.limit, verify=chosen.verify)
+        state = "run" if spec.id in chosen.force else now.state
+        rows.append({"stage": spec.id, "kind": spec.kind, "state": state, "why": "forced" if spec.id in chosen.force else now.why})
+    if as_json:
+        o.out_json(rows)
+        return
+    width = max(len(row["stage"]) for row in rows)
+    for row in rows:
+        o.out(f"{row['stage']:<{width}}  {row['state']:<5}  {row['why']}")

@@ -1,0 +1,12 @@
+"""`synthgen schema`: the JSON Schema of pipeline files, for editors."""
+
+from __future__ import annotations
+
+from synthgen.cli import options as o
+
+
+def schema() -> None:
+    """Print the JSON Schema of pipeline files (for an editor's completion and checks)."""
+    from synthgen.schema import pipeline_schema
+
+    o.out_json(pipeline_schema())

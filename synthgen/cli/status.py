@@ -1,0 +1,28 @@
+"""`synthgen status`: how far a run is, what it cost, and what would run again and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthgen.cli import options as o
+
+
+def status(
+    run: o.RunName,
+    pipeline: Annotated[Path | None, typer.Option("--pipeline", help="the pipeline file to hold it against; its recorded one where left out")] = None,
+    set: o.Set = None,
+    values: o.Values = None,
+    runs: o.Runs = o.RUNS,
+    as_json: o.AsJson = False,
+) -> None:
+    """Show stages, counts, rates and cost of a run, also of a live one, and what would rerun and why."""
+    from synthgen.reports.status import run_status, status_table
+
+    folder = o.find_run(run, runs)
+    file = pipeline or (Path(run) if Path(run).suffix in (".yaml", ".yml") else folder / "pipeline.resolved.yaml")
+    checked = o.load(file, set, values)
+    found = run_status(folder, checked)
+    o.out_json(found) if as_json else o.out(status_table(found))

@@ -1,0 +1,35 @@
+"""`synthgen validate`: everything that can be known before money or hours are spent."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from synthgen.cli import options as o
+
+
+def validate(
+    pipeline: o.PipelinePath,
+    offline: Annotated[bool, typer.Option("--offline", help="do not try to reach the teachers")] = False,
+    set: o.Set = None,
+    values: o.Values = None,
+    env_file: o.EnvFile = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """Check a pipeline without running it: options, files, prompts, keys, reachability, extras, disk."""
+    from synthgen.errors import ConfigError
+    from synthgen.validation import findings
+
+    found = findings(o.load(pipeline, set, values, env_file), offline=offline)
+    if as_json:
+        o.out_json([{"level": item.level, "what": item.fault.what, "where": item.fault.where, "next": item.fault.next} for item in found])
+    else:
+        for item in found:
+            o.out(f"{item.level}: " + "\n".join(item.fault.lines()))
+    faults = [item.fault for item in found if item.level == "error"]
+    if faults:
+        raise ConfigError(f"{len(faults)} thing{'s' if len(faults) > 1 else ''} to put right before this pipeline can run", str(pipeline))
+    if not as_json:
+        o.out(f"{pipeline} is ready to run")
+    o.hint(f"synthgen preview {pipeline}", f"synthgen run {pipeline}")

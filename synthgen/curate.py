@@ -1,0 +1,101 @@
+"""Filter or deduplicate any files, without a pipeline: `load` and one stage, published as one folder."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from synthgen.errors import ConfigError, InputError
+from synthgen.pipeline import RunOptions, run_pipeline
+from synthgen.pipeline_file import check_pipeline
+from synthgen.reports.progress import Reporter
+from synthgen.store.jsonl import RowWriter, read_rows
+from synthgen.store.manifest import Manifest, read_manifest, record_outputs, write_manifest
+from synthgen.store.publish import publish
+
+DEFAULTS: dict[str, tuple[str, list[Any]]] = {
+    "filter": ("rules", ["length", "refusal", "truncated", "run_on", "echo"]),
+    "dedup": ("methods", ["exact", "rouge_l"]),
+}
+"""Stage kind -> the option that holds its components, and those used where none is named."""
+
+
+def curate(
+    kind: str, files: Sequence[Path], out: Path, *, choices: Sequence[Any] = (), columns: Sequence[str] = (), overwrite: bool = False, workers: int = 0, reporter: Reporter | None = None
+) -> Manifest:
+    """Runs `filter` or `dedup` over files into `out`: rows.jsonl, rejected.jsonl (lines that could not be read among them) and manifest.json.
+
+    Args:
+        kind: "filter" or "dedup".
+        files: data files of the user's.
+        out: the folder to publish; it must not exist, unless `overwrite`.
+        choices: rules or methods, each a name, `name:key=value,…` or `{name: options}`; the default set where empty.
+        columns: `field=column` pairs.
+        overwrite: replace `out`.
+        workers: processes; 0 is one for each core.
+        reporter: where progress goes.
+    """
+    if out.exists() and (not overwrite or read_manifest(out) is None):
+        why = "give another -o, or --overwrite" if read_manifest(out) is not None or not any(out.iterdir()) else "it holds no result of synthgen's: give another -o"
+        raise ConfigError("the output folder is there already", str(out), why)
+    missing = [path for path in files if not path.exists()]
+    if missing:
+        raise InputError(f"no such file: {', '.join(map(str, missing))}")
+    option, default = DEFAULTS[kind]
+    sources = [{"path": str(path), **({"columns": dict(_pair(text) for text in columns)} if columns else {})} for path in files]
+    tree = {"version": 1, "name": kind, "stages": [{"load": {"sources": sources}}, {kind: {option: [_component(choice) for choice in choices] or default}}]}
+    pipeline = check_pipeline(Path("command line"), tree, lambda path: "")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+        runs = Path(scratch)
+        result = run_pipeline(pipeline, RunOptions(run_dir=runs / "run", ledger=runs / "ledger", workers=workers), reporter)
+        return _merge(result.stages["load"], result.stages[kind], runs / "run", kind, out)
+
+
+def _merge(loaded: Manifest, curated: Manifest, run: Path, kind: str, out: Path) -> Manifest:
+    """One folder of the two stages: the account goes from the lines of the files to the rows kept."""
+    folder = run / kind
+    before = run / "load" / "rejected.jsonl"
+    if before.exists():
+        joined = folder / "rejected.joined"
+        with RowWriter(joined) as writer:
+            for part in (before, folder / "rejected.jsonl"):
+                for row in read_rows(part) if part.exists() else ():
+                    writer.write(row)
+        shutil.move(joined, folder / "rejected.jsonl")
+    counts = {
+        "in": loaded.counts["in"], "kept": curated.counts["kept"],
+        "rejected": {**loaded.counts["rejected"], **curated.counts["rejected"]}, "failed": {**loaded.counts["failed"], **curated.counts["failed"]},
+    }  # fmt: skip
+    rejected = sum(counts["rejected"].values())
+    (folder / "manifest.json").unlink()
+    manifest = curated.model_copy(update={"counts": counts, "inputs": {}, "outputs": record_outputs(folder, {"rows.jsonl": counts["kept"], "rejected.jsonl": rejected})})
+    write_manifest(folder, manifest)
+    publish(folder, out)
+    return manifest
+
+
+def _pair(text: str) -> tuple[str, str]:
+    field, equals, column = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--columns wants field=column, found {text!r}", next="for example --columns instruction=question")
+    return field, column
+
+
+def _component(choice: Any) -> Any:
+    """`name:key=value,key=value` as `{name: {key: value}}`; the values are YAML."""
+    if not isinstance(choice, str) or ":" not in choice or choice.partition(":")[2].isidentifier():
+        return choice
+    from synthgen.yaml_tree import yaml_value
+
+    name, _, text = choice.partition(":")
+    options: dict[str, Any] = {}
+    for part in text.split(","):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise ConfigError(f"{choice!r}: expected key=value, found {part!r}", next=f"for example {name}:field=output")
+        options[key.strip()] = yaml_value(value, key)
+    return {name: options}

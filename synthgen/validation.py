@@ -1,0 +1,119 @@
+"""What can be known of a pipeline before money or hours are spent: files, prompts, keys, reachability, extras, disk."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+
+from synthgen import registry
+from synthgen.config import InputFile, PromptName
+from synthgen.errors import Fault, SynthgenError
+from synthgen.pipeline_file import Pipeline
+from synthgen.registry import Choice
+from synthgen.teachers.config import TeacherConfig
+
+REACH_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that validate has to say: an error stops a run, a warning does not, a note is good to know."""
+
+    level: Literal["error", "warning", "note"]
+    fault: Fault
+
+
+def findings(pipeline: Pipeline, offline: bool = False) -> list[Finding]:
+    """All that is wrong or worth knowing, errors first; with `offline` no teacher is reached for."""
+    found = [*_files_and_prompts(pipeline), *_teachers(pipeline, offline), *_extras(pipeline), *_disk()]
+    return sorted(found, key=lambda item: ("error", "warning", "note").index(item.level))
+
+
+def _files_and_prompts(pipeline: Pipeline) -> Iterator[Finding]:
+    from synthgen.prompts import load_prompt
+
+    for spec in pipeline.stages:
+        for path in _marked(spec.config, InputFile):
+            if not any(Path().glob(str(path))) and not Path(path).exists():
+                yield Finding("error", Fault(f"{spec.id}: no such file: {path}", str(pipeline.path), "file paths are relative to where the command runs"))
+        for name in _marked(spec.config, PromptName):
+            try:
+                load_prompt(str(name))
+            except SynthgenError as fault:
+                yield Finding("error", fault.faults[0])
+
+
+def _marked(value: Any, marker: type) -> Iterator[Any]:
+    """The values of all options that carry a marker, in nested configs and components too."""
+    if isinstance(value, Choice):
+        yield from _marked(value.options, marker)
+    elif isinstance(value, BaseModel):
+        for name, info in type(value).model_fields.items():
+            part = getattr(value, name)
+            if any(isinstance(one, marker) for one in info.metadata):
+                yield from [part] if isinstance(part, str | Path) else part or ()
+            else:
+                yield from _marked(part, marker)
+        if marker is PromptName and callable(named := getattr(value, "prompts", None)):
+            yield from named()
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _marked(part, marker)
+
+
+def _teachers(pipeline: Pipeline, offline: bool) -> Iterator[Finding]:
+    asked = {name for spec in pipeline.stages if hasattr(spec.module, "teachers") for name in spec.module.teachers(spec.config)}
+    for name, config in pipeline.teachers.items():
+        label = f"teacher {name!r}" if name else "the teacher"
+        where = str(pipeline.path)
+        if name not in asked:
+            yield Finding("warning", Fault(f"{label} is never asked", where))
+            continue
+        provider = registry.find("teacher", config.provider)(config)
+        variable = provider.key_variable
+        if variable and not os.environ.get(variable):
+            yield Finding("error", Fault(f"{label} needs a key in the environment variable {variable}", where, f"export {variable}=… or give --env-file FILE"))
+        if not offline:
+            yield from _reach(provider.addresses(), label, where)
+        yield from _remarks(provider, config, label, where)
+
+
+def _reach(addresses: tuple[str, ...], label: str, where: str) -> Iterator[Finding]:
+    for address in addresses:
+        parts = urlsplit(address)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        proxied = any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"))
+        if proxied:
+            continue  # the proxy does the reaching; its answer to a request will tell
+        try:
+            socket.create_connection((parts.hostname or "", port), timeout=REACH_SECONDS).close()
+        except OSError as fault:
+            yield Finding("error", Fault(f"{label} cannot be reached at {parts.hostname}:{port}: {fault.strerror or fault}", where, "check base_url, and that the server is up"))
+
+
+def _remarks(provider: Any, config: TeacherConfig, label: str, where: str) -> Iterator[Finding]:
+    """What a provider will ignore, and what its terms say about training on its output, as far as its preset knows."""
+    for remark in getattr(provider, "remarks", lambda: ())():
+        yield Finding("note", Fault(f"{label}: {remark}", where))
+
+
+def _extras(pipeline: Pipeline) -> Iterator[Finding]:
+    if any(spec.module.WRITES == "model" for spec in pipeline.stages):
+        missing = [name for name in ("torch", "transformers", "trl", "datasets", "peft", "accelerate") if importlib.util.find_spec(name) is None]
+        if missing:
+            yield Finding("error", Fault(f"training needs {', '.join(missing)}", str(pipeline.path), "pip install 'synthgen-pipeline[train]'"))
+
+
+def _disk() -> Iterator[Finding]:
+    free = shutil.disk_usage(Path()).free
+    if free < 1 << 30:
+        yield Finding("warning", Fault(f"only {free / 1e9:.2f} GB of disk are free here", next="replies, rows and checkpoints are written under data/"))

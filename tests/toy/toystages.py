@@ -1,0 +1,71 @@
+"""Tiny stages for tests of the engine: numbers in, numbers out, and a record of what ran."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated
+
+from pydantic import Field
+
+from synthgen.config import InputFile, Unhashed
+from synthgen.errors import TooManyFailed
+from synthgen.records import rejected
+from synthgen.stages.contract import Counts, Need, Outcome, StageConfig
+from synthgen.store.jsonl import RowWriter, read_rows, write_rows
+
+RAN: list[str] = []
+
+
+class MakeConfig(StageConfig):
+    rows: int = Field(3, ge=0)
+    file: Annotated[Path | None, InputFile()] = None
+    note: Annotated[str, Unhashed()] = ""
+
+
+def run_make(inputs, config, context, out):
+    RAN.append(context.stage_id)
+    lines = config.file.read_text().split() if config.file else [str(number) for number in range(config.rows)]
+    write_rows(out / "rows.jsonl", [{"id": f"r{at}", "instruction": line} for at, line in enumerate(lines)])
+    return Outcome(Counts(in_=len(lines), kept=len(lines)), {"rows.jsonl": len(lines)})
+
+
+Make = SimpleNamespace(Config=MakeConfig, VERSION=1, WRITES="rows", SEEDED=False, needs=lambda config: {}, run=run_make)
+
+
+class KeepConfig(StageConfig):
+    below: int = 100
+    lose: bool = False
+    fail: int = 0
+    max_failed: Annotated[int, Unhashed()] = 100
+    die: Annotated[bool, Unhashed()] = False
+
+
+def run_keep(inputs, config, context, out):
+    RAN.append(context.stage_id)
+    counts = Counts()
+    with RowWriter(out / "rows.jsonl") as kept, RowWriter(out / "rejected.jsonl") as dropped:
+        for at, row in enumerate(read_rows(inputs["rows"][0].file)):
+            counts.in_ += 1
+            if config.die and at == 1:
+                raise KeyboardInterrupt
+            if at < config.fail:
+                counts.fail("timeout")
+                dropped.write(rejected(row, stage=context.stage_id, rule="timeout", kind="failed"))
+            elif int(row["instruction"]) < config.below:
+                counts.kept += not (config.lose and at == 0)
+                kept.write(row)
+            else:
+                counts.reject("below")
+                dropped.write(rejected(row, stage=context.stage_id, rule="below"))
+    return Outcome(counts, {"rows.jsonl": counts.kept, "rejected.jsonl": dropped.rows})
+
+
+def judge(counts, config):
+    failed = sum(counts["failed"].values())
+    return TooManyFailed(f"{failed} failed") if failed > config.max_failed else None
+
+
+Keep = SimpleNamespace(
+    Config=KeepConfig, VERSION=1, WRITES="rows", SEEDED=True, needs=lambda config: {"rows": Need("rows")}, run=run_keep, judge_failures=judge
+)
