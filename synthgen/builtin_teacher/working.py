@@ -31,10 +31,11 @@ class Found:
 
 
 def work_out(question: str) -> Found | None:
-    """A question with its working; None where it is neither arithmetic nor logic of a known kind."""
+    """A question with its working; None where it is neither arithmetic nor logic of a known kind, or does not come out whole."""
     working = arithmetic.work_out(question)
     if working is not None:
-        return Found(question, "arithmetic", working)
+        whole = all(step.result >= 1 and (step.operation != "/" or step.left == step.right * step.result) for step in working.steps)
+        return Found(question, "arithmetic", working) if whole else None
     worked = logic.work_out(question)
     return None if worked is None else Found(question, "logic", worked)
 

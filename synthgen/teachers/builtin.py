@@ -93,11 +93,14 @@ class Builtin:
         package_parent = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
         with tempfile.TemporaryFile() as log:
-            self._server = subprocess.Popen(
-                [sys.executable, "-P", "-m", "synthgen.builtin_teacher", "--port", "0", "--with-parent"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env={**os.environ, "PYTHONPATH": path},
-                start_new_session=True,  # Ctrl-C is for us: it answers until what is in flight is in
-            )  # fmt: skip
+            try:
+                self._server = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "synthgen.builtin_teacher", "--port", "0", "--with-parent"],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env={**os.environ, "PYTHONPATH": path},
+                    start_new_session=True,  # Ctrl-C is for us: it answers until what is in flight is in
+                )  # fmt: skip
+            except OSError as fault:
+                raise TeacherFailed(f"the builtin teacher did not start: {fault.strerror}", sys.executable) from fault
             said = self._first_line(self._server, stopping)
             if said:
                 return str(orjson.loads(said)["base_url"])

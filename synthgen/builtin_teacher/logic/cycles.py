@@ -9,7 +9,7 @@ from synthgen.builtin_teacher.logic.people import NAMES, some_names
 from synthgen.builtin_teacher.logic.worked import Problem, Worked
 
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-EVENTS = "maths test,wedding,concert,trip to the sea,dentist visit,first swimming lesson,school play,job interview,chess final,flight home,piano recital,house move,picnic,parents' evening,garden party".split(",")
+EVENTS = "maths test,wedding,concert,trip to the sea,dentist visit,first swimming lesson,school play,driving lesson,chess final,flight home,piano recital,house move,picnic,parents' evening,garden party".split(",")
 DEVICES = "lamp,fan,radio,heater,fountain,sign,pump,oven light,alarm,projector,street light,music box".split(",")
 
 _DAY = re.compile(r"\b(\w+day)\b")
