@@ -15,7 +15,8 @@ class Request:
 
     `messages` goes to the chat endpoint; `prompt` (raw text) to the completions endpoint; one of the two is given.
     `n` samples are wanted. `sampling` overrides the teacher's own (temperature, max_tokens, stop, response_format,
-    logprobs …). `label` names the task or step; it travels as a header and is no part of the ledger key.
+    logprobs …). `label` names the task or step; it travels as a header and is no part of the ledger key. `draw` is part
+    of it: a higher one asks for fresh replies on purpose.
     """
 
     messages: tuple[dict[str, Any], ...] = ()
@@ -23,6 +24,7 @@ class Request:
     n: int = 1
     sampling: dict[str, Any] = field(default_factory=dict)
     label: str = ""
+    draw: int = 1
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,10 @@
 
 PROVIDERS = {
     "openai": "synthgen.teachers.presets:OpenAI",
+    "azure": "synthgen.teachers.presets:Azure",
+    "openrouter": "synthgen.teachers.presets:OpenRouter",
+    "anthropic": "synthgen.teachers.presets:Anthropic",
+    "vllm": "synthgen.teachers.presets:VLLMAtAddress",
     "builtin": "synthgen.teachers.builtin:Builtin",
 }
 """Provider name -> "module:Class"."""

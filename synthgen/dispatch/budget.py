@@ -1,0 +1,120 @@
+"""The cap: the worst case of every request is set aside before it is sent, and settled by what it really used.
+
+Spent and set aside never pass the cap together. What a run has spent is read from the ledger when it starts, so the cap
+holds across kills: an attempt whose outcome nobody knows (the process died, the connection broke) stays charged in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synthgen.dispatch.keys import Keyed
+from synthgen.errors import BudgetReached, ConfigError
+from synthgen.teachers.config import Budget, Price, TeacherConfig
+from synthgen.teachers.replies import usage_of
+
+TEMPLATE_TOKENS = 64  # what a chat template may add to a conversation beyond its text
+TURN_TOKENS = 16  # and to each turn
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Dollars and tokens of one request, worst case or real."""
+
+    usd: float
+    tokens: int
+
+
+def worst_case(keyed: Keyed, n: int, config: TeacherConfig, budget: Budget) -> Cost:
+    """The most that a request can cost: a token is at least a byte, each sample may have max_tokens.
+
+    Raises:
+        ConfigError: nothing bounds the answer, or the cap is in dollars and there is no price.
+    """
+    limit = keyed.max_tokens
+    if limit is None:
+        if budget.tokens is None and not _has_price(config.price):
+            return Cost(0.0, 0)
+        raise ConfigError("a budget needs a bound on each answer", next="set teacher.sampling.max_tokens")
+    turns = len(keyed.body.get("messages", ()))
+    prompt = len(keyed.canonical) + TEMPLATE_TOKENS + TURN_TOKENS * turns
+    price = config.price or Price()
+    return Cost(n * (prompt * price.input_per_mtok + limit * price.output_per_mtok) / 1e6, n * (prompt + limit))
+
+
+def real_cost(parsed: Mapping[str, Any], price: Price | None) -> tuple[int | None, int | None, float | None]:
+    """Prompt tokens, completion tokens and dollars of a reply; None for what neither provider nor price tells."""
+    prompt, completion, cached, dollars = usage_of(parsed)
+    if dollars is None and price is not None and prompt is not None and completion is not None:
+        cached_price = price.input_per_mtok if price.cached_input_per_mtok is None else price.cached_input_per_mtok
+        cached = min(cached, prompt)
+        dollars = ((prompt - cached) * price.input_per_mtok + cached * cached_price + completion * price.output_per_mtok) / 1e6
+    return prompt, completion, dollars
+
+
+def check_budget(budget: Budget | None, config: TeacherConfig, free: bool) -> None:
+    """Whether a teacher can be asked under a cap at all; `free` is one that runs on this machine.
+
+    Raises:
+        ConfigError: the cap is in dollars and the teacher has no price.
+    """
+    if budget is not None and budget.usd is not None and config.price is None and not free:
+        raise ConfigError(
+            f"a budget in dollars needs the price of {config.model!r}", next="set teacher.price: {input_per_mtok: …, output_per_mtok: …}"
+        )
+
+
+class Purse:
+    """What a run has spent and set aside, against its cap; shared by all its teachers, on the event loop's thread."""
+
+    def __init__(self, budget: Budget, spent: tuple[float, int, int]) -> None:
+        self.budget = budget
+        self.usd, self.tokens, self.requests = spent
+        self.pending = 0
+        """Requests under way whose reservations can still settle lower."""
+
+    def fits(self, worst: Cost) -> bool:
+        """Whether a request's worst case is within the cap."""
+        cap = self.budget
+        return not (
+            (cap.usd is not None and self.usd + worst.usd > cap.usd + 1e-12)
+            or (cap.tokens is not None and self.tokens + worst.tokens > cap.tokens)
+            or (cap.requests is not None and self.requests + 1 > cap.requests)
+        )
+
+    def reserve(self, worst: Cost) -> None:
+        """Sets a request's worst case aside."""
+        self.usd += worst.usd
+        self.tokens += worst.tokens
+        self.requests += 1
+        self.pending += 1
+
+    def settle(self, worst: Cost, real: Cost | None) -> None:
+        """Puts the real cost in the place of the worst case; None: it cost nothing and counts as no request."""
+        self.pending -= 1
+        self.usd += (real.usd if real else 0.0) - worst.usd
+        self.tokens += (real.tokens if real else 0) - worst.tokens
+        self.requests -= 0 if real else 1
+
+    def keep(self) -> None:
+        """Leaves a worst case charged: nobody knows what the attempt came to."""
+        self.pending -= 1
+
+    def reached(self) -> BudgetReached:
+        """The error that ends the run."""
+        cap = self.budget
+        parts = [
+            f"${self.usd:,.4f} of ${cap.usd:,.2f}" if cap.usd is not None else "",
+            f"{self.tokens:,} of {cap.tokens:,} tokens" if cap.tokens is not None else "",
+            f"{self.requests:,} of {cap.requests:,} requests" if cap.requests is not None else "",
+        ]
+        return BudgetReached(
+            f"the next request could pass the budget: {', '.join(part for part in parts if part)} spent",
+            next="raise `budget` and run the same command again, or publish what is there with --accept-partial",
+        )
+
+
+def _has_price(price: Price | None) -> bool:
+    return price is not None and bool(price.input_per_mtok or price.output_per_mtok)

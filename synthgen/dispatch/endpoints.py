@@ -1,0 +1,45 @@
+"""The addresses of one teacher: the least busy one is asked, one that is dead is set aside and tried again later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+FIRST_REST, LONGEST_REST = 1.0, 60.0
+
+
+@dataclass(eq=False)
+class Endpoint:
+    """One address, how many requests it has now, and until when it is set aside."""
+
+    url: str
+    in_flight: int = 0
+    strikes: int = 0
+    aside_until: float = 0.0
+
+
+@dataclass
+class Endpoints:
+    """All addresses of a teacher."""
+
+    all: list[Endpoint] = field(default_factory=list)
+
+    def pick(self, now: float) -> Endpoint:
+        """The least busy address that is not set aside; where all are, the one whose rest ends first."""
+        awake = [endpoint for endpoint in self.all if endpoint.aside_until <= now]
+        if awake:
+            # One that has just come back is tried with a single request first.
+            return min(awake, key=lambda endpoint: (endpoint.strikes > 0 and endpoint.in_flight > 0, endpoint.in_flight))
+        return min(self.all, key=lambda endpoint: endpoint.aside_until)
+
+    def failed(self, endpoint: Endpoint, now: float) -> None:
+        """Notes that an address could not be reached; it rests where there is another one."""
+        if endpoint.aside_until > now:
+            return
+        endpoint.strikes += 1
+        if len(self.all) > 1:
+            endpoint.aside_until = now + min(LONGEST_REST, FIRST_REST * 2 ** min(endpoint.strikes - 1, 10))
+
+    def answered(self, endpoint: Endpoint) -> None:
+        """Notes that an address gave an answer."""
+        endpoint.strikes = 0
+        endpoint.aside_until = 0.0

@@ -1,0 +1,232 @@
+"""Sessions with a run's teachers, over the ledger: see `contract` for what stages see."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from synthgen import registry
+from synthgen.dispatch.budget import Purse, check_budget
+from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered
+from synthgen.dispatch.drive import Drive
+from synthgen.dispatch.keys import KeyMaker
+from synthgen.dispatch.sender import Sender
+from synthgen.dispatch.talk import Occurrences, Talk, render_one
+from synthgen.errors import ConfigError
+from synthgen.reports.progress import Reporter
+from synthgen.store.ledger import Ledger, open_ledger
+from synthgen.teachers.config import Budget, TeacherConfig
+from synthgen.teachers.presets import is_loopback
+
+T = TypeVar("T")
+
+WINDOW = 64  # conversations open beyond twice the requests under way
+
+
+class LoopThread:
+    """An event loop in a thread of its own, so that it works beside a loop that is already running."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._work, name="teachers", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    def close(self) -> None:
+        """Stops the loop and its thread."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+class TeacherSession:
+    """A session with one teacher; see `contract.Session`."""
+
+    def __init__(self, name: str, config: TeacherConfig, owner: TeacherSessions) -> None:
+        self.name, self.config = name, config
+        self.provider: Any = registry.find("teacher", config.provider)(config)
+        self.identity: str = self.provider.identity
+        self._owner = owner
+        self._key_maker: KeyMaker | None = None
+        self._sender: Sender | None = None
+        self._managed = False
+
+    def fetch(self, conversations: Iterable[Conversation[T]], *, total: int | None, stage: str) -> FetchCounts:
+        """See `contract.Session`."""
+        with self._owner.reporter.stage(stage, total) as progress:
+            drive: Drive[T] = self._drive(progress, ordered=False)
+            for _ in drive.results(conversations, self._window):
+                pass
+            return drive.counts
+
+    def render(self, conversations: Iterable[Conversation[T]]) -> Iterator[Rendered[T]]:
+        """See `contract.Session`."""
+        owner = self._owner
+        occurrences = Occurrences()
+        make_key = self._make_key()
+        try:
+            for index, conversation in enumerate(conversations):
+                yield render_one(Talk(index, conversation), make_key, occurrences, owner.ledger, owner.run, owner.since)
+        finally:
+            occurrences.close()
+
+    def stream(self, conversations: Iterable[Conversation[T]], *, ahead: Callable[[], int], stage: str, total: int | None) -> Iterator[Rendered[T]]:
+        """See `contract.Session`."""
+        with self._owner.reporter.stage(stage, total) as progress:
+            yield from self._drive(progress, ordered=True).results(conversations, ahead)
+
+    def account(self, keys: Iterable[str]) -> dict[str, Any]:
+        """See `contract.Session`."""
+        return self._owner.ledger.account(keys)
+
+    def stop(self) -> None:
+        """Ends what is under way, and the server if the run started one."""
+        if self._sender is not None:
+            self._sender.close()
+            self._sender = None
+        if self._managed:
+            self._managed = False
+            self.provider.stop()
+
+    def drain(self, seconds: float) -> None:
+        """Waits for replies that are under way, for at most so many seconds."""
+        until = time.monotonic() + seconds
+        while self._sender is not None and self._sender.in_flight and time.monotonic() < until:
+            time.sleep(0.01)
+
+    def _drive(self, progress: Any, ordered: bool) -> Drive[Any]:
+        owner = self._owner
+        return Drive(
+            ledger=owner.ledger, make_key=self._make_key(), sender=self._open_sender, run=owner.run, since=owner.since, progress=progress,
+            stopping=owner.stopping, grace=owner.grace, ordered=ordered, cap=owner.budget.usd if owner.budget else None,
+        )  # fmt: skip
+
+    def _window(self) -> int:
+        limit = self._sender.limiter.limit if self._sender is not None else 0
+        return 2 * limit + WINDOW
+
+    def _make_key(self) -> KeyMaker:
+        if self._key_maker is None:
+            self._key_maker = KeyMaker(self.config, self.provider)
+        return self._key_maker
+
+    def _open_sender(self) -> Sender:
+        """The sender; a managed server is started and the key read now, when a request is really missing."""
+        if self._sender is None:
+            owner, config = self._owner, self.config
+            urls = self.provider.addresses()
+            managed = not urls
+            local = managed or all(is_loopback(url) for url in urls)
+            check_budget(owner.budget, config, free=local)
+            headers, key = self._key_headers()
+            if managed:
+                self._managed = True
+                urls = (self.provider.start(owner.reporter, owner.stopping).rstrip("/"),)
+            self._sender = Sender(
+                owner.loop(), owner.ledger, config, urls=urls, headers={**headers, **{name.lower(): value for name, value in config.headers.items()}},
+                labelled=local, supports_n=getattr(self.provider, "supports_n", True), run=owner.run, purse=owner.purse(), strike=striking(key),
+            )  # fmt: skip
+        return self._sender
+
+    def _key_headers(self) -> tuple[dict[str, str], str]:
+        variable = self.provider.key_variable
+        if variable is None:
+            return {}, ""
+        key = os.environ.get(variable, "").strip()
+        if not key:
+            raise ConfigError(f"the environment variable {variable} holds no key", f"teacher {self.name or self.config.model}", f"export {variable}=…, or name another in api_key_env")
+        auth = getattr(self.provider, "auth", None)
+        return (auth(key) if auth is not None else {"authorization": f"Bearer {key}"}), key
+
+
+def striking(key: str) -> Callable[[str], str]:
+    """A function that takes a key out of a text; servers echo keys in their errors."""
+    if len(key) < 4:
+        return lambda text: text
+    return lambda text: text.replace(key, "***")
+
+
+class TeacherSessions:
+    """The teachers of one run; see `contract.Sessions`."""
+
+    def __init__(
+        self, teachers: Mapping[str, TeacherConfig], *, ledger_dir: Path, run: str, budget: Budget | None, reporter: Reporter,
+        stopping: Callable[[], int], grace: float, retry_failed: bool,
+    ) -> None:  # fmt: skip
+        self.ledger: Ledger = open_ledger(ledger_dir)
+        self.run, self.budget, self.reporter, self.stopping, self.grace = run, budget, reporter, stopping, grace
+        self.since = time.time() if retry_failed else 0.0
+        """Failures recorded before are asked again."""
+        self._teachers = dict(teachers)
+        self._sessions: dict[str, TeacherSession] = {}
+        self._loop: LoopThread | None = None
+        self._purse: Purse | None = None
+
+    def open(self, name: str = "") -> TeacherSession:
+        """See `contract.Sessions`."""
+        if name not in self._sessions:
+            if name not in self._teachers:
+                raise ConfigError(f"the pipeline has no teacher {name!r}" if name else "the pipeline has no teacher", next="describe it under `teachers:`" if name else "add `teacher:`")
+            self._sessions[name] = TeacherSession(name, self._teachers[name], self)
+        return self._sessions[name]
+
+    def stop_servers(self) -> None:
+        """See `contract.Sessions`."""
+        for session in self._sessions.values():
+            session.drain(self.grace)
+            session.stop()
+
+    def close(self) -> None:
+        """See `contract.Sessions`."""
+        self.stop_servers()
+        if self._loop is not None:
+            self._loop.close()
+            self._loop = None
+        self.ledger.close()
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop, started on first use."""
+        if self._loop is None:
+            self._loop = LoopThread()
+        return self._loop.loop
+
+    def purse(self) -> Purse | None:
+        """What the run may still spend; read from the ledger on first use."""
+        if self.budget is not None and self._purse is None and (self.budget.usd or self.budget.tokens or self.budget.requests):
+            self._purse = Purse(self.budget, self.ledger.spent(self.run))
+        return self._purse
+
+    def __enter__(self) -> TeacherSessions:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_sessions(
+    teachers: Mapping[str, TeacherConfig], *, ledger_dir: Path, run: str, budget: Budget | None, reporter: Reporter,
+    stopping: Callable[[], int], grace: float = 30.0, retry_failed: bool = False,
+) -> TeacherSessions:  # fmt: skip
+    """Opens sessions with a run's teachers ("" is the default one); nothing is connected, started or written yet.
+
+    Args:
+        teachers: each teacher's options, by its name in the pipeline file.
+        ledger_dir: the folder of the ledger, shared by runs.
+        run: the run's name; what is charged to the budget, and which requests have failed, is remembered under it.
+        budget: the run's cap, or None.
+        reporter: where progress goes.
+        stopping: 0, or the number of the signal that asks to stop.
+        grace: seconds that requests under way are given after a stop.
+        retry_failed: whether requests that had failed before are asked again.
+    """
+    return TeacherSessions(
+        teachers, ledger_dir=Path(ledger_dir), run=run, budget=budget, reporter=reporter, stopping=stopping, grace=grace, retry_failed=retry_failed,
+    )  # fmt: skip

@@ -1,0 +1,170 @@
+"""One file of the ledger: its tables, how a process claims it for writing, and how it is opened for reading.
+
+A ledger is a folder of SQLite files `ledger-0001.sqlite`, …; each is written by one process at a time, which holds an
+flock on the `.lock` file beside it until it ends (however it ends). Whoever needs to write takes the first file that nobody
+holds, so there are never more files than there were writers at once. Everybody reads all of them.
+
+Files use write-ahead logging with synchronous FULL; on network file systems, where shared memory does not work, a rollback
+journal.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from synthgen.errors import SynthgenError
+
+SCHEMA_VERSION = 1
+
+SCHEMA = """
+CREATE TABLE requests(
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,        -- 16 bytes, xxh3-128 of `canonical`
+    canonical BLOB NOT NULL           -- the text that the key is made of, so that keys can migrate
+);
+CREATE TABLE replies(
+    id INTEGER PRIMARY KEY,
+    model TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd REAL,
+    latency REAL, run TEXT, created REAL NOT NULL, headers TEXT,
+    body BLOB NOT NULL                -- as it came
+);
+CREATE TABLE samples(                 -- one reply with n choices makes n of these
+    request INTEGER NOT NULL, sample INTEGER NOT NULL, reply INTEGER NOT NULL, choice INTEGER NOT NULL,
+    PRIMARY KEY (request, sample)
+) WITHOUT ROWID;
+CREATE TABLE refusals(request INTEGER PRIMARY KEY, reason TEXT NOT NULL, detail TEXT NOT NULL, created REAL NOT NULL);
+CREATE TABLE failures(                -- transient errors until the tries were spent; of one run only
+    run TEXT NOT NULL, request INTEGER NOT NULL, sample INTEGER NOT NULL,
+    reason TEXT NOT NULL, detail TEXT NOT NULL, created REAL NOT NULL,
+    PRIMARY KEY (run, request, sample)
+) WITHOUT ROWID;
+CREATE TABLE reservations(            -- the worst case of what was sent and not settled
+    id INTEGER PRIMARY KEY, run TEXT NOT NULL, usd REAL NOT NULL, tokens INTEGER NOT NULL, created REAL NOT NULL
+);
+CREATE TABLE spend(run TEXT PRIMARY KEY, usd REAL NOT NULL, tokens INTEGER NOT NULL, requests INTEGER NOT NULL);
+"""
+
+NETWORK_FILE_SYSTEMS = frozenset({
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p", "pvfs2", "orangefs", "glusterfs",
+    "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.gcsfuse", "fuse.juicefs",
+})  # fmt: skip
+
+
+@dataclass
+class Claim:
+    """A ledger file that this process alone writes, until `release`."""
+
+    path: Path
+    connection: sqlite3.Connection
+    _lock: int
+
+    def release(self) -> None:
+        """Closes the file and lets others write it."""
+        self.connection.close()
+        os.close(self._lock)
+
+
+def ledger_files(folder: Path) -> list[Path]:
+    """The ledger's files, by name."""
+    return sorted(folder.glob("ledger-*.sqlite"))
+
+
+def claim_file(folder: Path) -> Claim:
+    """Takes the first ledger file that no process holds for writing; makes a new one where all are held.
+
+    Raises:
+        SynthgenError: the folder cannot be written, or the file is of a newer synthgen.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = 0
+        while True:
+            number += 1
+            lock = os.open(folder / f"ledger-{number:04d}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(lock)
+                continue
+            path = folder / f"ledger-{number:04d}.sqlite"
+            try:
+                return Claim(path, _open_for_writing(path), lock)
+            except BaseException:
+                os.close(lock)
+                raise
+    except (OSError, sqlite3.Error) as fault:
+        raise unwritable(folder, fault) from fault
+
+
+def unwritable(where: Path, fault: Exception) -> SynthgenError:
+    """What to tell people when the ledger cannot be written."""
+    full = "full" in str(fault).lower() or getattr(fault, "errno", 0) == 28
+    what = "no space left for the ledger" if full else f"the ledger cannot be written: {fault}"
+    free = "free some space" if full else "check the folder's permissions and disk, or name another with --ledger"
+    return SynthgenError(what, str(where), f"{free}; the same command goes on, and every reply that was committed is kept")
+
+
+def _open_for_writing(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    try:
+        on_network = file_system(path.parent) in NETWORK_FILE_SYSTEMS
+        connection.execute("PRAGMA journal_mode=DELETE" if on_network else "PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA cache_size=-16384")
+        connection.execute("PRAGMA journal_size_limit=67108864")
+        if not _known_version(connection, path):
+            connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection | None:
+    """A connection that only reads; None while another process is still laying the file out.
+
+    Raises:
+        SynthgenError: the file is of a newer synthgen, or is no ledger.
+    """
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+        connection.execute("PRAGMA query_only=1")
+        connection.execute("PRAGMA cache_size=-8192")
+        if _known_version(connection, path):
+            return connection
+    except sqlite3.DatabaseError as fault:
+        raise SynthgenError(f"a ledger file cannot be read: {fault}", str(path), "move it aside, or restore it from a copy") from fault
+    connection.close()
+    return None
+
+
+def _known_version(connection: sqlite3.Connection, path: Path) -> bool:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise SynthgenError(f"this ledger file has version {version}; this synthgen reads up to {SCHEMA_VERSION}", str(path), "upgrade synthgen, or name another folder with --ledger")
+    return bool(version == SCHEMA_VERSION)
+
+
+def file_system(folder: Path) -> str:
+    """The type of the file system that a folder is on ("ext4", "nfs4", …); "" where it cannot be known."""
+    if sys.platform != "linux":
+        return ""
+    try:
+        found, longest = "", -1
+        place = os.path.realpath(folder)
+        with open("/proc/self/mounts", encoding="utf-8", errors="replace") as mounts:
+            for line in mounts:
+                _, point, kind, *_ = line.split()
+                point = point.encode().decode("unicode_escape")
+                inside = place == point or place.startswith(point.rstrip("/") + "/")
+                if inside and len(point) >= longest:
+                    found, longest = kind, len(point)
+        return found
+    except (OSError, ValueError):
+        return ""
