@@ -40,7 +40,8 @@ def _one(row: Mapping[str, Any], field: str) -> str:
     if isinstance(value, str):
         return value
     if value is None:
-        return question_text(row) if field == "question" else ""
+        # A row in messages or as a preference has no instruction of its own: what is asked stands for it.
+        return question_text(row) if field in ("question", "instruction") else ""
     if field == "messages" and isinstance(value, list):
         return "\n\n".join(str(turn.get("content") or "") for turn in value if isinstance(turn, Mapping))
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

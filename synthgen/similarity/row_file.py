@@ -1,10 +1,11 @@
-"""A published row file, read front to back as bytes and, once read, by row number."""
+"""Published row files, read front to back as bytes and, once read, by row number."""
 
 from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -18,36 +19,42 @@ BLOCK = 1 << 20  # bytes that are gathered before they are handed to a writer
 
 
 class RowFile:
-    """The lines of a row file. Memory: 8 bytes a row. Use as a context manager."""
+    """The lines of one row file or of several, one after another. Memory: 8 bytes a row. Use as a context manager."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = open(path, "rb", buffering=1 << 20)
-        self._starts = array("Q", [0])
+    def __init__(self, *paths: Path) -> None:
+        self.paths: Sequence[Path] = paths
+        self._files = [open(path, "rb", buffering=1 << 20) for path in paths]
+        self._starts = array("Q", [0])  # of all rows, as if the files were one
+        self._first_rows: list[int] = []  # of each file
+        self._first_bytes: list[int] = []
 
     def __len__(self) -> int:
         """The number of lines that were read so far."""
         return len(self._starts) - 1
 
     def lines(self) -> Iterator[bytes]:
-        """Every line from the first on, with its line end."""
-        self._file.seek(0)
-        self._starts = array("Q", [0])
+        """Every line from the first on, with its line end; to be read to the end, once."""
         at = 0
-        for line in self._file:
-            at += len(line)
-            self._starts.append(at)
-            yield line
+        starts = self._starts
+        for file in self._files:
+            self._first_rows.append(len(self))
+            self._first_bytes.append(at)
+            for line in file:
+                at += len(line)
+                starts.append(at)
+                yield line
 
     def again(self) -> Iterator[bytes]:
         """The lines once more, from the first on; `line` goes on working meanwhile."""
-        with open(self.path, "rb", buffering=1 << 20) as file:
-            yield from file
+        for path in self.paths:
+            with open(path, "rb", buffering=1 << 20) as file:
+                yield from file
 
     def line(self, number: int) -> bytes:
-        """One line that `lines` has passed, without moving it; rows are numbered from 0."""
+        """One line that `lines` has passed; rows are numbered from 0 over all files."""
+        at = bisect_right(self._first_rows, number) - 1
         start = self._starts[number]
-        return os.pread(self._file.fileno(), self._starts[number + 1] - start, start)
+        return os.pread(self._files[at].fileno(), self._starts[number + 1] - start, start - self._first_bytes[at])
 
     def parse(self, line: bytes, number: int) -> Row:
         """A line as a row.
@@ -60,8 +67,13 @@ class RowFile:
         except orjson.JSONDecodeError:
             row = None
         if not isinstance(row, dict):
-            raise InputError("a line is no JSON object", f"{self.path}:{number + 1}", "the file was changed after it was written; run its stage again with --force")
+            raise InputError("a line is no JSON object", self.where(number), "the file was changed after it was written; run its stage again with --force")
         return row
+
+    def where(self, number: int) -> str:
+        """`file:line` of a row."""
+        at = bisect_right(self._first_rows, number) - 1
+        return f"{self.paths[at]}:{number - self._first_rows[at] + 1}"
 
     def row(self, number: int) -> Row:
         """One row that `lines` has passed."""
@@ -71,7 +83,8 @@ class RowFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._file.close()
+        for file in self._files:
+            file.close()
 
 
 def write_lines(writer: RowWriter, lines: Iterable[bytes]) -> None:

@@ -61,11 +61,11 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """Writes the kept rows, byte for byte as they were, and the others with what they matched."""
     from synthgen.similarity.row_file import RowFile
 
-    artefact = inputs["rows"][0]
-    with RowFile(artefact.file) as rows, context.reporter.stage(context.stage_id, artefact.rows) as progress:
+    artefacts = inputs["rows"]
+    with RowFile(*(artefact.file for artefact in artefacts)) as rows, context.reporter.stage(context.stage_id, sum(artefact.rows for artefact in artefacts)) as progress:
         judged = _judge(rows, config, context, progress)
         if not len(rows):
-            raise EmptyResult(f"{context.stage_id}: there are no rows to judge", str(artefact.file), "look at the stage before it")
+            raise EmptyResult(f"{context.stage_id}: there are no rows to judge", str(artefacts[0].file), "look at the stage before it")
         counts = _write(rows, judged, config, context, out)
     return Outcome(counts, {"rows.jsonl": counts.kept, "rejected.jsonl": sum(counts.rejected.values())}, extra={"not_compared": judged.uncompared}, table=_table(counts, judged, config))
 
@@ -117,7 +117,7 @@ def _judge(rows: RowFile, config: Config, context: Context, progress: Any) -> _J
             raise Interrupted(context.stopping())
     for rule, field, missing in zip(rules, fields, judged.uncompared.values(), strict=True):
         if done and missing == done:
-            raise StageFailed(f"{context.stage_id}: no row has anything that {rule} could compare in {field!r}", str(rows.path), f"fields of the first row: {', '.join(rows.row(0))}; set `field`, for instance `field: question`")
+            raise StageFailed(f"{context.stage_id}: no row has anything that {rule} could compare in {field!r}", str(rows.paths[0]), f"fields of the first row: {', '.join(rows.row(0))}; set `field`, for instance `field: question`")
     return judged
 
 

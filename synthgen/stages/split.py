@@ -70,10 +70,10 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     from synthgen.similarity.row_file import RowFile, write_lines
     from synthgen.store.jsonl import RowWriter
 
-    artefact = inputs["rows"][0]
-    with RowFile(artefact.file) as rows, context.reporter.stage(context.stage_id, artefact.rows) as progress:
+    artefacts = inputs["rows"]
+    with RowFile(*(artefact.file for artefact in artefacts)) as rows, context.reporter.stage(context.stage_id, sum(artefact.rows for artefact in artefacts)) as progress:
         keys, groups = _groups(rows, config, context, progress)
-        wanted = _wanted(len(rows), config, context.stage_id, str(artefact.file))
+        wanted = _wanted(len(rows), config, context.stage_id, str(artefacts[0].file))
         parts = _assign(keys, groups, wanted, config, context.stage_id)
         files: dict[str, int | None] = {}
         for at, part in enumerate(PARTS):
@@ -117,9 +117,9 @@ def _groups(rows: RowFile, config: Config, context: Context, progress: Any) -> t
             if context.stopping():
                 raise Interrupted(context.stopping())
     if not len(rows):
-        raise EmptyResult(f"{context.stage_id}: there are no rows to part", str(rows.path), "look at the stage before it")
+        raise EmptyResult(f"{context.stage_id}: there are no rows to part", str(rows.paths[0]), "look at the stage before it")
     if config.group_by and nothing == len(rows):
-        raise StageFailed(f"{context.stage_id}: no row has {config.group_by!r} to group by", str(rows.path), f"fields of the first row: {', '.join(rows.row(0))}")
+        raise StageFailed(f"{context.stage_id}: no row has {config.group_by!r} to group by", str(rows.paths[0]), f"fields of the first row: {', '.join(rows.row(0))}")
     columns = [np.frombuffer(column, np.uint64) for column in (questions, values) if len(column)]
     groups = _joined(columns, near.pairs if near else [])
     keys = np.full(int(groups.max()) + 1, np.iinfo(np.uint64).max, np.uint64)

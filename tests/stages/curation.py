@@ -32,7 +32,7 @@ def curate(kind, tmp_path, rows, raw, seed=0, stopping=lambda: 0, workers=1, **m
     out.mkdir()
     (tmp_path / f"work-{number}").mkdir()
     inputs = {name: () for name in module.needs(config)}
-    inputs["rows"] = (artefact(tmp_path / f"in-{number}" / "rows.jsonl", rows),)
+    inputs["rows"] = tuple(artefact(tmp_path / f"in-{number}" / f"{at}.jsonl", part) for at, part in enumerate(rows if rows and isinstance(rows[0], list) else [rows]))
     inputs.update(more)
     context = Context(tmp_path, kind, tmp_path / f"work-{number}", seed, None, Reporter("silent"), stopping, workers)
     outcome = module.run(inputs, config, context, out)

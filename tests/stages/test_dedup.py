@@ -99,8 +99,8 @@ def test_rows_without_the_field_stay_and_are_counted(tmp_path):
 
 
 def test_a_field_that_no_row_has_is_an_error_with_the_fields_there_are(tmp_path):
-    with pytest.raises(StageFailed, match="instruction") as fault:
-        curate("dedup", tmp_path, [{"id": "a", "messages": [{"role": "user", "content": "hi"}]}], {"methods": ["rouge_l"]})
+    with pytest.raises(StageFailed, match="output") as fault:
+        curate("dedup", tmp_path, [{"id": "a", "messages": [{"role": "user", "content": "hi"}]}], {"methods": [{"rouge_l": {"field": "output"}}]})
     assert "id, messages" in str(fault.value)
 
 
@@ -109,7 +109,8 @@ def test_messages_and_preferences_are_compared_by_their_question(tmp_path):
         {"id": "a", "messages": [{"role": "user", "content": "Hi there"}, {"role": "assistant", "content": "1"}]},
         {"id": "b", "prompt": "hi  there", "chosen": "x", "rejected": "y"},
     ]
-    assert [row["id"] for row in curate("dedup", tmp_path, rows, {"methods": ["exact"]}).rows] == ["a"]
+    for method in ("exact", "rouge_l"):
+        assert [row["id"] for row in curate("dedup", tmp_path, rows, {"methods": [method]}).rows] == ["a"]
 
 
 def test_one_method_twice_is_told_apart_by_field(tmp_path):
@@ -141,4 +142,15 @@ def test_a_line_that_was_broken_after_publishing_is_named(tmp_path):
 
     with pytest.raises(InputError, match="JSON") as fault:
         curate("dedup", tmp_path, [orjson.dumps({"id": "a", "instruction": "x"}) + b"\n", b"{torn\n"], {"methods": ["exact"]})
-    assert "rows.jsonl:2" in str(fault.value)
+    assert "0.jsonl:2" in str(fault.value)
+
+
+def test_several_inputs_are_judged_as_one_file_after_another(tmp_path):
+    one, other = [{"id": "a", "instruction": "x"}, {"id": "b", "instruction": "y"}], [{"id": "c", "instruction": "Y"}, {"id": "d", "instruction": "z"}]
+    for prefer in ({}, {"prefer": {"score": "judge"}}):
+        done = curate("dedup", tmp_path, [one, other], {"methods": ["exact"], **prefer})
+        assert [row["id"] for row in done.rows] == ["a", "b", "d"]
+        assert done.rejected[0]["rejection"]["matched_id"] == "b"
+    with pytest.raises(Exception, match="JSON") as fault:
+        curate("dedup", tmp_path, [one, [b'{"id": "c", "instruction": "w"}\n', b"[]\n"]], {"methods": ["exact"]})
+    assert "1.jsonl:2" in str(fault.value)
