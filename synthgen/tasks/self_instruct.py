@@ -153,7 +153,7 @@ class NoveltyPool:
 
     def judge(self, row: Row) -> Rejected | None:
         """The rejection by rule `novelty`, with the nearest row, or None."""
-        found = self._index.nearest(str(row["instruction"])) if self._index else None
+        found = self._index.nearest(str(row["instruction"])) if self._index is not None else None
         if found is None:
             return None
         matched_id, score = found
@@ -161,7 +161,7 @@ class NoveltyPool:
 
     def add(self, row: Row) -> None:
         """Later rows are held against this one too."""
-        if self._index:
+        if self._index is not None:
             self._index.add(row["id"], str(row["instruction"]))
 
 
