@@ -26,6 +26,7 @@ from synthgen.errors import InputError
 from synthgen.store.jsonl import open_bytes
 
 MAX_LINE = 256 << 20  # bytes; a longer line is refused by name and number
+JSON_MARK = b"synthgen"  # in a parquet column's metadata: its texts are JSON (see `writing`)
 CHUNK = 1 << 20
 PACKED = (".gz", ".zst")
 BOM = b"\xef\xbb\xbf"
@@ -152,7 +153,7 @@ def read_json(path: Path) -> Iterator[Record]:
     """An array of objects, objects one after another, or one object a line; read element by element."""
     with _unpacking(path) as source:
         first = _first_line(source)
-    if first.startswith(b"{") and parse_record(1, first.rstrip(b"\r\n")).fields is not None:
+    if parse_record(1, first.rstrip(b"\r\n")).fields:  # a whole object on the first line: one object a line
         yield from read_jsonl(path)
         return
     with _unpacking(path) as source:
@@ -298,9 +299,12 @@ def read_parquet(path: Path) -> Iterator[Record]:
             source = path
         number = 0
         with parquet.ParquetFile(source) as table:
+            packed_columns = [column.name for column in table.schema_arrow if (column.metadata or {}).get(JSON_MARK) == b"json"]
             for batch in table.iter_batches(batch_size=1024):
                 for fields in batch.to_pylist():
                     number += 1
+                    for column in packed_columns:
+                        fields[column] = None if fields[column] is None else orjson.loads(fields[column])
                     yield Record(number, plain(fields))
     except (arrow.ArrowException, OSError) as fault:
         raise InputError(f"no whole parquet file: {str(fault).splitlines()[0]}", str(path), "fetch it again; nothing of it was used") from fault

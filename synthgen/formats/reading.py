@@ -10,10 +10,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from synthgen import registry
-from synthgen.errors import Fault, InputError, SynthgenError, nearest
+from synthgen.errors import ConfigError, Fault, InputError, SynthgenError, nearest
 from synthgen.formats.containers import Record, container_of, encoding_fault
 from synthgen.formats.contract import Format, Unfit
 from synthgen.formats.sources import Part, Source, parts_of
@@ -48,13 +51,30 @@ class Tally:
     rejected: int = 0
 
 
-def open_rows(paths: Sequence[str], columns: Mapping[str, str] | None = None) -> Iterator[Loaded]:
-    """Rows of files, folders or globs, in order; broken records come as `Refused`.
+def open_rows(paths: Sequence[str | Path], columns: Mapping[str, str] | None = None) -> Iterator[Row]:
+    """Rows of files, folders or globs, in order.
 
     Raises:
-        InputError: a file cannot be used at all; all faults of all files are told at once, before the first row.
+        InputError: a file cannot be used at all (all faults of all files are told at once, before the first row), or a
+            record of one is no row, with its number; `read_sources` hands such records on instead.
     """
-    return read_sources([Source(path=path, columns=dict(columns or {})) for path in paths])
+    for loaded in read_sources(sources_of(paths, columns)):
+        if isinstance(loaded, Refused):
+            why, meta = loaded.row["rejection"], loaded.row["meta"]
+            raise InputError(f"{why['rule']}: {why.get('value', '')}", f"{meta['source']}:{meta['line']}", "mend it, or use a load stage: it sets such records aside")
+        yield loaded
+
+
+def sources_of(paths: Sequence[str | Path], columns: Mapping[str, str] | None = None) -> tuple[Source, ...]:
+    """Files, folders or globs as sources that share one mapping of columns.
+
+    Raises:
+        ConfigError: the mapping names a field that there is not.
+    """
+    try:
+        return tuple(Source(path=str(path), columns=dict(columns or {})) for path in paths)
+    except ValidationError as fault:
+        raise ConfigError(str(fault.errors()[0]["msg"]).removeprefix("Value error, ")) from fault
 
 
 def read_sources(sources: Sequence[Source], stage: str = "load", tally: dict[str, Tally] | None = None) -> Iterator[Loaded]:

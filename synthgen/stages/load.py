@@ -24,12 +24,19 @@ _EVERY = 1000  # rows between two looks at the clock and the stop signal
 class Config(StageConfig):
     """Options of load."""
 
-    sources: tuple[Source, ...] = Field(min_length=1, description="paths, or {path | dataset, columns, format, limit}")
+    sources: tuple[Source, ...] = Field(description="paths, or {path | dataset, columns, format, limit}")
 
     @field_validator("sources", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str | Mapping) else value
+
+    @field_validator("sources")
+    @classmethod
+    def _some(cls, value: tuple[Source, ...]) -> tuple[Source, ...]:
+        if not value:
+            raise ValueError("name at least one")
+        return value
 
 
 def needs(config: Config) -> dict[str, Need]:

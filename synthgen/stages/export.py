@@ -1,0 +1,128 @@
+"""Export: rows in the layout that another tool reads, with a dataset card.
+
+It writes files for others, not an artefact for later stages: those still see the rows that came before it, which is
+why it publishes "metrics" and not "rows".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from synthgen import registry
+from synthgen.errors import EmptyResult, Interrupted, UnknownName, nearest
+from synthgen.formats.card import Summary, card
+from synthgen.formats.containers import PACKED, container_of
+from synthgen.formats.contract import Format, Unfit
+from synthgen.formats.writing import write_file
+from synthgen.records import Row, rejected
+from synthgen.stages.contract import Context, Counts, Inputs, Kind, Need, Outcome, StageConfig
+from synthgen.store.jsonl import RowWriter, read_rows
+
+VERSION = 1
+WRITES: Kind = "metrics"
+SEEDED = False
+AS_THEY_ARE = ("jsonl", "parquet")
+_EVERY = 1000
+
+
+class Config(StageConfig):
+    """Options of export."""
+
+    format: str = Field(description="alpaca, messages, prompt_completion, sharegpt or preference; jsonl or parquet for the rows as they are")
+    file: str | None = Field(None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="the file's name, whose ending says how it is packed: .jsonl .json .csv .tsv (also .gz or .zst) or .parquet")
+    keep: tuple[str, ...] = Field(("id",), description="fields that travel along beside the format's own")
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str) -> str:
+        known = [*registry.names("format"), *AS_THEY_ARE]
+        if value not in known and ":" not in value:
+            near = nearest(value, known)
+            raise ValueError(UnknownName("format", value, known).faults[0].what + (f"; did you mean {near!r}?" if near else f"; known: {', '.join(sorted(known))}"))
+        return value
+
+    @model_validator(mode="after")
+    def _one_kind_of_file(self) -> Config:
+        path = Path(self.file_name)
+        kind = container_of(path)
+        if kind is None or (kind == "parquet" and path.suffix in PACKED):
+            raise ValueError(f"file: the ending of {self.file_name!r} is not known; use .jsonl .json .csv .tsv (also .gz or .zst) or .parquet")
+        if self.format in AS_THEY_ARE and kind != self.format:
+            raise ValueError(f"file: format {self.format} cannot be a .{kind} file")
+        if self.format in AS_THEY_ARE and "keep" in self.model_fields_set:
+            raise ValueError(f"keep: format {self.format} keeps every field")
+        return self
+
+    @property
+    def file_name(self) -> str:
+        """The file that is written."""
+        return self.file or ("data.parquet" if self.format == "parquet" else "data.jsonl")
+
+
+def needs(config: Config) -> dict[str, Need]:
+    """Rows."""
+    return {"rows": Need("rows")}
+
+
+def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
+    """Writes the rows' file, `rejected.jsonl` with the rows that the format cannot hold, and `README.md`.
+
+    Raises:
+        EmptyResult: the format can hold none of the rows.
+    """
+    layout: Format | None = None if config.format in AS_THEY_ARE else registry.find("format", config.format)()
+    summary = Summary(config.format, config.file_name)
+    counts = Counts()
+    context.work.mkdir(parents=True, exist_ok=True)
+    plain = context.work / "records.jsonl"
+    plain.unlink(missing_ok=True)
+    source = inputs["rows"][0]
+    with RowWriter(plain) as records, RowWriter(out / "rejected.jsonl") as refused, context.reporter.stage(context.stage_id, source.rows) as progress:
+        for row in read_rows(source.file):
+            counts.in_ += 1
+            try:
+                record = row if layout is None else _record(layout, row, config.keep)
+            except Unfit as fault:
+                refused.write(rejected(row, stage=context.stage_id, rule=fault.rule, value=fault.value))
+                counts.reject(fault.rule)
+            else:
+                records.write(record)
+                counts.kept += 1
+                summary.add(row, record)
+            if counts.in_ % _EVERY == 0:
+                progress.update(done=counts.in_, failed=counts.in_ - counts.kept)
+                if signal := context.stopping():
+                    raise Interrupted(signal)
+    if not counts.kept:
+        reasons = ", ".join(f"{rule}: {count}" for rule, count in sorted(counts.rejected.items()))
+        raise EmptyResult(f"no row fits format {config.format}", reasons or source.name, "choose another format, or answer the rows first")
+
+    def again() -> Iterator[Row]:
+        return read_rows(plain)
+
+    written = write_file(out / config.file_name, again)
+    plain.unlink()
+    (out / "README.md").write_text(card(summary, counts.plain()), encoding="utf-8")
+    files: dict[str, int | None] = {config.file_name: written, "rejected.jsonl": refused.rows, "README.md": None}
+    return Outcome(counts, files, extra={"left_out": summary.left_out}, table=_table(config, counts, summary))
+
+
+def _record(layout: Format, row: Row, keep: tuple[str, ...]) -> dict[str, Any]:
+    record = layout.write(row)
+    return {**{field: row[field] for field in keep if field in row and field not in record}, **record}
+
+
+def _table(config: Config, counts: Counts, summary: Summary) -> str:
+    lines = [f"exported {counts.kept:,} of {counts.in_:,} rows as {config.format}: {config.file_name}"]
+    lines += [f"  rejected as {rule}: {count:,} (see rejected.jsonl)" for rule, count in sorted(counts.rejected.items())]
+    if summary.left_out:
+        lines.append(f"  fields that stay behind: {_listed(summary.left_out)} (keep: [field, …] takes them along)")
+    return "\n".join(lines)
+
+
+def _listed(found: Mapping[str, int]) -> str:
+    return ", ".join(f"{field} ({count:,})" for field, count in found.items())

@@ -1,0 +1,101 @@
+import pytest
+from curation import curate, options
+
+from synthgen.config import build
+from synthgen.errors import EmptyResult
+from synthgen.formats.containers import read_file
+from synthgen.stages import export, load
+
+ROWS = [
+    {"id": "a" * 16, "instruction": "1+1?", "output": "2", "reasoning": "easy", "meta": {"source": "q.csv", "teacher": "host/model"}},
+    {"id": "b" * 16, "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}], "topic": "greeting", "meta": {}},
+    {"id": "c" * 16, "prompt": "q", "chosen": "good", "rejected": "bad", "meta": {}},
+    {"id": "d" * 16, "instruction": "unanswered?", "meta": {}},
+]
+
+
+def exported(tmp_path, rows, raw):
+    result = curate("export", tmp_path, rows, raw)
+    name = options(export, raw).file_name
+    return result, [record.fields for record in read_file(result.out / name)]
+
+
+@pytest.mark.parametrize("name", ["data.jsonl", "train.json", "train.parquet", "train.jsonl.zst", "train.csv", "train.tsv.gz"])
+def test_messages_into_every_kind_of_file(tmp_path, name):
+    result, records = exported(tmp_path, ROWS, {"format": "messages", "file": name})
+    turns = [{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"}]
+    found = records[0]["messages"]
+    assert (found if isinstance(found, list) else __import__("json").loads(found)) == turns
+    assert [record["id"] for record in records] == ["a" * 16, "b" * 16]
+    assert result.outcome.counts.plain() == {"in": 4, "kept": 2, "rejected": {"missing_field": 1, "shape": 1}, "failed": {}}
+    assert [row["id"] for row in result.rejected] == ["c" * 16, "d" * 16]
+    assert result.outcome.files[name] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [
+        ("alpaca", {"id": "a" * 16, "instruction": "1+1?", "input": "", "output": "2"}),
+        ("sharegpt", {"id": "a" * 16, "conversations": [{"from": "human", "value": "1+1?"}, {"from": "gpt", "value": "2"}]}),
+        ("prompt_completion", {"id": "a" * 16, "prompt": [{"role": "user", "content": "1+1?"}], "completion": [{"role": "assistant", "content": "2"}]}),
+    ],
+)
+def test_each_layout(tmp_path, name, record):
+    assert exported(tmp_path, ROWS[:1], {"format": name})[1] == [record]
+
+
+@pytest.mark.parametrize("raw", [{"format": "jsonl"}, {"format": "parquet"}])
+def test_rows_as_they_are_load_again_as_they_were(tmp_path, raw):
+    rows = [*ROWS, {"id": "e" * 16, "instruction": "x", "score": 1, "meta": {"scores": {"judge": [1, None]}}}, {"id": "f" * 16, "instruction": "x", "score": "high", "meta": {}}]
+    result, _ = exported(tmp_path, rows, raw)
+    again = curate("load", tmp_path, [], {"sources": str(result.out / options(export, raw).file_name)})
+    assert again.rows == rows
+
+
+def test_what_stays_behind_is_counted_and_can_be_kept(tmp_path):
+    result, _ = exported(tmp_path, ROWS[:1], {"format": "alpaca"})
+    assert result.outcome.extra["left_out"] == {"reasoning": 1}
+    assert "reasoning (1)" in result.outcome.table and "`reasoning` of 1 rows" in (result.out / "README.md").read_text()
+    kept, records = exported(tmp_path, ROWS[:1], {"format": "alpaca", "keep": ["reasoning", "output"]})
+    assert records == [{"reasoning": "easy", "instruction": "1+1?", "input": "", "output": "2"}]
+    assert kept.outcome.extra["left_out"] == {}
+
+
+def test_the_card_says_where_rows_come_from_and_cannot_be_broken_out_of(tmp_path):
+    row = {**ROWS[0], "meta": {"source": "evil`\n# Title\n---", "teacher": "host/model"}}
+    result, _ = exported(tmp_path, [row], {"format": "alpaca"})
+    card = (result.out / "README.md").read_text()
+    assert "path: data.jsonl" in card and "teacher `host/model`: 1 rows" in card
+    assert "\n# Title" not in card and "evil' # Title ---" in card
+
+
+def test_an_export_is_nothing_that_later_stages_read():
+    assert export.WRITES == "metrics"
+
+
+def test_nothing_that_fits_is_a_failure(tmp_path):
+    with pytest.raises(EmptyResult, match="preference"):
+        curate("export", tmp_path, ROWS[:2], {"format": "preference"})
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        ({"format": "alpacca"}, "did you mean 'alpaca'"),
+        ({"format": "alpaca", "file": "data.txt"}, "ending"),
+        ({"format": "parquet", "file": "data.jsonl"}, "cannot be a .jsonl file"),
+        ({"format": "alpaca", "file": "../out.jsonl"}, "pattern"),
+        ({"format": "jsonl", "keep": ["id"]}, "keeps every field"),
+        ({}, "missing option 'format'"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(raw, told):
+    misfits = []
+    assert build(export.Config, raw, (), misfits) is None
+    assert told in misfits[0].what
+
+
+def test_every_exported_layout_is_recognised_when_loaded(tmp_path):
+    for name in ("alpaca", "messages", "sharegpt", "prompt_completion"):
+        result, _ = exported(tmp_path, ROWS[:2], {"format": name})
+        assert load.VERSION and len(curate("load", tmp_path, [], {"sources": str(result.out / "data.jsonl")}).rows) == 2

@@ -1,0 +1,81 @@
+import orjson
+import pytest
+from curation import curate, options
+
+from synthgen.config import build
+from synthgen.errors import EmptyResult, InputError, Interrupted
+from synthgen.stages import load
+
+
+def test_several_sources_become_one_file_with_nothing_lost(in_tmp):
+    (in_tmp / "q.csv").write_text('question,gold\n"What is 1+1?",2\nragged\n,3\n')
+    (in_tmp / "chat.jsonl").write_text('{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"hello"}]}\n{oops\n')
+    result = curate("load", in_tmp, [], {"sources": [{"path": "q.csv", "columns": {"instruction": "question", "reference": "gold"}}, "chat.jsonl"]})
+    assert [row.get("instruction", "messages") for row in result.rows] == ["What is 1+1?", "messages"]
+    assert [(row["meta"]["source"], row["meta"]["line"], row["rejection"]["rule"]) for row in result.rejected] == [
+        ("q.csv", 3, "broken_line"),
+        ("q.csv", 4, "missing_field"),
+        ("chat.jsonl", 2, "broken_line"),
+    ]
+    assert all(row["rejection"]["stage"] == "load" and row["rejection"]["kind"] == "rejected" for row in result.rejected)
+    assert result.outcome.counts.plain() == {"in": 5, "kept": 2, "rejected": {"broken_line": 2, "missing_field": 1}, "failed": {}}
+    assert result.outcome.extra["sources"] == {"q.csv": {"kept": 1, "rejected": 2}, "chat.jsonl": {"kept": 1, "rejected": 1}}
+    assert "broken_line: 2" in result.outcome.table
+
+
+def test_a_path_alone_is_enough(in_tmp):
+    (in_tmp / "a.jsonl").write_text('{"instruction":"x"}\n')
+    assert options(load, {"sources": "a.jsonl"}) == options(load, {"sources": ["a.jsonl"]}) == options(load, {"sources": [{"path": "a.jsonl"}]})
+    assert len(curate("load", in_tmp, [], {"sources": "a.jsonl"}).rows) == 1
+
+
+def test_the_same_files_give_the_same_bytes(in_tmp):
+    (in_tmp / "a.jsonl").write_bytes(b"".join(orjson.dumps({"instruction": str(number % 50), "n": number}) + b"\n" for number in range(3000)) + b"{\n")
+    first, second = (curate("load", in_tmp, [], {"sources": "a.jsonl"}) for _ in range(2))
+    for name in ("rows.jsonl", "rejected.jsonl"):
+        assert (first.out / name).read_bytes() == (second.out / name).read_bytes()
+
+
+def test_nothing_kept_is_a_failure(in_tmp):
+    (in_tmp / "a.jsonl").write_text('{"instruction":""}\n{"instruction":null}\n')
+    with pytest.raises(EmptyResult, match="missing_field: 2"):
+        curate("load", in_tmp, [], {"sources": "a.jsonl"})
+
+
+def test_a_file_cut_off_in_its_middle_stops_the_stage(in_tmp):
+    import gzip
+
+    data = gzip.compress(b"".join(orjson.dumps({"instruction": str(number * 7919)}) + b"\n" for number in range(5000)))
+    (in_tmp / "a.jsonl.gz").write_bytes(data[:-20])
+    with pytest.raises(InputError, match="cut off"):
+        curate("load", in_tmp, [], {"sources": "a.jsonl.gz"})
+
+
+def test_a_signal_stops_it(in_tmp):
+    (in_tmp / "a.jsonl").write_bytes(b'{"instruction":"x"}\n' * 1000)
+    with pytest.raises(Interrupted):
+        curate("load", in_tmp, [], {"sources": "a.jsonl"}, stopping=lambda: 15)
+
+
+def test_faults_of_the_options_say_where(in_tmp):
+    misfits = []
+    build(load.Config, {"sources": [{"path": "a.csv", "column": {"instruction": "q"}}]}, ("load",), misfits)
+    assert [(fault.what, fault.next) for fault in misfits] == [("unknown option 'column'", "did you mean 'columns'?")]
+    assert misfits[0].path == ("load", "sources", 0, "column")
+
+
+def test_memory_does_not_follow_the_bytes_of_a_file(in_tmp):
+    import tracemalloc
+
+    peaks = []
+    for count in (200, 2000):
+        with open("big.jsonl", "wb") as file:
+            for number in range(count):
+                file.write(orjson.dumps({"instruction": f"{number} " + "x" * 20_000}) + b"\n")
+        tracemalloc.start()
+        curate_config = options(load, {"sources": "big.jsonl"})
+        for _ in load.read_sources(curate_config.sources):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0], peaks
