@@ -1,0 +1,120 @@
+"""sft: trains a student on rows, by supervised fine-tuning with TRL; see `synthgen.training`.
+
+Writes `model/` (a Hugging Face checkpoint with its card), `adapter/` beside it for lora, `base/` (the untrained weights)
+for a student from scratch, `metrics.jsonl` (the loss curve), and `rejected.jsonl` with rows that could not be trained on.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from synthgen.config import resolved
+from synthgen.errors import ConfigError, EmptyResult
+from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Need, Outcome, StageConfig
+from synthgen.store.jsonl import RowWriter, read_rows
+from synthgen.training.card import model_card, teachers_of
+from synthgen.training.completions import Completion, completion_text, missing_fields
+from synthgen.training.options import StudentOptions, TrainingOptions
+from synthgen.training.preflight import Preflight, prepare
+from synthgen.training.prompting import student_prompt
+from synthgen.training.student import Student, is_local, open_student, quiet, save
+
+VERSION = 1
+WRITES = "model"
+SEEDED = True
+
+
+class Config(StageConfig, TrainingOptions):
+    """Options of sft."""
+
+    student: StudentOptions = Field(description="the model that is trained: model (hub id or folder) or init (from scratch)")
+    completion: Completion = Field("output", description="what the student learns to say")
+
+
+def needs(config: Config) -> dict[str, Need]:
+    """Rows to train on, and a split's validation part where there is one."""
+    return {"rows": Need("rows"), "validation": Need("split", part="validation", optional=True)}
+
+
+def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
+    """Trains the student; killed or stopped, the same call goes on from the newest whole checkpoint."""
+    (rows,) = inputs["rows"]
+    validation = next((part for part in inputs.get("validation", ()) if part.rows), None)
+    if config.early_stopping is not None and validation is None:
+        raise ConfigError("early_stopping needs validation rows", next="split: {validation: N, …} makes them; or leave early_stopping out")
+    context.work.mkdir(parents=True, exist_ok=True)
+    with quiet(is_local(config.student)):
+        return _run(rows, validation, config, context, out)
+
+
+def _run(rows: Artefact, validation: Artefact | None, config: Config, context: Context, out: Path) -> Outcome:
+    from synthgen.training.trainer import train
+    from synthgen.training.validation import measure_on
+
+    stage, work = context.stage_id, context.work
+    context.reporter.stage(stage, rows.rows).update(note="preparing")
+    student = open_student(config.student, lambda: _texts(rows.file, config.completion), context.seed, config.method == "lora")
+    for note in student.notes:
+        context.reporter.say(f"{stage}: {note}")
+    base, parameters = student.name, student.parameters
+    if config.student.init is not None:
+        save(student, out / "base")
+    arrow = work / "rows.arrow"
+    with RowWriter(out / "rejected.jsonl") as rejects:
+        found = prepare(
+            read_rows(rows.file), arrow, completion=config.completion, tokenizer=student.tokenizer, end_ids=student.end_ids, max_length=config.max_length,
+            unfit=config.unfit, stage=stage, rejects=rejects, stopping=context.stopping,
+        )  # fmt: skip
+    if not found.kept:
+        raise EmptyResult(f"{stage}: no row is left to train on, of {found.rows:,}", str(rows.file), "see the counts of the stages before; " + found.line())
+    context.reporter.say(f"{stage}: {found.line()}")
+    context.reporter.say(f"{stage}: {found.shown}")
+    context.reporter.say(f"{stage}: {parameters:,} parameters, {_memory(student, config)}")
+    measure = measure_on(
+        validation.file, student, completion=config.completion, max_length=config.max_length, longest_completion=found.longest_completion, work=work,
+    ) if validation is not None else None  # fmt: skip
+    trained = train(student, arrow, config, seed=context.seed, work=work, stage=stage, reporter=context.reporter, stopping=context.stopping, measure=measure)
+    if config.method == "lora":
+        student.model.save_pretrained(out / "adapter")
+        student.model = student.model.merge_and_unload()
+    save(student, out / "model")
+    result: dict[str, Any] = {"steps": trained.steps, "tokens": trained.tokens, "threads": trained.threads}
+    if measure is not None:
+        result |= {f"best {measure.name}": trained.best, "at step": trained.best_step}
+    card = model_card(
+        title=stage, base=base, from_scratch=config.student.init is not None, parameters=parameters, completion=config.completion,
+        data={"artefact": rows.name, "sha256": rows.sha256, "rows": f"{found.kept:,}", "tokens": f"{found.tokens:,}", "learned tokens": f"{found.learned_tokens:,}"},
+        teachers=teachers_of(read_rows(rows.file)), options={**resolved(config), "seed": context.seed}, result=result, example=found.shown,
+    )  # fmt: skip
+    (out / "model" / "README.md").write_text(card, encoding="utf-8")
+    shutil.copyfile(work / "metrics.jsonl", out / "metrics.jsonl")
+    counts = Counts(in_=found.rows, kept=found.kept, rejected=dict(found.dropped))
+    return Outcome(
+        counts, {"rejected.jsonl": sum(found.dropped.values()), "metrics.jsonl": None},
+        extra={"student": {"base": base, "revision": student.revision, "parameters": parameters}, "preflight": found.plain(), "training": result},
+        table=_table(stage, base, parameters, found, result),
+    )  # fmt: skip
+
+
+def _texts(file: Path, completion: Completion) -> Iterator[str]:
+    """What a tokenizer from scratch is made of: every prompt and completion."""
+    for row in read_rows(file):
+        yield from (turn["content"] for turn in student_prompt(row))
+        if not missing_fields(row, completion):
+            yield completion_text(row, completion)
+
+
+def _memory(student: Student, config: Config) -> str:
+    weights = student.parameters * 4
+    held = weights * (4 if config.method == "full" else 1.1)  # weights, gradients, two moments of AdamW; or weights and small adapters
+    return f"about {held / 1e9:.2f} GB for weights, gradients and optimizer, and what {config.batch_size} rows of up to {config.max_length:,} tokens take"
+
+
+def _table(stage: str, base: str, parameters: int, found: Preflight, result: dict[str, Any]) -> str:
+    said = ", ".join(f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in result.items())
+    return f"{stage}: {base}, {parameters:,} parameters, {found.kept:,} rows; {said}"

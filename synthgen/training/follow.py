@@ -1,0 +1,137 @@
+"""What happens beside each training step: the loss curve, measurements, checkpoints that are sealed, and stopping.
+
+Imported only once torch and transformers are known to be there.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from transformers import TrainerCallback
+
+from synthgen.errors import StageFailed
+from synthgen.reports.progress import Progress
+from synthgen.store.jsonl import AppendLog, read_log
+from synthgen.training import checkpoints
+from synthgen.training.options import EarlyStopping
+
+STANDING = "synthgen.json"  # beside the trainer's own state in each checkpoint
+KEPT_CHECKPOINTS = 2
+
+
+@dataclass
+class Standing:
+    """The counters that the trainer itself would begin again from nought after a resume."""
+
+    tokens: int = 0
+    best: float | None = None
+    best_step: int = 0
+    without_gain: int = 0
+
+    def better(self, value: float, higher: bool, gain: float) -> bool:
+        """Whether a measurement beats the best one so far by more than `gain`."""
+        if self.best is None:
+            return True
+        return value > self.best + gain if higher else value < self.best - gain
+
+
+def read_standing(checkpoint: Path) -> Standing:
+    """The counters as they stood at a checkpoint."""
+    return Standing(**orjson.loads((checkpoint / STANDING).read_bytes()))
+
+
+def cut_metrics(path: Path, step: int) -> None:
+    """Drops the entries of steps after `step`, which will be made again."""
+    kept = [entry for entry in read_log(path) if entry["step"] <= step]
+    aside = path.with_name(f".{path.name}")
+    aside.write_bytes(b"".join(orjson.dumps(entry) + b"\n" for entry in kept))
+    os.replace(aside, path)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a student is measured on the validation rows: `name` is validation_loss or validation_accuracy."""
+
+    name: str
+    higher: bool
+    of: Callable[[Any], float]
+
+
+class Follower(TrainerCallback):  # type: ignore[misc]  # transformers has no types
+    """Follows one training run; see the module's text."""
+
+    def __init__(
+        self, folder: Path, metrics: Path, standing: Standing, progress: Progress, stopping: Callable[[], int],
+        measure: Measure | None, every: int, early: EarlyStopping | None,
+    ) -> None:  # fmt: skip
+        self.folder, self.metrics, self.standing, self.progress, self.stopping = folder, metrics, standing, progress, stopping
+        self.measure, self.every, self.early = measure, every, early
+        self.stopped = 0
+        self._tokens_before = standing.tokens
+        self._log = AppendLog(metrics)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> Any:
+        """Measures where it is time to, and asks for a checkpoint and the end where a signal came."""
+        step = state.global_step
+        if self.measure is not None and (step % self.every == 0 or step == state.max_steps):
+            self._take(self.measure, step, model, control)
+        if signal := self.stopping():
+            self.stopped = signal
+            control.should_save = True
+            control.should_training_stop = True
+        return control
+
+    def _take(self, measure: Measure, step: int, model: Any, control: Any) -> None:
+        value = measure.of(model)
+        self._log.append({"step": step, measure.name: value})
+        standing, early = self.standing, self.early
+        if standing.better(value, measure.higher, early.min_gain if early else 0.0):
+            standing.best, standing.best_step, standing.without_gain = value, step, 0
+        else:
+            standing.without_gain += 1
+        if early is not None:
+            control.should_save = True
+            if standing.without_gain >= early.patience:
+                control.should_training_stop = True
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        """Adds a step to the loss curve.
+
+        Raises:
+            StageFailed: the loss is no number any more.
+        """
+        if not logs or "loss" not in logs:
+            return
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            raise StageFailed(f"the loss became {loss} at step {state.global_step:,}", str(self.metrics), "lower learning_rate, or raise warmup")
+        self.standing.tokens = self._tokens_before + int(logs["num_tokens"])
+        self._log.append({"step": state.global_step, "epoch": state.epoch, "loss": loss, "learning_rate": logs["learning_rate"], "tokens": self.standing.tokens})
+        self.progress.update(done=state.global_step, total=state.max_steps, tokens=self.standing.tokens - self._tokens_before, note=f"loss {loss:.3f}")
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Seals the checkpoint that the trainer has just written, and removes older ones."""
+        if not state.is_world_process_zero:
+            return
+        checkpoint = self.folder / f"checkpoint-{state.global_step}"
+        self._flush_metrics()
+        (checkpoint / STANDING).write_bytes(orjson.dumps(asdict(self.standing)))
+        checkpoints.seal(checkpoint)
+        checkpoints.prune(self.folder, KEPT_CHECKPOINTS, (self.standing.best_step,) if self.early else ())
+
+    def _flush_metrics(self) -> None:
+        handle = os.open(self.metrics, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def close(self) -> None:
+        """Closes the loss curve's file."""
+        self._log.close()

@@ -1,0 +1,157 @@
+"""A student before training: loaded from the hub or a folder, or made from scratch; and its untrained base for comparison."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthgen.errors import ConfigError
+from synthgen.training.options import InitOptions, StudentOptions
+
+INSTALL = "pip install 'synthgen-pipeline[train]'"
+
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}{{ ('' if loop.first else '\n\n') + (message['role'] | capitalize) + ': ' + message['content'] }}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '\n\nAssistant:' }}{% endif %}"
+)
+"""For models that come without a chat template; made of plain words, so that no token has to be added."""
+
+
+@dataclass
+class Student:
+    """A model with its tokenizer; `end_ids` are the tokens at which generation stops."""
+
+    model: Any
+    tokenizer: Any
+    name: str
+    revision: str | None
+    end_ids: frozenset[int]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> int:
+        """How many weights the model has."""
+        return int(sum(weight.numel() for weight in self.model.parameters()))
+
+
+@dataclass(frozen=True)
+class Base:
+    """Where a student's untrained base is: a folder, or a hub id with its revision."""
+
+    model: str
+    revision: str | None = None
+
+
+def base_model(folder: Path, config: Mapping[str, Any]) -> Base:
+    """The untrained base of a published student, from its stage folder and its resolved options.
+
+    A student from scratch left its first weights in `base/`; another names the model that it started from. Ask base and
+    student with the student's tokenizer (`model/`), so that both see one chat template.
+    """
+    if (folder / "base").is_dir():
+        return Base(str(folder / "base"))
+    student = config["student"]
+    return Base(str(student["model"]), student.get("revision"))
+
+
+@contextmanager
+def quiet(local: bool) -> Iterator[None]:
+    """Keeps transformers, datasets and the hub client from drawing bars, logging and telling; `local` keeps them off the net.
+
+    Raises:
+        ConfigError: the packages for training are not installed, with the line that installs them.
+    """
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if local:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    try:
+        import datasets
+        import torch  # noqa: F401  (asked for here, where its absence is explained)
+        import trl  # noqa: F401
+        from transformers.utils import logging
+    except ImportError as fault:
+        raise ConfigError(f"training needs packages that are not installed ({fault.name or fault})", next=INSTALL) from fault
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    dataset_bars = datasets.are_progress_bars_disabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+        if not dataset_bars:
+            datasets.enable_progress_bars()
+
+
+def is_local(options: StudentOptions) -> bool:
+    """Whether the student needs nothing from the hub."""
+    return options.model is None or Path(options.model).is_dir()
+
+
+def open_student(options: StudentOptions, texts: Callable[[], Iterable[str]], seed: int, lora: bool) -> Student:
+    """The student before training; `texts` gives the training data's texts, for a tokenizer from scratch."""
+    return _from_scratch(options.init, texts(), seed) if options.init is not None else _existing(options, lora)
+
+
+def _from_scratch(options: InitOptions, texts: Iterable[str], seed: int) -> Student:
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from synthgen.training.tokenizer import train_tokenizer
+
+    tokenizer = train_tokenizer(texts, options.vocab_size, options.positions)
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        hidden_size=options.hidden_size, intermediate_size=options.intermediate_size or max(16, options.hidden_size * 8 // 3 // 16 * 16),
+        num_hidden_layers=options.layers, num_attention_heads=options.heads, vocab_size=len(tokenizer), max_position_embeddings=options.positions,
+        tie_word_embeddings=True, bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    model = LlamaForCausalLM(config)
+    return Student(model, tokenizer, f"Llama from scratch ({options.layers} layers of {options.hidden_size})", None, frozenset((tokenizer.eos_token_id,)))
+
+
+def _existing(options: StudentOptions, lora: bool) -> Student:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    name = str(options.model)
+    if not Path(name).is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
+        raise ConfigError("the student's folder does not exist", name, "student: {model: …} takes a hub id (owner/name) or a folder")
+    dtype = torch.bfloat16 if lora and torch.cuda.is_available() else torch.float32
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=options.revision)
+        model = AutoModelForCausalLM.from_pretrained(name, revision=options.revision, dtype=dtype)
+    except (OSError, ValueError) as fault:
+        first = str(fault).strip().splitlines()[0][:300]
+        raise ConfigError(f"cannot load the student {name!r}: {first}", next="check the name, the revision and the network (HF_HUB_OFFLINE, HF_TOKEN), or give a folder that holds config.json, weights and tokenizer") from fault
+    notes = []
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = PLAIN_TEMPLATE
+        notes.append(f"{name} has no chat template; it gets a plain one (User: … Assistant: …)")
+    if options.eos_token is not None:
+        if options.eos_token not in tokenizer.get_vocab():
+            raise ConfigError(f"{options.eos_token!r} is no token of {name}", next="student.eos_token must be in the tokenizer's vocabulary")
+        tokenizer.eos_token = options.eos_token
+    if tokenizer.eos_token_id is None:
+        raise ConfigError(f"the tokenizer of {name} has no end token", next="name one with student: {eos_token: …}")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token  # safe here: what is learned is decided by our labels, never by the padding token
+    ends = model.generation_config.eos_token_id
+    end_ids = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends] if ends is not None else [])}
+    if options.eos_token is not None:
+        model.generation_config.eos_token_id = sorted(end_ids)
+    return Student(model, tokenizer, name, options.revision, frozenset(end_ids), tuple(notes))
+
+
+def save(student: Student, folder: Path) -> None:
+    """Writes model and tokenizer as a folder that `from_pretrained` loads."""
+    student.model.save_pretrained(folder)
+    student.tokenizer.save_pretrained(folder)

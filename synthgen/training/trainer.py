@@ -1,0 +1,186 @@
+"""One training run with TRL's SFTTrainer: built from options, resumed from the newest whole checkpoint, ended by a model.
+
+Imported only once torch, transformers and trl are known to be there (`student.quiet` says so kindly).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import torch
+from datasets import Dataset
+from transformers import PrinterCallback
+from trl import SFTConfig, SFTTrainer
+
+from synthgen.errors import ConfigError, Fault, Interrupted, StageFailed, nearest
+from synthgen.reports.progress import Reporter
+from synthgen.training import checkpoints
+from synthgen.training.follow import Follower, Measure, Standing, cut_metrics, read_standing
+from synthgen.training.options import RESERVED, TrainingOptions
+from synthgen.training.student import Student
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a run: the last step, tokens seen, last loss, threads, and the best measurement, if any was taken."""
+
+    steps: int
+    tokens: int
+    threads: int
+    resumed_from: int
+    best: float | None
+    best_step: int
+
+
+def train(
+    student: Student, arrow: Path, options: TrainingOptions, *, seed: int, work: Path, stage: str, reporter: Reporter,
+    stopping: Callable[[], int], measure: Measure | None = None,
+) -> Trained:  # fmt: skip
+    """Trains `student` in place on an Arrow file of input_ids and labels; everything that must outlive a kill is in `work`.
+
+    The loss curve grows in `work/metrics.jsonl`: an entry a step, no times in it, the same whether or not the run was
+    interrupted.
+
+    Raises:
+        Interrupted: a signal asked to stop; a checkpoint was written first.
+        StageFailed: the loss became no number, or memory was not enough.
+    """
+    folder, metrics = work / "checkpoints", work / "metrics.jsonl"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = Dataset.from_file(str(arrow))
+    with _threads(options.threads, work) as threads:
+        trainer = SFTTrainer(
+            model=student.model, args=_arguments(options, seed, folder), train_dataset=rows, processing_class=student.tokenizer,
+            peft_config=_lora(options) if options.method == "lora" else None,
+        )  # fmt: skip
+        trainer.remove_callback(PrinterCallback)
+        _check_world(trainer)
+        checkpoint = checkpoints.newest_whole(folder, reporter.say)
+        standing, start = (read_standing(checkpoint), checkpoints.step_of(checkpoint)) if checkpoint else (Standing(), 0)
+        cut_metrics(metrics, start)
+        if checkpoint:
+            reporter.say(f"{stage}: going on from step {start:,}")
+        early = options.early_stopping
+        per_epoch = max(1, math.ceil(len(trainer.get_train_dataloader()) / options.gradient_accumulation))
+        with reporter.stage(stage, math.ceil(per_epoch * options.epochs), "steps") as progress:
+            progress.update(done=start, reused=start)
+            follower = Follower(folder, metrics, standing, progress, stopping, measure, options.measure_every or per_epoch, early)
+            trainer.add_callback(follower)
+            try:
+                if not (checkpoint and early and standing.without_gain >= early.patience):
+                    with _kinder_faults(work):
+                        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            finally:
+                follower.close()
+        if follower.stopped:
+            raise Interrupted(follower.stopped)
+        if early and standing.best_step:
+            _take_back(trainer.model, folder / f"checkpoint-{standing.best_step}", options.method)
+        student.model = trainer.accelerator.unwrap_model(trainer.model)
+        student.model.eval()
+        return Trained(max(trainer.state.global_step, start), standing.tokens, threads, start, standing.best, standing.best_step)
+
+
+def _arguments(options: TrainingOptions, seed: int, folder: Path) -> SFTConfig:
+    known = {field.name for field in dataclasses.fields(SFTConfig)}
+    unknown = sorted(set(options.trainer) - known)
+    if unknown:
+        near = {name: nearest(name, known - RESERVED) for name in unknown}
+        raise ConfigError.of([Fault(f"trainer: unknown option {name!r}", "", f"did you mean {near[name]!r}?" if near[name] else "see the fields of TRL's SFTConfig") for name in unknown])
+    accelerated = torch.accelerator.is_available()
+    ours: dict[str, Any] = {
+        "output_dir": str(folder), "per_device_train_batch_size": options.batch_size, "gradient_accumulation_steps": options.gradient_accumulation,
+        "num_train_epochs": options.epochs, "learning_rate": options.peak_rate, "lr_scheduler_type": options.schedule, "warmup_steps": options.warmup,
+        "max_length": options.max_length, "packing": options.packing, "seed": seed, "data_seed": seed,
+        "save_strategy": "steps", "save_steps": options.save_every, "logging_strategy": "steps", "logging_steps": 1, "report_to": [], "disable_tqdm": True,
+        "dataset_kwargs": {"skip_prepare_dataset": not options.packing},
+    }  # fmt: skip
+    ours["packing_strategy"] = "bfd"  # "wrapped" lets a row see the one before it
+    ours["logging_nan_inf_filter"] = False  # a loss that is no number must be seen
+    ours["use_cpu"] = not accelerated
+    ours["bf16"] = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    ours["gradient_checkpointing"] = accelerated
+    ours["dataloader_pin_memory"] = accelerated
+    try:
+        return SFTConfig(**{**ours, **options.trainer})
+    except (TypeError, ValueError) as fault:
+        raise ConfigError(f"TRL does not accept these options: {str(fault).splitlines()[0]}", next="see trainer: in the options of sft") from fault
+
+
+def _lora(options: TrainingOptions) -> Any:
+    from peft import LoraConfig
+
+    lora = options.lora
+    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    return LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM")
+
+
+@contextmanager
+def _threads(wanted: int | None, work: Path) -> Iterator[int]:
+    """Pins torch's thread count, on which weights depend in their last bits: a resumed run uses that of its start."""
+    record = work / "threads.json"
+    try:
+        recorded = orjson.loads(record.read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        recorded = None
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = wanted or recorded or cores
+    record.write_bytes(orjson.dumps(threads))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(before)
+
+
+def _check_world(trainer: Any) -> None:
+    """Refuses to train alone where a launcher promised several processes."""
+    promised = int(os.environ.get("WORLD_SIZE", "1"))
+    if trainer.accelerator.num_processes != promised:
+        raise StageFailed(f"{promised} processes were launched, but each would train alone", next="launch with torchrun --nproc-per-node N")
+
+
+@contextmanager
+def _kinder_faults(work: Path) -> Iterator[None]:
+    """Turns the libraries' ways of saying "disk full" and "out of memory" into ours."""
+    try:
+        yield
+    except torch.OutOfMemoryError as fault:
+        raise StageFailed("the GPU's memory is not enough", next="lower batch_size (and raise gradient_accumulation by as much), lower max_length, or method: lora") from fault
+    except OSError:
+        raise
+    except Exception as fault:
+        said = str(fault)
+        if "os error 28" in said or "No space left" in said or ("file write failed" in said or "PytorchStreamWriter" in said) and shutil.disk_usage(work).free < 1 << 26:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work)) from fault
+        raise
+
+
+def _take_back(model: Any, checkpoint: Path, method: str) -> None:
+    """Puts the weights of a checkpoint into the model."""
+    from safetensors.torch import load_file
+
+    if method == "lora":
+        from peft import set_peft_model_state_dict
+
+        set_peft_model_state_dict(model, load_file(checkpoint / "adapter_model.safetensors"))
+        return
+    weights: dict[str, Any] = {}
+    for part in sorted(checkpoint.glob("model*.safetensors")):
+        weights.update(load_file(part))
+    missing = model.load_state_dict(weights, strict=False).missing_keys
+    model.tie_weights()
+    tied = set(getattr(model, "_tied_weights_keys", None) or ())
+    if set(missing) - tied:
+        raise StageFailed(f"the best checkpoint lacks weights: {', '.join(sorted(missing)[:3])}", str(checkpoint))

@@ -1,0 +1,105 @@
+"""A student measured on the validation rows while it trains: their loss, or where they carry only a reference, accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+
+from synthgen.errors import ConfigError
+from synthgen.evaluation.answers import answers_equal, extract_answer, gold_answer
+from synthgen.records import Row
+from synthgen.store.jsonl import read_rows
+from synthgen.training.completions import Completion, missing_fields
+from synthgen.training.follow import Measure
+from synthgen.training.preflight import IGNORED, prepare
+from synthgen.training.prompting import student_prompt
+from synthgen.training.student import Student
+
+BATCH = 32
+ROOM = 16  # tokens that an answer may be longer than the longest one trained on
+
+
+def measure_on(file: Path, student: Student, *, completion: Completion, max_length: int, longest_completion: int, work: Path) -> Measure:
+    """How to measure a student on a file of rows: by loss if all of them carry a completion, else by accuracy.
+
+    Raises:
+        ConfigError: some rows carry neither a completion nor a reference.
+    """
+    carrying = referenced = rows = 0
+    for row in read_rows(file):
+        rows += 1
+        carrying += not missing_fields(row, completion)
+        referenced += bool(str(row.get("reference") or ""))
+    if rows and carrying == rows:
+        arrow = work / "validation.arrow"
+        prepare(read_rows(file), arrow, completion=completion, tokenizer=student.tokenizer, end_ids=student.end_ids, max_length=max_length, unfit="keep")
+        held = Dataset.from_file(str(arrow))
+        return Measure("validation_loss", False, lambda model: _loss(model, held, student.tokenizer.pad_token_id))
+    if rows and referenced == rows:
+        return Measure("validation_accuracy", True, lambda model: _accuracy(model, student, lambda: read_rows(file), longest_completion + ROOM))
+    raise ConfigError(f"of {rows:,} validation rows {carrying:,} carry a completion and {referenced:,} a reference", str(file), "all must carry one of the two; leave validation out of split, or set input: to rows without it")
+
+
+def _loss(model: Any, held: Any, pad: int) -> float:
+    """Mean loss over all learned tokens."""
+    total, learned = 0.0, 0
+    with _measuring(model):
+        for start in range(0, len(held), BATCH):
+            batch = held[start : start + BATCH]
+            ids = _padded(batch["input_ids"], pad, left=False).to(model.device)
+            labels = _padded(batch["labels"], IGNORED, left=False).to(model.device)
+            attention = _padded([[1] * len(row) for row in batch["input_ids"]], 0, left=False).to(model.device)
+            logits = model(input_ids=ids, attention_mask=attention).logits[:, :-1].float()
+            wanted = labels[:, 1:]
+            total += torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), wanted.reshape(-1), ignore_index=IGNORED, reduction="sum").item()
+            learned += int((wanted != IGNORED).sum())
+    return total / max(learned, 1)
+
+
+def _accuracy(model: Any, student: Student, rows: Callable[[], Iterable[Row]], new_tokens: int) -> float:
+    """Share of rows whose greedy answer equals their reference."""
+    right = asked = 0
+    with _measuring(model):
+        for batch in _blocks(rows(), BATCH):
+            prompts = [student.tokenizer.apply_chat_template(student_prompt(row), tokenize=True, add_generation_prompt=True, return_dict=False) for row in batch]
+            pad = student.tokenizer.pad_token_id
+            ids = _padded(prompts, pad, left=True).to(model.device)
+            attention = _padded([[1] * len(prompt) for prompt in prompts], 0, left=True).to(model.device)
+            said = model.generate(input_ids=ids, attention_mask=attention, do_sample=False, max_new_tokens=new_tokens, pad_token_id=pad, eos_token_id=sorted(student.end_ids))
+            for row, tokens in zip(batch, said[:, ids.shape[1] :], strict=True):
+                answer = extract_answer(student.tokenizer.decode(tokens, skip_special_tokens=True))
+                right += answer is not None and answers_equal(answer, gold_answer(row["reference"]))
+                asked += 1
+    return right / max(asked, 1)
+
+
+class _measuring:
+    """Evaluation mode without gradients; training mode again afterwards."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.guard = model, torch.no_grad()
+
+    def __enter__(self) -> None:
+        self.training = self.model.training
+        self.model.eval()
+        self.guard.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self.guard.__exit__(*error)
+        self.model.train(self.training)
+
+
+def _padded(rows: list[list[int]], value: int, left: bool) -> Any:
+    width = max(len(row) for row in rows)
+    return torch.tensor([[value] * (width - len(row)) + row if left else row + [value] * (width - len(row)) for row in rows])
+
+
+def _blocks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    source = iter(rows)
+    while block := list(islice(source, size)):
+        yield block
