@@ -13,7 +13,7 @@ from typing import Any
 
 from synthgen.config import resolved
 from synthgen.dispatch.contract import Session, Sessions
-from synthgen.errors import EmptyResult, Interrupted, StageFailed, SynthgenError
+from synthgen.errors import EmptyResult, Interrupted, StageFailed, SynthgenError, TooManyFailed
 from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.plan import Graph, Standing, choose, standing
 from synthgen.reports.progress import Reporter, duration
@@ -150,10 +150,15 @@ class _Engine:
             self.reporter.say(f"{spec.id}: {'unchanged' if done == 'skipped' else f'the same as in run {manifest.linked_from}'}, {_counts_line(manifest)}")
 
     def _judge(self, spec: StageSpec, manifest: Manifest) -> None:
-        judge = getattr(spec.module, "judge_failures", None)
-        fault = judge(manifest.counts, spec.config) if judge is not None and not manifest.partial else None
-        if fault is not None:
-            raise fault
+        """Holds a finished stage, new or old, to its `max_failed`: what failed too often is not built upon."""
+        asked, allowed = manifest.extra.get("asked"), getattr(spec.config, "max_failed", None)
+        lost = {reason: rows for reason, rows in manifest.counts.get("failed", {}).items() if reason != "budget"}
+        if asked and allowed is not None and sum(lost.values()) > allowed * asked:
+            reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(lost.items()))
+            raise TooManyFailed(
+                f"{spec.id}: {sum(lost.values()):,} of {asked:,} failed ({reasons}), more than max_failed allows ({allowed:.2%})", str(self.run_dir / spec.id / "rejected.jsonl"),
+                "the same command with --retry-failed asks for them, and only them, again; or raise max_failed",
+            )  # fmt: skip
 
     def _run(self, spec: StageSpec, now: Standing, selected: list[StageSpec]) -> None:
         if spec.module.WRITES == "model":
@@ -182,8 +187,6 @@ class _Engine:
         self._remember_key(spec, manifest)
         self._note(spec, "ran", manifest)
         self.reporter.say(f"{spec.id}: {_counts_line(manifest)} in {duration(manifest.seconds)}")
-        if outcome.partial is not None:
-            raise outcome.partial
 
     def _ask_before_training(self, spec: StageSpec, selected: list[StageSpec]) -> None:
         """All that teachers have to say is asked before a student needs the machine (one GPU is enough)."""
@@ -207,7 +210,7 @@ class _Engine:
         )  # fmt: skip
 
     def _manifest(self, spec: StageSpec, now: Standing, inputs: Inputs, outcome: Outcome, staging: Path, seconds: float) -> Manifest:
-        extra = {**outcome.extra, **({"table": outcome.table} if outcome.table else {})}
+        extra = {**outcome.extra, **({"table": outcome.table} if outcome.table else {}), **({"asked": outcome.asked} if outcome.asked is not None else {})}
         return Manifest(
             stage=spec.id, kind=spec.kind, writes=spec.module.WRITES, key=now.key, key_parts=dict(now.key_parts or {}), config=resolved(spec.config), inputs=_input_records(inputs, self.run_dir),
             outputs=record_outputs(staging, outcome.files), counts=outcome.counts.plain(), requests=outcome.requests, usage=outcome.usage, extra=extra,

@@ -40,7 +40,7 @@ def test_exactly_what_changed_runs_again(in_tmp):
     assert run(pipeline(make={"rows": 4}, keep={"below": 2}, seed=1))[1] == ["keep", "last"]
 
 
-@pytest.mark.parametrize("changed", [{"make": {"note": "x"}}, {"keep": {"max_failed": 5}}, {"name": "numbers"}])
+@pytest.mark.parametrize("changed", [{"make": {"note": "x"}}, {"keep": {"max_failed": 0.5}}, {"name": "numbers"}])
 def test_what_cannot_change_a_row_reruns_nothing(in_tmp, changed):
     run()
     assert run(pipeline(**changed))[1] == []
@@ -125,12 +125,12 @@ def test_an_empty_result_is_a_failure_that_names_the_rule(in_tmp):
 def test_more_failures_than_allowed_stop_each_run_until_they_are_mended(in_tmp):
     for _ in range(2):
         with pytest.raises(TooManyFailed):
-            run(pipeline(keep={"fail": 2, "max_failed": 1}))
+            run(pipeline(keep={"fail": 2, "max_failed": 0.5}))
     assert toystages.RAN == []  # the second time nothing was asked again
     with pytest.raises(TooManyFailed):
-        run(pipeline(keep={"fail": 2, "max_failed": 1}), retry_failed=True)
+        run(pipeline(keep={"fail": 2, "max_failed": 0.5}), retry_failed=True)
     assert toystages.RAN == ["keep"]
-    assert run(pipeline(keep={"fail": 2, "max_failed": 2}))[1] == ["last"]
+    assert run(pipeline(keep={"fail": 2, "max_failed": 0.7}))[1] == ["last"]
 
 
 def test_an_interrupted_stage_leaves_the_old_result(in_tmp):

@@ -6,7 +6,8 @@
     SEEDED: bool                              whether the pipeline's seed can change its output
     def needs(config) -> dict[str, Need]      what it reads, by name; the first is what `input:` overrides
     def run(inputs, config, context, out) -> Outcome
-    def teachers(config) -> tuple[str, ...]   (optional) names of the teachers that it asks; "" is the default one
+    def teachers(config) -> tuple[str, ...]   (optional) names of the teachers that it asks; "" is the default one. Such a
+                                              stage has an option `max_failed`, to which the engine holds its failures
     def prefetch(inputs, config, context)     (optional) asks its teacher's questions early, into the ledger only
 
 `run` writes its files into `out`, an empty folder; the engine checks the sum, adds the manifest and publishes the folder
@@ -127,8 +128,8 @@ class Outcome:
     usage: dict[str, Any] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     table: str = ""
-    partial: Exception | None = None
-    """Raised by the engine after publishing: TooManyFailed where the stage finished with more failures than allowed."""
+    asked: int | None = None
+    """How many rows or calls a teacher was asked about: what the stage's option `max_failed` is a share of."""
 
 
 @dataclass

@@ -13,19 +13,22 @@ from contextlib import closing
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from synthgen.config import OneOf, Unhashed
 from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered, Session
-from synthgen.errors import BudgetReached, EmptyResult, StageFailed, TooManyFailed
+from synthgen.errors import BudgetReached, EmptyResult, StageFailed
 from synthgen.records import Row
 from synthgen.registry import Choice
 from synthgen.stages.contract import Context, Counts, Inputs, Need, Outcome, StageConfig
 from synthgen.stages.generated import ItemWriter, with_policy
 from synthgen.store.jsonl import read_rows
 from synthgen.tasks.contract import Item, PoolTask, Rejected, RowTask
+
+if TYPE_CHECKING:
+    from synthgen.stages.generate_preview import Preview
 
 VERSION = 1
 WRITES = "rows"
@@ -80,11 +83,22 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """
     session = context.sessions.open(config.teacher)
     task = config.task.load()(config.task.options, context.seed)
-    about = {"task": config.task.name, "teacher": session.identity, "model": session.config.model}
-    with ItemWriter(out, context.stage_id, about) as writer:
+    with ItemWriter(out, context.stage_id, about(config, session)) as writer:
         work = _RowWork(task, session, config, context, writer) if hasattr(task, "ask") else _PoolWork(task, session, config, context, writer)
         work.run(inputs)
-    return _outcome(work, writer, config, context)
+    return _outcome(work, writer, context)
+
+
+def plan_preview(inputs: Inputs, config: Config, context: Context, n: int) -> list[Preview]:
+    """What the first n rows (or calls) would be asked and would become; replies stay in the ledger, nothing is published."""
+    from synthgen.stages.generate_preview import preview
+
+    return preview(inputs, config, context, n)
+
+
+def about(config: Config, session: Session) -> dict[str, Any]:
+    """What `meta` holds of every row of the stage."""
+    return {"task": config.task.name, "teacher": session.identity, "model": session.config.model}
 
 
 class _Work:
@@ -132,7 +146,7 @@ class _RowWork(_Work):
         total = sum(artefact.rows for artefact in artefacts)
         if self.context.limit is not None:
             total = min(total, self.context.limit)
-        rows = partial(_rows, [artefact.file for artefact in artefacts], self.context.limit)
+        rows = partial(input_rows, [artefact.file for artefact in artefacts], self.context.limit)
         accepted = False
         try:
             self.requests = _plain(self.session.fetch(_conversations(self.task, rows()), total=total, stage=self.context.stage_id))
@@ -256,7 +270,8 @@ class _PoolWork(_Work):
         return calls
 
 
-def _rows(files: Sequence[Path], limit: int | None) -> Iterator[Row]:
+def input_rows(files: Sequence[Path], limit: int | None) -> Iterator[Row]:
+    """The rows of several files in order, up to a limit."""
     return islice((row for file in files for row in read_rows(file)), limit)
 
 
@@ -268,7 +283,7 @@ def _plain(counts: FetchCounts) -> dict[str, Any]:
     return {"planned": counts.planned, "answered": counts.answered, "failed": dict(sorted(counts.failed.items())), "unsent": counts.unsent}
 
 
-def _outcome(work: _Work, writer: ItemWriter, config: Config, context: Context) -> Outcome:
+def _outcome(work: _Work, writer: ItemWriter, context: Context) -> Outcome:
     counts = writer.counts
     requests = work.requests
     if requests["planned"] != requests["answered"] + sum(requests["failed"].values()) + requests["unsent"]:
@@ -276,15 +291,7 @@ def _outcome(work: _Work, writer: ItemWriter, config: Config, context: Context) 
     if not counts.kept:
         most = sorted({**counts.rejected, **counts.failed}.items(), key=lambda entry: -entry[1])[:3]
         raise EmptyResult(f"{context.stage_id}: no row was kept ({', '.join(f'{name} {number:,}' for name, number in most) or 'no rows came in'})", next="`synthgen preview` shows prompts, replies and verdicts")
-    lost = sum(number for reason, number in work.failed.items() if reason != "budget")
-    partial_result = None
-    if lost > config.max_failed * work.asked:
-        reasons = ", ".join(f"{reason} {number:,}" for reason, number in sorted(work.failed.items()))
-        partial_result = TooManyFailed(
-            f"{context.stage_id}: {lost:,} of {work.asked:,} failed ({reasons}), more than max_failed allows ({config.max_failed:.2%})",
-            next="the same command with --retry-failed asks for them, and only them, again; or raise max_failed",
-        )
-    return Outcome(counts, writer.files(), requests=requests, usage=work.usage or None, table=_table(counts), partial=partial_result)
+    return Outcome(counts, writer.files(), requests=requests, usage=work.usage or None, table=_table(counts), asked=work.asked)
 
 
 def _table(counts: Counts) -> str:

@@ -9,7 +9,6 @@ from typing import Annotated
 from pydantic import Field
 
 from synthgen.config import InputFile, Unhashed
-from synthgen.errors import TooManyFailed
 from synthgen.records import rejected
 from synthgen.stages.contract import Counts, Need, Outcome, StageConfig
 from synthgen.store.jsonl import RowWriter, read_rows, write_rows
@@ -37,7 +36,7 @@ class KeepConfig(StageConfig):
     below: int = 100
     lose: bool = False
     fail: int = 0
-    max_failed: Annotated[int, Unhashed()] = 100
+    max_failed: Annotated[float, Unhashed()] = 1.0
     die: Annotated[bool, Unhashed()] = False
 
 
@@ -58,14 +57,9 @@ def run_keep(inputs, config, context, out):
             else:
                 counts.reject("below")
                 dropped.write(rejected(row, stage=context.stage_id, rule="below"))
-    return Outcome(counts, {"rows.jsonl": counts.kept, "rejected.jsonl": dropped.rows})
-
-
-def judge(counts, config):
-    failed = sum(counts["failed"].values())
-    return TooManyFailed(f"{failed} failed") if failed > config.max_failed else None
+    return Outcome(counts, {"rows.jsonl": counts.kept, "rejected.jsonl": dropped.rows}, asked=counts.in_)
 
 
 Keep = SimpleNamespace(
-    Config=KeepConfig, VERSION=1, WRITES="rows", SEEDED=True, needs=lambda config: {"rows": Need("rows")}, run=run_keep, judge_failures=judge
+    Config=KeepConfig, VERSION=1, WRITES="rows", SEEDED=True, needs=lambda config: {"rows": Need("rows")}, run=run_keep
 )
