@@ -130,7 +130,8 @@ def _almost(item: Item, rng: random.Random) -> Item:
     people = [word for word in re.findall(r"\b[A-Z][a-z]+\b", question) if word in _PEOPLE]
     if people:
         rarest = min(people, key=people.count)
-        other = rng.choice([name for name in NAMES if name not in people])
+        alike = next((names for names in (arithmetic.GIRLS, arithmetic.BOYS) if rarest in names), NAMES)
+        other = rng.choice([name for name in alike if name not in people])
         found = working.work_out(re.sub(rf"\b{rarest}\b", other, question))
         if found is not None:
             return {"question": found.question, "answer": found.working.answer}

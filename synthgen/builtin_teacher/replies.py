@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,25 +30,30 @@ class Answered:
     prompt_tokens: int
 
 
-def answer(body: Any) -> Answered:
-    """The replies to a decoded chat or completions body; the same body always gets the same ones.
+def answer(body: Any, samples: Sequence[int] | None = None) -> Answered:
+    """The replies to a decoded chat or completions body; the same body and sample numbers always get the same ones.
+
+    Args:
+        body: the decoded body; its `n` says how many samples are wanted.
+        samples: their numbers, for a client that asks again for more of them; 0 to n - 1 where left out.
 
     Raises:
         Refused: it is no valid request, or nothing that this teacher knows.
     """
     asked = read_request(body)
-    task, made = _made(asked)
+    if samples is not None and len(samples) != asked.n:
+        raise Refused(f"{len(samples)} sample numbers for {asked.n} samples", code="invalid_header")
+    task, made = _made(asked, samples or range(asked.n))
     answers = tuple(_finished(asked, *text) for text in made)
     return Answered(task, answers, count_tokens(asked.prompt_text))
 
 
-def mistakes_in(body: Any) -> list[str | None]:
+def mistakes_in(body: Any, samples: Sequence[int] | None = None) -> list[str | None]:
     """The mistake of each sample of a request, None where it makes none: what `answer` does, for tests to ask."""
-    return [each.mistake for each in answer(body).answers]
+    return [each.mistake for each in answer(body, samples).answers]
 
 
-def _made(asked: Asked) -> tuple[str, list[tuple[str, str, str | None]]]:
-    samples = range(asked.n)
+def _made(asked: Asked, samples: Sequence[int]) -> tuple[str, list[tuple[str, str, str | None]]]:
     wanted = lists.find_list(asked.text)
     if wanted is not None:
         return "questions", [lists.reply(asked, sample, wanted) for sample in samples]

@@ -3,6 +3,9 @@
     POST /v1/chat/completions   POST /v1/completions   GET /v1/models   GET /health
     GET /stats                  what was served so far: requests, samples, tokens, and mistakes made, in all and by task
     POST /mistakes              the mistakes in the replies to a body (for tests); serves and counts nothing
+
+Two headers are read: `x-synthgen-task`, a label that only the counts use, and `x-synthgen-samples`, the numbers of the
+samples that are wanted, so that asking for more of the same request gives new ones and not the first ones again.
 """
 
 from __future__ import annotations
@@ -65,6 +68,14 @@ def _refusal(fault: Refused) -> web.Response:
     return _json({"error": {"message": str(fault), "type": kind, "param": None, "code": fault.code}}, fault.status)
 
 
+def _numbers(header: str) -> list[int] | None:
+    """The numbers of the samples that are wanted, from `4,5,6`; None where the client does not say."""
+    numbers = [part.strip() for part in header.split(",")] if header else []
+    if not all(number.isascii() and number.isdigit() and len(number) < 10 for number in numbers):
+        raise Refused("x-synthgen-samples must be whole numbers with commas between them", code="invalid_header")
+    return [int(number) for number in numbers] or None
+
+
 def _completion(answered: Answered, raw: bytes, chat: bool) -> dict[str, Any]:
     told = sum(each.tokens for each in answered.answers)
     choices = [
@@ -101,7 +112,7 @@ def application(log: bool = False) -> web.Application:
             body, raw = await decoded(request)
             if isinstance(body, dict) and ("messages" if chat else "prompt") not in body:
                 raise Refused(f"'{'messages' if chat else 'prompt'}' is missing", code="invalid_body")
-            answered = answer(body)
+            answered = answer(body, _numbers(request.headers.get("x-synthgen-samples", "")))
         except Refused as fault:
             counts.refused += 1
             if log:
@@ -115,7 +126,7 @@ def application(log: bool = False) -> web.Application:
     async def mistakes(request: web.Request) -> web.Response:
         try:
             body, _ = await decoded(request)
-            return _json({"mistakes": mistakes_in(body)})
+            return _json({"mistakes": mistakes_in(body, _numbers(request.headers.get("x-synthgen-samples", "")))})
         except Refused as fault:
             return _refusal(fault)
 

@@ -219,7 +219,9 @@ class Sender:
         """One attempt: send, read, judge; the outcome goes to the ledger's writer."""
         if self._transport is None:
             self._transport = open_transport(self.config.transport)
-        headers = {**self._headers, "x-synthgen-task": order.keyed.label} if self._labelled and order.keyed.label else self._headers
+        headers = self._headers
+        if self._labelled:  # only for the builtin teacher: what it is for, and which of the request's samples are wanted
+            headers = {**headers, "x-synthgen-task": order.keyed.label, "x-synthgen-samples": ",".join(map(str, order.samples))}
         started = self.loop.time()
         if order.first_sent < 0:
             order.first_sent = started

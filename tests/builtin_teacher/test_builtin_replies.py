@@ -88,6 +88,15 @@ def test_samples_differ_with_temperature_only_and_do_not_depend_on_n() -> None:
     assert len(set(cold)) == 1
 
 
+def test_sample_numbers_choose_samples() -> None:
+    question, _ = problems(1)[0]
+    rates = {**NONE, "wrong_answer": 0.5}
+    eight = answer(body(question, rates, n=8)).answers
+    assert answer(body(question, rates, n=3), samples=[5, 1, 7]).answers == (eight[5], eight[1], eight[7])
+    with pytest.raises(Refused, match="2 sample numbers for 3"):
+        answer(body(question, n=3), samples=[0, 1])
+
+
 def test_max_tokens_and_stop_cut_the_same_reply() -> None:
     question, _ = problems(2)[1]
     whole = answer(body(question)).answers[0]

@@ -85,6 +85,14 @@ def test_two_servers_say_the_same_bytes(base_url: str) -> None:
         other.wait(10)
 
 
+def test_more_samples_of_one_request(base_url: str) -> None:
+    whole = httpx.post(f"{base_url}/chat/completions", json=body()).json()["choices"]
+    later = httpx.post(f"{base_url}/chat/completions", json=body(n=2), headers={"x-synthgen-samples": "3,4"}).json()["choices"]
+    assert [choice["message"] for choice in later] == [choice["message"] for choice in whole[3:]]
+    wrong = httpx.post(f"{base_url}/chat/completions", json=body(n=2), headers={"x-synthgen-samples": "3,x"})
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (400, "invalid_header")
+
+
 def test_a_taken_port_is_one_line(base_url: str) -> None:
     port = base_url.split(":")[2].split("/")[0]
     done = subprocess.run([sys.executable, "-m", "synthgen.builtin_teacher", "--port", port], capture_output=True, text=True, timeout=30)
