@@ -21,7 +21,7 @@ def preview(
     as_json: o.AsJson = False,
 ) -> None:
     """Show prompt as sent, reply, parsed row, each rule's verdict, tokens and cost; replies stay in the ledger, nothing is published."""
-    from synthgen.preview import preview_pipeline, preview_text
+    from synthgen.previewing import preview_pipeline, preview_text
 
     shown = preview_pipeline(o.load(pipeline, set, values, env_file), rows, stage, runs=runs, ledger=ledger)
     if as_json:

@@ -23,7 +23,7 @@ from synthgen.records import Row
 from synthgen.reports.progress import Reporter
 from synthgen.store.jsonl import read_rows
 from synthgen.store.manifest import read_manifest
-from synthgen.tasks.contract import Item, Rejected
+from synthgen.tasks.contract import Item, Pool, Rejected
 
 
 @dataclass
@@ -58,7 +58,8 @@ def preview_pipeline(
                 starters: list[Callable[[], Generator[Request, Reply, list[Item]]]] = [lambda row=row: task.ask(row) for row in given]  # type: ignore[misc]
             else:
                 starters = [lambda index=index: task.call(index, []) for index in range(max(1, math.ceil(rows / task.per_call)))]  # type: ignore[misc]
-            return {"stage": spec.id, **_asked(session, starters, spec, pipeline)}
+            pool = None if hasattr(task, "ask") else task.pool()
+            return {"stage": spec.id, **_asked(session, starters, spec, pipeline, pool)}
         finally:
             sessions.close()
 
@@ -89,7 +90,7 @@ def _graph_with_inputs(pipeline: Pipeline, spec: StageSpec, options: RunOptions,
     return Graph(pipeline, scratch / "run")
 
 
-def _asked(session: Session, starters: list[Any], spec: StageSpec, pipeline: Pipeline) -> dict[str, Any]:
+def _asked(session: Session, starters: list[Any], spec: StageSpec, pipeline: Pipeline, pool: Pool | None) -> dict[str, Any]:
     session.fetch(starters, total=len(starters), stage=f"preview {spec.id}")
     heard = [_Heard() for _ in starters]
     listening: Iterable[Conversation[list[Item]]] = [lambda start=start, to=to: _listen(start(), to) for start, to in zip(starters, heard, strict=True)]  # type: ignore[misc]
@@ -97,7 +98,7 @@ def _asked(session: Session, starters: list[Any], spec: StageSpec, pipeline: Pip
     keys: list[str] = []
     for rendered, listened in zip(session.render(listening), heard, strict=True):
         keys += rendered.keys
-        items = rendered.result or []
+        items = [_joined(item, pool) for item in rendered.result or ()]
         rows = [item for item in items if not isinstance(item, Rejected)]
         previews.append({
             "messages": [list(request.messages) or request.prompt for request in listened.asked],
@@ -107,6 +108,16 @@ def _asked(session: Session, starters: list[Any], spec: StageSpec, pipeline: Pip
             **({} if rendered.state == "answered" else {"failed": f"{rendered.reason} {rendered.detail}".strip()}),
         })  # fmt: skip
     return {**session.account(keys), "previews": previews}
+
+
+def _joined(item: Item, pool: Pool | None) -> Item:
+    """An item held to the pool that it would join (too much like an earlier one, say)."""
+    if pool is None or isinstance(item, Rejected):
+        return item
+    refused = pool.judge(item)
+    if refused is None:
+        pool.add({"id": "earlier in this preview", **item})
+    return refused or item
 
 
 def _listen(talk: Generator[Request, Reply, list[Item]], heard: _Heard) -> Generator[Request, Reply, list[Item]]:
