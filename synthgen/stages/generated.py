@@ -15,6 +15,25 @@ from synthgen.tasks.contract import Item, Rejected
 _META_ORDER = {name: at for at, name in enumerate(Provenance.__annotations__)}
 
 
+class Births:
+    """Gives new rows their id and provenance, in the order of calls."""
+
+    def __init__(self, about: Mapping[str, Any]) -> None:
+        self._about = dict(about)
+        self._ids = RowIds()
+
+    def born(self, row: Row, parents: Iterable[str] = ()) -> Row:
+        """The row with an id of its own, and who made it of what in `meta`."""
+        parents = list(parents)
+        row = {name: value for name, value in row.items() if name != "id"}
+        meta = {**row.get("meta", {}), **self._about}
+        meta.pop("parents", None)
+        if parents:
+            meta["parents"] = parents
+        row["meta"] = dict(sorted(meta.items(), key=lambda entry: _META_ORDER.get(entry[0], len(_META_ORDER))))
+        return ordered({"id": self._ids.assign(row, parents), **row})
+
+
 class ItemWriter:
     """Writes `rows.jsonl` and `rejected.jsonl`; ids are given in the order of calls.
 
@@ -23,9 +42,9 @@ class ItemWriter:
     """
 
     def __init__(self, out: Path, stage: str, about: Mapping[str, Any]) -> None:
-        self.stage, self.about = stage, dict(about)
+        self.stage = stage
         self.counts = Counts()
-        self._ids = RowIds()
+        self._births = Births(about)
         self._rows = RowWriter(out / "rows.jsonl")
         self._rejected = RowWriter(out / "rejected.jsonl")
 
@@ -35,14 +54,14 @@ class ItemWriter:
 
     def keep(self, row: Row, parents: Iterable[str] = ()) -> Row:
         """Writes a row; returns it with its id and provenance."""
-        row = self._born(row, parents)
+        row = self._births.born(row, parents)
         self._rows.write(row)
         self.counts.kept += 1
         return row
 
     def reject(self, item: Rejected, parents: Iterable[str] = ()) -> None:
         """Writes an item under the rule that said no."""
-        row = self._born(item.row, parents)
+        row = self._births.born(item.row, parents)
         self._rejected.write(
             rejected(row, stage=self.stage, rule=item.rule, value=item.value, threshold=item.threshold, matched_id=item.matched_id, score=item.score)
         )
@@ -56,16 +75,6 @@ class ItemWriter:
     def files(self) -> dict[str, int | None]:
         """The files written and their rows."""
         return {"rows.jsonl": self._rows.rows, "rejected.jsonl": self._rejected.rows}
-
-    def _born(self, row: Row, parents: Iterable[str]) -> Row:
-        parents = list(parents)
-        row = {name: value for name, value in row.items() if name != "id"}
-        meta = {**row.get("meta", {}), **self.about}
-        meta.pop("parents", None)
-        if parents:
-            meta["parents"] = parents
-        row["meta"] = dict(sorted(meta.items(), key=lambda entry: _META_ORDER.get(entry[0], len(_META_ORDER))))
-        return ordered({"id": self._ids.assign(row, parents), **row})
 
     def __enter__(self) -> ItemWriter:
         return self

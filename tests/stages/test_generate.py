@@ -249,3 +249,20 @@ def test_needs(seeds: Path) -> None:
     assert generate.needs(made(questions_task(seeds))) == {}
     assert list(generate.needs(made(RATIONALE))) == ["rows"]
     assert generate.teachers(made({**RATIONALE, "teacher": "judge"})) == ("judge",)
+
+
+def test_preview_shows_what_is_sent_and_publishes_nothing(tmp_path: Path, seeds: Path) -> None:
+    session = ScriptedSession(solver)
+    shown = generate.plan_preview({"rows": (questions(tmp_path, 5),)}, made({**RATIONALE, "samples": 2}), context(tmp_path, session), 2)
+    assert [entry.row["id"] for entry in shown if entry.row] == ["q0", "q1"] and len(session.sent) == 4
+    assert shown[0].exchanges[0].request.messages[-1]["content"] == "Question: What is 0 + 1?"
+    assert shown[0].exchanges[0].reply is not None and len(shown[0].rows) == 2 and len(shown[0].keys) == 2
+    _, kept, _ = run(tmp_path, {**RATIONALE, "samples": 2}, session, questions(tmp_path, 5))
+    assert kept[:2] == shown[0].rows and len(session.sent) == 10
+
+
+def test_preview_of_calls_and_of_failures(tmp_path: Path, seeds: Path) -> None:
+    shown = generate.plan_preview({}, made(questions_task(seeds)), context(tmp_path, ScriptedSession(lists)), 2)
+    assert len(shown) == 2 and len(shown[0].rows) == 5 and shown[0].row is None
+    failing = generate.plan_preview({"rows": (questions(tmp_path, 1),)}, made(RATIONALE), context(tmp_path, ScriptedSession(lambda *_: Refusal("no"))), 1)
+    assert failing[0].failed == "http_400: no" and failing[0].exchanges[0].reply is None and not failing[0].rows
