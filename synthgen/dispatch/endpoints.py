@@ -9,10 +9,11 @@ FIRST_REST, LONGEST_REST = 1.0, 60.0
 
 @dataclass(eq=False)
 class Endpoint:
-    """One address, how many requests it has now, and until when it is set aside."""
+    """One address, how many requests it has now and has had, and until when it is set aside."""
 
     url: str
     in_flight: int = 0
+    asked: int = 0
     strikes: int = 0
     aside_until: float = 0.0
 
@@ -28,7 +29,7 @@ class Endpoints:
         awake = [endpoint for endpoint in self.all if endpoint.aside_until <= now]
         if awake:
             # One that has just come back is tried with a single request first.
-            return min(awake, key=lambda endpoint: (endpoint.strikes > 0 and endpoint.in_flight > 0, endpoint.in_flight))
+            return min(awake, key=lambda endpoint: (endpoint.strikes > 0 and endpoint.in_flight > 0, endpoint.in_flight, endpoint.asked))
         return min(self.all, key=lambda endpoint: endpoint.aside_until)
 
     def failed(self, endpoint: Endpoint, now: float) -> None:

@@ -22,7 +22,7 @@ from synthgen.dispatch.judge import Failure, Verdict, judge, teacher_failed
 from synthgen.dispatch.keys import Keyed
 from synthgen.dispatch.limiter import Limiter
 from synthgen.dispatch.retry import pause_before
-from synthgen.errors import SynthgenError
+from synthgen.errors import SynthgenError, TeacherFailed
 from synthgen.store.ledger import Ledger
 from synthgen.store.ledger_writer import (
     FailureWrite,
@@ -160,6 +160,8 @@ class Sender:
 
     async def _flush(self) -> None:
         held, self._held = self._held, []
+        if isinstance(self._fault, TeacherFailed):
+            return  # the teacher was at fault, not the requests: a rerun asks them again
         for order, failure in held:
             self._record(order, failure)
 
@@ -211,9 +213,16 @@ class Sender:
         if order.number < 0:
             order.number = self._dispatched
             self._dispatched += 1
-        task = self.loop.create_task(self._attempt(order, self.endpoints.pick(self.loop.time())))
+        endpoint = self.endpoints.pick(self.loop.time())
+        endpoint.in_flight += 1
+        endpoint.asked += 1
+        task = self.loop.create_task(self._attempt(order, endpoint))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda ended: self._ended(ended, endpoint))
+
+    def _ended(self, task: asyncio.Task[None], endpoint: Endpoint) -> None:
+        self._tasks.discard(task)
+        endpoint.in_flight -= 1
 
     async def _attempt(self, order: Order, endpoint: Endpoint) -> None:
         """One attempt: send, read, judge; the outcome goes to the ledger's writer."""
@@ -227,7 +236,6 @@ class Sender:
             order.first_sent = started
         order.attempts += 1
         self.sent += 1
-        endpoint.in_flight += 1
         verdict: Verdict
         try:
             answer = await self._transport.post(endpoint.url + order.keyed.path, order.keyed.payload(len(order.samples)), headers, self.config.limits.timeout)
@@ -241,8 +249,6 @@ class Sender:
             self._give_up_slot(order)
             self._halt(SynthgenError(f"a request could not be sent: {type(fault).__name__}: {self._strike(str(fault))}", next="this is a fault in synthgen"))
             return
-        finally:
-            endpoint.in_flight -= 1
         now = self.loop.time()
         if verdict.reached:
             self._contacted = True

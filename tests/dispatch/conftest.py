@@ -1,0 +1,39 @@
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "servers"))
+
+from synthgen.dispatch.session import TeacherSessions, open_sessions  # noqa: E402
+from synthgen.reports.progress import Reporter  # noqa: E402
+from synthgen.teachers.config import Budget, TeacherConfig  # noqa: E402
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between tries as long as a test can bear."""
+    monkeypatch.setattr("synthgen.dispatch.retry.FIRST_PAUSE", 0.01)
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> Iterator[Callable[..., TeacherSessions]]:
+    """Opens sessions over one ledger; closes them all at the end."""
+    opened: list[TeacherSessions] = []
+
+    def make(
+        url: Any, *, budget: Budget | None = None, run: str = "run", stopping: Callable[[], int] = lambda: 0, retry_failed: bool = False, grace: float = 5.0,
+        limits: dict[str, Any] | None = None, ledger: Path | None = None, **config: Any,
+    ) -> TeacherSessions:  # fmt: skip
+        teacher = TeacherConfig(model="m", base_url=url, limits={"concurrency": 16, "timeout": 10, **(limits or {})}, **config)
+        found = open_sessions(
+            {"": teacher}, ledger_dir=ledger or tmp_path / "ledger", run=run, budget=budget, reporter=Reporter("silent"), stopping=stopping, grace=grace,
+            retry_failed=retry_failed,
+        )  # fmt: skip
+        opened.append(found)
+        return found
+
+    yield make
+    for found in opened:
+        found.close()

@@ -1,0 +1,114 @@
+import threading
+import time
+
+import pytest
+from misbehaving import FAULTS, MisbehavingTeacher
+from questions import question
+
+from synthgen.errors import TeacherFailed
+
+ROWS = 2000
+TRANSIENT = ("429", "429_after", "429_date", "500", "503", "reset", "hang", "half_body", "invalid_json", "invalid_utf8", "error_in_200")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_under_each_fault_nothing_is_missing_and_nothing_is_twice(sessions, fault):
+    rows = ROWS // 4
+    with MisbehavingTeacher({fault: 0.05}, latency=(0.0, 0.005)) as teacher:
+        session = sessions(teacher.url, limits={"concurrency": 32, "timeout": 0.5}).open()
+        counts = session.fetch([question(i) for i in range(rows)], total=rows, stage="g")
+        assert teacher.given[fault] > 5
+        rendered = list(session.render(question(i) for i in range(rows)))
+        assert len(rendered) == rows and len(teacher.seen) == rows
+        if fault == "400":
+            refused = [one for one in rendered if one.state == "failed"]
+            assert len(refused) == teacher.given["400"] == counts.failed["http_400"]
+            assert all(one.reason == "http_400" and "was refused" in one.detail for one in refused)
+        else:
+            assert counts.answered == rows and {one.state for one in rendered} == {"answered"}
+        before = teacher.requests
+        assert before == rows + (teacher.given[fault] if fault in TRANSIENT else 0)
+        assert session.fetch([question(i) for i in range(rows)], total=rows, stage="g").sent == 0
+        assert teacher.requests == before
+
+
+def test_under_all_faults_at_once_the_run_ends_with_every_row_accounted_for(sessions):
+    last_progress = [time.monotonic(), 0]
+    longest = [0.0]
+    done = threading.Event()
+    with MisbehavingTeacher({fault: 0.05 for fault in FAULTS if fault != "slow"}, latency=(0.0, 0.005)) as teacher:
+        session = sessions(teacher.url, limits={"concurrency": 64, "timeout": 1.0, "max_attempts": 30}).open()
+
+        def watch() -> None:
+            while not done.wait(0.05):
+                if teacher.requests != last_progress[1]:
+                    longest[0] = max(longest[0], time.monotonic() - last_progress[0])
+                    last_progress[:] = [time.monotonic(), teacher.requests]
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            counts = session.fetch((question(i) for i in range(ROWS)), total=ROWS, stage="g")
+        finally:
+            done.set()
+            watcher.join()
+        rendered = list(session.render(question(i) for i in range(ROWS)))
+        states = [one.state for one in rendered]
+        assert len(rendered) == ROWS == len(teacher.seen)
+        assert counts.planned == ROWS == counts.answered + sum(counts.failed.values())
+        assert states.count("answered") == counts.answered and states.count("failed") == sum(counts.failed.values())
+        assert all(one.reason and one.detail for one in rendered if one.state == "failed")
+        assert len({key for one in rendered for key in one.keys}) == counts.answered
+        assert longest[0] < 60
+
+
+def test_a_request_whose_tries_are_spent_fails_with_its_reason_and_is_asked_again_only_on_demand(sessions):
+    with MisbehavingTeacher({"500": 0.1}, permanent=True) as teacher:
+        options = {"limits": {"max_attempts": 3, "concurrency": 8}}
+        conversations = [question(i) for i in range(200)]
+        session = sessions(teacher.url, **options).open()
+        counts = session.fetch(conversations, total=200, stage="g")
+        broken = counts.failed["http_500"]
+        assert broken > 5 and counts.answered == 200 - broken and teacher.given["500"] == 3 * broken
+        failed = [one for one in session.render(conversations) if one.state == "failed"]
+        assert len(failed) == broken and {one.reason for one in failed} == {"http_500"} and "The server had an error" in failed[0].detail
+
+        before = teacher.requests
+        plain = sessions(teacher.url, **options).open()
+        assert plain.fetch(conversations, total=200, stage="g").failed == {"http_500": broken}
+        assert teacher.requests == before
+
+        teacher.faults = {}
+        mended = sessions(teacher.url, retry_failed=True, **options).open()
+        assert mended.fetch(conversations, total=200, stage="g").sent == broken
+        assert teacher.requests == before + broken
+        assert {one.state for one in mended.render(conversations)} == {"answered"}
+
+
+def test_another_run_is_not_bound_by_the_failures_of_the_first(sessions):
+    with MisbehavingTeacher({"500": 0.2}, permanent=True) as teacher:
+        sessions(teacher.url, run="one", limits={"max_attempts": 2}).open().fetch([question(i) for i in range(50)], total=50, stage="g")
+        teacher.faults = {}
+        counts = sessions(teacher.url, run="two").open().fetch([question(i) for i in range(50)], total=50, stage="g")
+        assert counts.answered == 50 and not counts.failed
+
+
+def test_a_teacher_that_goes_down_stops_the_run_and_the_same_command_goes_on(sessions):
+    with MisbehavingTeacher() as teacher:
+        session = sessions(teacher.url, limits={"max_attempts": 2, "concurrency": 8}).open()
+        assert session.fetch([question(i) for i in range(20)], total=20, stage="g").answered == 20
+        teacher.faults = {"503": 1.0}
+        with pytest.raises(TeacherFailed, match="came to nothing"):
+            session.fetch([question(i) for i in range(500)], total=500, stage="g")
+        assert teacher.requests < 200
+        teacher.faults = {}
+        resumed = sessions(teacher.url).open().fetch([question(i) for i in range(500)], total=500, stage="g")
+        assert resumed.answered == 500 and resumed.reused == 20
+
+
+def test_refusals_are_remembered_across_runs(sessions):
+    with MisbehavingTeacher({"400": 0.2}) as teacher:
+        first = sessions(teacher.url, run="one").open().fetch([question(i) for i in range(100)], total=100, stage="g")
+        before = teacher.requests
+        second = sessions(teacher.url, run="two", retry_failed=True).open().fetch([question(i) for i in range(100)], total=100, stage="g")
+        assert second.failed == first.failed and teacher.requests == before
