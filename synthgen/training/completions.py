@@ -21,7 +21,7 @@ def missing_fields(row: Mapping[str, Any], completion: Completion) -> tuple[str,
     """The fields that a row lacks for a kind of completion."""
     if completion == "output" and not row.get("output") and _last_turn(row):
         return ()
-    return tuple(field for field in NEEDED[completion] if not str(row.get(field) or "").strip())
+    return tuple(field for field in NEEDED[completion] if row.get(field) is None or not str(row[field]).strip())
 
 
 def completion_text(row: Mapping[str, Any], completion: Completion) -> str:

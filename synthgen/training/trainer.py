@@ -29,6 +29,8 @@ from synthgen.training.follow import Follower, Measure, Standing, cut_metrics, r
 from synthgen.training.options import RESERVED, TrainingOptions
 from synthgen.training.student import Student
 
+TORCHRUN = "several processes are launched with torchrun --nproc-per-node N"
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -59,12 +61,15 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     rows = Dataset.from_file(str(arrow))
     with _threads(options.threads, work) as threads:
+        promised = _promised_processes()
+        arguments = _arguments(options, seed, folder)
+        if arguments.world_size != promised:
+            raise StageFailed(f"{promised} processes were launched, but {arguments.world_size} would train", next=TORCHRUN)
         trainer = SFTTrainer(
-            model=student.model, args=_arguments(options, seed, folder), train_dataset=rows, processing_class=student.tokenizer,
+            model=student.model, args=arguments, train_dataset=rows, processing_class=student.tokenizer,
             peft_config=_lora(options) if options.method == "lora" else None,
         )  # fmt: skip
         trainer.remove_callback(PrinterCallback)
-        _check_world(trainer)
         checkpoint = checkpoints.newest_whole(folder, reporter.say)
         standing, start = (read_standing(checkpoint), checkpoints.step_of(checkpoint)) if checkpoint else (Standing(), 0)
         cut_metrics(metrics, start)
@@ -144,11 +149,12 @@ def _threads(wanted: int | None, work: Path) -> Iterator[int]:
         torch.set_num_threads(before)
 
 
-def _check_world(trainer: Any) -> None:
-    """Refuses to train alone where a launcher promised several processes."""
+def _promised_processes() -> int:
+    """How many processes a launcher promised; refuses one whose processes would not find each other."""
     promised = int(os.environ.get("WORLD_SIZE", "1"))
-    if trainer.accelerator.num_processes != promised:
-        raise StageFailed(f"{promised} processes were launched, but each would train alone", next="launch with torchrun --nproc-per-node N")
+    if promised > 1 and not torch.distributed.is_torchelastic_launched():
+        raise StageFailed(f"{promised} processes were launched, but each would train alone", next=TORCHRUN)
+    return promised
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def measure_on(file: Path, student: Student, *, completion: Completion, max_leng
     for row in read_rows(file):
         rows += 1
         carrying += not missing_fields(row, completion)
-        referenced += bool(str(row.get("reference") or ""))
+        referenced += row.get("reference") is not None and bool(str(row["reference"]).strip())
     if rows and carrying == rows:
         arrow = work / "validation.arrow"
         prepare(read_rows(file), arrow, completion=completion, tokenizer=student.tokenizer, end_ids=student.end_ids, max_length=max_length, unfit="keep")

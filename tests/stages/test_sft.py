@@ -1,0 +1,352 @@
+"""The sft stage end to end, on models small enough to train in a second."""
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from synthgen.builtin_teacher.arithmetic import make_problem, work_out
+from synthgen.errors import ConfigError, EmptyResult, Interrupted, StageFailed
+from synthgen.reports.progress import Reporter
+from synthgen.stages import sft
+from synthgen.stages.contract import Artefact, Context
+from synthgen.store.jsonl import read_log, read_rows, write_rows
+from synthgen.training.checkpoints import all_checkpoints
+from synthgen.training.student import base_model
+
+TINY = {"init": {"hidden_size": 16, "layers": 1, "heads": 2, "vocab_size": 400, "positions": 256}}
+OPTIONS = {"student": TINY, "completion": "rationale_then_answer", "epochs": 2, "batch_size": 8, "learning_rate": 5e-3, "max_length": 256, "threads": 1, "save_every": 6}
+STEPS = 24  # 96 rows, 8 a step, twice
+
+
+class Listener(Reporter):
+    def __init__(self):
+        super().__init__("silent")
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+def rows(number, seed=0, solved=True):
+    rng = random.Random(seed)
+    made = []
+    for at in range(number):
+        problem = make_problem(rng)
+        working = work_out(problem.question)
+        answered = {"rationale": working.rationale, "final_answer": working.answer, "output": f"It is {working.answer}."} if solved else {}
+        made.append({"id": f"r{at}", "instruction": problem.question, **answered, "reference": problem.reference, "meta": {"teacher": "builtin", "model": "programmatic"}})
+    return made
+
+
+def artefact(file, part=None):
+    return Artefact("data", "filter", "split" if part else "rows", file.parent, file, hashlib.sha256(file.read_bytes()).hexdigest(), len(list(read_rows(file))), part)
+
+
+class Bench:
+    """Runs the stage in a folder of its own."""
+
+    def __init__(self, folder, made=None, **options):
+        self.folder, self.options = Path(folder), {**OPTIONS, **options}
+        self.folder.mkdir(exist_ok=True)
+        self.data, self.validation = self.folder / "rows.jsonl", None
+        if not self.data.exists():
+            write_rows(self.data, made if made is not None else rows(96))
+        self.work, self.heard = self.folder / "work", []
+
+    def run(self, name="out", stopping=lambda: 0, seed=0):
+        out = self.folder / name
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        listener = Listener()
+        self.heard = listener.lines
+        context = Context(run_dir=self.folder, stage_id="student", work=self.work, seed=seed, sessions=None, reporter=listener, stopping=stopping)
+        inputs = {"rows": (artefact(self.data),), "validation": (artefact(self.validation, "validation"),) if self.validation else ()}
+        outcome = sft.run(inputs, sft.Config.model_validate(self.options), context, out)
+        outcome.counts.check("student")
+        return outcome
+
+    def stop_at(self, step, number):
+        calls = iter(range(10**9))
+        bench_preparing = len(list(read_rows(self.data))) // 512
+        return lambda: number if next(calls) >= step - 1 + bench_preparing else 0
+
+    def bytes(self, name="out"):
+        out = self.folder / name
+        return {path.relative_to(out).as_posix(): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    bench = Bench(tmp_path_factory.mktemp("undisturbed"))
+    bench.outcome = bench.run()
+    return bench
+
+
+def test_weights_moved_and_the_loss_fell(undisturbed):
+    from safetensors.numpy import load_file
+
+    base, model = (load_file(undisturbed.folder / "out" / name / "model.safetensors") for name in ("base", "model"))
+    assert base.keys() == model.keys()
+    assert all((base[name] != model[name]).any() for name in base)
+    losses = [entry["loss"] for entry in read_log(undisturbed.folder / "out" / "metrics.jsonl")]
+    assert len(losses) == STEPS
+    assert losses[-1] < losses[0] - 0.5
+
+
+def test_the_model_loads_and_stops_at_its_end_token(undisturbed):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = undisturbed.folder / "out" / "model"
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    assert model.generation_config.eos_token_id == tokenizer.eos_token_id == tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert tokenizer.pad_token_id != tokenizer.eos_token_id
+    prompt = tokenizer.apply_chat_template([{"role": "user", "content": "Mia has 3 cups."}], add_generation_prompt=True, tokenize=False)
+    assert prompt == "<|im_start|>user\nMia has 3 cups.<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_the_base_is_the_same_model_untrained(undisturbed):
+    from transformers import AutoModelForCausalLM
+
+    base = base_model(undisturbed.folder / "out", {"student": TINY})
+    assert base.model == str(undisturbed.folder / "out" / "base")
+    assert AutoModelForCausalLM.from_pretrained(base.model).num_parameters() == undisturbed.outcome.extra["student"]["parameters"]
+    assert base_model(undisturbed.folder, {"student": {"model": "a/b", "revision": "v1"}}).revision == "v1"
+
+
+def test_the_outcome_counts_every_row_and_token(undisturbed):
+    outcome = undisturbed.outcome
+    assert (outcome.counts.in_, outcome.counts.kept, outcome.files["rejected.jsonl"]) == (96, 96, 0)
+    entries = list(read_log(undisturbed.folder / "out" / "metrics.jsonl"))
+    assert entries[-1]["tokens"] == 2 * outcome.extra["preflight"]["tokens"] == outcome.extra["training"]["tokens"]
+    assert [entry["step"] for entry in entries] == list(range(1, STEPS + 1))
+    assert entries[-1]["epoch"] == 2
+
+
+def test_one_masked_example_is_shown(undisturbed):
+    shown = next(line for line in undisturbed.heard if "masked" in line)
+    assert "The answer is" in shown.partition("learned: ")[2] and "<|im_end|>" in shown.partition("learned: ")[2]
+
+
+def test_the_card_names_data_teacher_and_options(undisturbed):
+    card = (undisturbed.folder / "out" / "model" / "README.md").read_text()
+    assert hashlib.sha256(undisturbed.data.read_bytes()).hexdigest() in card
+    assert "`builtin programmatic`: 96 rows" in card
+    assert '"learning_rate": 0.005' in card
+    assert str(undisturbed.folder) not in card
+
+
+def test_the_same_data_and_seed_give_the_same_bytes_and_another_seed_others(undisturbed, tmp_path):
+    again = Bench(tmp_path)
+    again.run()
+    assert again.bytes() == undisturbed.bytes()
+    shutil.rmtree(again.work)
+    again.run("other", seed=1)
+    assert again.bytes("other")["model/model.safetensors"] != undisturbed.bytes()["model/model.safetensors"]
+
+
+def test_a_signal_leaves_a_checkpoint_from_which_the_same_bytes_come(undisturbed, tmp_path):
+    bench = Bench(tmp_path)
+    with pytest.raises(Interrupted) as caught:
+        bench.run(stopping=bench.stop_at(9, signal.SIGTERM))
+    assert caught.value.exit_code == 143
+    assert [path.name for path in all_checkpoints(bench.work / "checkpoints")] == ["checkpoint-6", "checkpoint-9"]
+    bench.run()
+    assert any("going on from step 9" in line for line in bench.heard)
+    assert bench.bytes() == undisturbed.bytes()
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+from test_sft import Bench
+bench = Bench(sys.argv[2])
+counted = bench.stop_at(16, 1)
+bench.run(stopping=lambda: os.kill(os.getpid(), signal.SIGKILL) if counted() else 0)
+"""
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A folder in which training was killed with -9 after step 16, with checkpoints of steps 6 and 12."""
+    folder = tmp_path_factory.mktemp("killed")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(Path(__file__).parent), str(folder)], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert len(list(read_log(folder / "work" / "metrics.jsonl"))) >= 15
+    return folder
+
+
+def resumed(killed, tmp_path, tear=None):
+    folder = tmp_path / "copy"
+    shutil.copytree(killed, folder)
+    if tear:
+        tear(folder / "work" / "checkpoints" / "checkpoint-12")
+    bench = Bench(folder)
+    bench.run()
+    return bench
+
+
+@pytest.mark.slow
+def test_after_kill_9_the_same_call_gives_the_same_bytes(killed, undisturbed, tmp_path):
+    bench = resumed(killed, tmp_path)
+    assert any("going on from step 12" in line for line in bench.heard)
+    assert bench.bytes() == undisturbed.bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "tear",
+    [
+        lambda at: (at / "optimizer.pt").unlink(),
+        lambda at: (at / "model.safetensors").write_bytes((at / "model.safetensors").read_bytes()[:1000]),
+        lambda at: (at / "COMPLETE").unlink(),
+    ],
+    ids=["no optimizer state", "cut weights", "not finished"],
+)
+def test_a_torn_checkpoint_is_seen_and_the_one_before_it_used(killed, undisturbed, tmp_path, tear):
+    bench = resumed(killed, tmp_path, tear)
+    assert any("checkpoint-12 cannot be used" in line for line in bench.heard)
+    assert any("going on from step 6" in line for line in bench.heard)
+    assert bench.bytes() == undisturbed.bytes()
+
+
+def test_a_folder_is_trained_further_and_named_as_the_base(undisturbed, tmp_path):
+    bench = Bench(tmp_path, student={"model": str(undisturbed.folder / "out" / "model")}, completion="output", epochs=1)
+    outcome = bench.run()
+    assert not (bench.folder / "out" / "base").exists()
+    assert outcome.extra["student"]["base"] == str(undisturbed.folder / "out" / "model")
+    assert bench.bytes()["model/model.safetensors"] != undisturbed.bytes()["model/model.safetensors"]
+
+
+def test_lora_is_merged_and_its_adapter_kept_beside(undisturbed, tmp_path):
+    from safetensors.numpy import load_file
+
+    bench = Bench(tmp_path, student={"model": str(undisturbed.folder / "out" / "model")}, method="lora", lora={"rank": 4}, epochs=1)
+    with pytest.raises(Interrupted):
+        bench.run(stopping=bench.stop_at(8, signal.SIGINT))
+    bench.run()
+    before, after = (load_file(folder / "out" / "model" / "model.safetensors") for folder in (undisturbed.folder, bench.folder))
+    assert before.keys() == after.keys()
+    moved = {name for name in before if (before[name] != after[name]).any()}
+    assert "model.layers.0.self_attn.q_proj.weight" in moved
+    assert "model.embed_tokens.weight" not in moved
+    assert (bench.folder / "out" / "adapter" / "adapter_model.safetensors").is_file()
+    whole = Bench(tmp_path / "whole", student=bench.options["student"], method="lora", lora={"rank": 4}, epochs=1)
+    whole.run()
+    assert whole.bytes() == bench.bytes()
+
+
+def test_packing_trains_on_every_learned_token(undisturbed, tmp_path):
+    bench = Bench(tmp_path, packing=True, batch_size=2, epochs=1)
+    outcome = bench.run()
+    assert outcome.extra["training"]["steps"] < 96 / 2 / 2
+    assert outcome.extra["training"]["tokens"] == outcome.extra["preflight"]["tokens"]
+
+
+def test_validation_rows_with_completions_are_measured_by_loss_and_stop_early(tmp_path):
+    bench = Bench(tmp_path, early_stopping={"patience": 2, "min_gain": 100}, measure_every=3, epochs=4)
+    bench.validation = bench.folder / "validation.jsonl"
+    write_rows(bench.validation, rows(20, seed=9))
+    outcome = bench.run()
+    measured = [entry for entry in read_log(bench.folder / "out" / "metrics.jsonl") if "validation_loss" in entry]
+    assert [entry["step"] for entry in measured] == [3, 6, 9]
+    assert outcome.extra["training"]["at step"] == 3
+    best = all_checkpoints(bench.work / "checkpoints")[0]
+    assert best.name == "checkpoint-3"
+    assert (best / "model.safetensors").read_bytes() == (bench.folder / "out" / "model" / "model.safetensors").read_bytes()
+    before = bench.bytes()
+    bench.run()  # killed after its end and before it was published
+    assert bench.bytes() == before
+
+
+def test_validation_rows_with_references_only_are_measured_by_accuracy(tmp_path):
+    bench = Bench(tmp_path, epochs=1, measure_every=6)
+    bench.validation = bench.folder / "validation.jsonl"
+    write_rows(bench.validation, rows(5, seed=9, solved=False))
+    bench.run()
+    measured = [entry["validation_accuracy"] for entry in read_log(bench.folder / "out" / "metrics.jsonl") if "validation_accuracy" in entry]
+    assert len(measured) == 2 and all(0 <= value <= 1 for value in measured)
+
+
+def test_validation_rows_with_neither_are_refused(tmp_path):
+    bench = Bench(tmp_path)
+    bench.validation = bench.folder / "validation.jsonl"
+    write_rows(bench.validation, [{"id": "v", "instruction": "Why?"}])
+    with pytest.raises(ConfigError, match="0 a reference"):
+        bench.run()
+
+
+def test_early_stopping_without_validation_rows_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="needs validation rows"):
+        Bench(tmp_path, early_stopping={}).run()
+
+
+def test_dropped_rows_are_in_the_rejected_file_and_in_the_sum(tmp_path):
+    some = rows(30)
+    some[3]["rationale"] = "First 1 + 1 = 2. " * 100
+    bench = Bench(tmp_path, some, unfit="drop", epochs=1)
+    outcome = bench.run()
+    assert (outcome.counts.in_, outcome.counts.kept, outcome.counts.rejected) == (30, 29, {"truncated": 1})
+    assert [row["id"] for row in read_rows(bench.folder / "out" / "rejected.jsonl")] == ["r3"]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"student": {"model": "./nowhere"}}, ConfigError, "folder does not exist"),
+        ({"student": {"model": "nobody/nothing"}}, ConfigError, "cannot load the student 'nobody/nothing'"),
+        ({"trainer": {"weight_decy": 0.1}}, ConfigError, "did you mean 'weight_decay'"),
+        ({"trainer": {"optim": "nonsense"}}, ConfigError, "TRL does not accept"),
+        ({"max_length": 20}, StageFailed, "raise max_length"),
+        ({"learning_rate": 1e30}, StageFailed, "lower learning_rate"),
+    ],
+)
+def test_mistakes_are_explained(tmp_path, options, error, says):
+    with pytest.raises(error) as caught:
+        Bench(tmp_path, rows(16), **options).run()
+    assert says in str(caught.value)
+
+
+def test_nothing_left_is_no_success(tmp_path):
+    with pytest.raises(EmptyResult):
+        Bench(tmp_path, rows(3), unfit="drop", max_length=10).run()
+
+
+def test_missing_packages_come_with_the_line_that_installs_them(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "trl", None)
+    with pytest.raises(ConfigError) as caught:
+        Bench(tmp_path, rows(3)).run()
+    assert "pip install 'synthgen-pipeline[train]'" in str(caught.value)
+
+
+def test_a_full_disk_is_told_apart(tmp_path, monkeypatch):
+    from synthgen.training import follow
+
+    def full(checkpoint):
+        raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(follow.checkpoints, "seal", full)
+    with pytest.raises(OSError) as caught:
+        Bench(tmp_path, rows(96)).run()
+    import errno
+
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_a_launcher_whose_processes_would_each_train_alone_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(StageFailed, match="2 processes were launched"):
+        Bench(tmp_path, rows(16)).run()
+
+
+def test_the_loss_curve_holds_no_times(undisturbed):
+    for entry in read_log(undisturbed.folder / "out" / "metrics.jsonl"):
+        assert set(entry) == {"step", "epoch", "loss", "learning_rate", "tokens"}
+    assert orjson.loads((undisturbed.work / "threads.json").read_bytes()) == 1

@@ -1,0 +1,52 @@
+import subprocess
+import sys
+
+import pytest
+
+from synthgen.training.completions import completion_text, example, missing_fields
+from synthgen.training.prompting import student_prompt
+
+ROW = {"id": "a", "instruction": "What is 2 + 3?", "rationale": "First 2 + 3 = 5.", "final_answer": "5", "output": "Five."}
+CHAT = {"id": "b", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "Bye"}, {"role": "assistant", "content": "See you"}]}
+
+
+def test_a_question_with_input_and_system_becomes_messages():
+    row = {"system": "Be brief.", "instruction": "Add them", "input": "2 and 3"}
+    assert student_prompt(row) == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Add them\n\n2 and 3"}]
+
+
+def test_a_conversation_is_asked_up_to_its_last_assistant_turn():
+    assert student_prompt(CHAT) == CHAT["messages"][:4]
+    assert student_prompt({"messages": CHAT["messages"][:2]}) == CHAT["messages"][:2]
+
+
+def test_the_reference_and_the_answer_are_never_in_the_prompt():
+    row = {**ROW, "reference": "SECRET", "reasoning": "SECRET", "final_answer": "SECRET", "rationale": "SECRET", "output": "SECRET"}
+    assert "SECRET" not in str(student_prompt(row))
+
+
+@pytest.mark.parametrize(("completion", "text"), [("rationale_then_answer", "First 2 + 3 = 5.\nThe answer is 5."), ("answer_only", "The answer is 5."), ("output", "Five.")])
+def test_each_completion_says_what_it_is_named_for(completion, text):
+    assert completion_text(ROW, completion) == text
+    assert example(ROW, completion) == {"prompt": [{"role": "user", "content": "What is 2 + 3?"}], "completion": [{"role": "assistant", "content": text}]}
+
+
+def test_an_answer_that_the_rationale_already_says_is_not_said_twice():
+    assert completion_text({**ROW, "rationale": "2 + 3 = 5. The answer is 5."}, "rationale_then_answer") == "2 + 3 = 5. The answer is 5."
+
+
+def test_a_conversation_is_trained_on_its_last_assistant_turn():
+    assert missing_fields(CHAT, "output") == ()
+    assert completion_text(CHAT, "output") == "See you"
+
+
+def test_missing_fields_are_named():
+    assert missing_fields({"instruction": "x", "rationale": "  "}, "rationale_then_answer") == ("rationale", "final_answer")
+    assert missing_fields({"instruction": "x"}, "output") == ("output",)
+    assert missing_fields({"messages": CHAT["messages"][:2]}, "output") == ("output",)
+    assert missing_fields({"instruction": "x", "final_answer": 0}, "answer_only") == ()
+
+
+def test_prompting_is_light():
+    code = "import sys, synthgen.training.prompting, synthgen.training.completions, synthgen.stages.sft; assert not {'torch', 'transformers', 'trl', 'datasets', 'peft', 'pyarrow'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
