@@ -308,6 +308,6 @@ def _refusal(reader: sqlite3.Connection, request: int, start: int, n: int, run: 
     return (row[0], row[1]) if row is not None else ("", "")
 
 
-def open_ledger(folder: Path) -> Ledger:
+def open_ledger(folder: Path | str) -> Ledger:
     """The ledger in a folder; nothing is made on disk before something is written."""
-    return Ledger(folder)
+    return Ledger(Path(folder))

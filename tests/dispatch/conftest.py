@@ -11,6 +11,7 @@ from synthgen.dispatch.session import TeacherSessions, open_sessions  # noqa: E4
 from synthgen.reports.progress import Reporter  # noqa: E402
 from synthgen.teachers.config import Budget, TeacherConfig  # noqa: E402
 
+
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between tries as long as a test can bear."""
