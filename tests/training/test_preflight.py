@@ -66,8 +66,8 @@ def test_tokens_and_labels_are_those_that_trl_makes_itself(tokenizer, tmp_path):
     trainer = SFTTrainer(model, SFTConfig(output_dir=str(tmp_path), use_cpu=True, bf16=False, max_length=80, report_to=[]), train_dataset=conversational, processing_class=tokenizer)
     theirs = sorted((made["input_ids"], made["labels"]) for made in trainer.train_dataset)
     encoded = [encode(row, "rationale_then_answer", tokenizer, ends(tokenizer), 80) for row in some]
-    assert theirs == sorted((made.input_ids, made.labels) for made in encoded)
-    assert any(made.fault == "truncated" for made in encoded) and any(made.fault is None for made in encoded)
+    assert theirs == sorted((made.input_ids, made.labels) for made in encoded if made.fault != "nothing_to_learn")
+    assert {made.fault for made in encoded} == {None, "truncated", "nothing_to_learn"}  # TRL drops the last kind without a word
 
 
 def run(some, tokenizer, tmp_path, **options):
