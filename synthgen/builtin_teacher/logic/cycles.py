@@ -48,8 +48,12 @@ def _counted(day: str, count: int, weeks: int, rest: int, on: bool) -> Worked:
     at = DAYS.index(day)
     answer = DAYS[(at + (rest if on else -rest)) % 7]
     path = [DAYS[(at + (step if on else -step)) % 7] for step in range(1, rest + 1)]
-    counted = f"Counting {rest} {'on' if on else 'back'} from {day}: {', '.join(path)}." if path else f"That is {day} again."
-    return Worked(f"{count} days are {weeks} weeks and {rest} days. Whole weeks end on the same day. {counted}", answer)
+    steps = []
+    if weeks:
+        whole = f"{weeks} week{'s' if weeks > 1 else ''}"
+        steps = [f"{count} days are {whole} and {rest} more day{'s' if rest > 1 else ''}." if rest else f"{count} days are exactly {whole}.", "Whole weeks end on the same day."]
+    steps.append(f"Counting {rest} {'on' if on else 'back'} from {day}: {', '.join(path)}." if path else f"That is {day} again.")
+    return Worked("\n".join(steps), answer)
 
 
 def make_switch_problem(rng: random.Random) -> Problem:
@@ -81,5 +85,6 @@ def work_out_switch(question: str) -> Worked | None:
 def _pressed(start: str, presses: list[int], total: int) -> Worked:
     odd = total % 2 == 1
     end = start if not odd else ("off" if start == "on" else "on")
-    added = f"{' + '.join(map(str, presses))} = {total}" if len(presses) > 1 else str(total)
-    return Worked(f"The presses add up to {added}. {total} is {'odd' if odd else 'even'}, so {start} becomes {end}." if odd else f"The presses add up to {added}. {total} is even, so it stays {start}.", end)
+    added = f"The presses add up to {' + '.join(map(str, presses))} = {total}." if len(presses) > 1 else f"There are {total} presses."
+    outcome = f"{total} is odd, so {start} becomes {end}." if odd else f"{total} is even, so it stays {start}."
+    return Worked(f"{added}\n{outcome}", end)

@@ -56,9 +56,9 @@ def work_out(question: str) -> Worked | None:
         return None
     right = supposed[fits.index(True)][1]
     wrong = "knave" if right == "knight" else "knight"
-    told = " ".join(f"{step}, which {'fits' if fit else 'cannot be'}." for (step, _), fit in zip(supposed, fits, strict=True))
-    mistaken = " ".join(f"{step}, which {'cannot be' if fit else 'fits'}." for (step, _), fit in zip(supposed, fits, strict=True))
-    return Worked(f"{told} So {asked[1]} is a {right}.", right, (Worked(f"{mistaken} So {asked[1]} is a {wrong}.", wrong),))
+    told = "\n".join(f"{step}, which {'fits' if fit else 'cannot be'}." for (step, _), fit in zip(supposed, fits, strict=True))
+    mistaken = "\n".join(f"{step}, which {'cannot be' if fit else 'fits'}." for (step, _), fit in zip(supposed, fits, strict=True))
+    return Worked(f"{told}\nSo {asked[1]} is a {right}.", right, (Worked(f"{mistaken}\nSo {asked[1]} is a {wrong}.", wrong),))
 
 
 _CLAUSES = {"We are of the same kind": "both are of the same kind", "We are of different kinds": "they are of different kinds"}

@@ -83,4 +83,4 @@ def _chain(below: dict[str, str]) -> list[str] | None:
 
 def _told(turned: list[str], order: list[str], at: int, scale: tuple[str, ...], asked: re.Match[str]) -> Worked:
     steps = [*turned, f"From {scale[2]} to {scale[3]} they are {', '.join(order)}.", f"The {asked[1] or ''}{asked[2]} is {order[at]}."]
-    return Worked(" ".join(steps), order[at])
+    return Worked("\n".join(steps), order[at])

@@ -60,9 +60,9 @@ def _follow(held: dict[str, str], swaps: list[tuple[str, str]], who: re.Match[st
         steps.append(f"After {first} and {second} swap, {_state({first: now[first], second: now[second]})}.")
     if who is not None:
         answer = next(name for name, colour in now.items() if colour == who[1])
-        return Worked(" ".join([*steps, f"So {answer} holds {who[1]}."]), answer)
+        return Worked("\n".join([*steps, f"So {answer} holds {who[1]}."]), answer)
     assert which is not None
-    return Worked(" ".join([*steps, f"So {which[1]} holds {now[which[1]]}."]), now[which[1]])
+    return Worked("\n".join([*steps, f"So {which[1]} holds {now[which[1]]}."]), now[which[1]])
 
 
 def _state(held: dict[str, str]) -> str:
@@ -72,4 +72,4 @@ def _state(held: dict[str, str]) -> str:
 def _confused(best: Worked, held: dict[str, str], who: re.Match[str] | None) -> Worked:
     """The right steps with a wrong reading of the last line, for where no single missed swap changes the answer."""
     wrong = next(item for item in (held if who is not None else held.values()) if item != best.answer)
-    return Worked(best.rationale.rsplit(" So ", 1)[0] + f" So it is {wrong}.", wrong)
+    return Worked(best.rationale.rsplit("\n", 1)[0] + f"\nSo it is {wrong}.", wrong)

@@ -9,7 +9,7 @@ from synthgen.builtin_teacher.logic.people import some_names
 from synthgen.builtin_teacher.logic.worked import Problem, Worked
 
 KINDS = (
-    "wug blick fep dax toma zorp lurp mip nork quib rell sloop tarn vorn yelp brill crund dobb flim garn hust jip kell lomp merv nabb pell "
+    "wug blick fep toma zorp lurp mip nork quib rell sloop tarn vorn yelp brill crund dobb flim garn hust jip kell lomp merv nabb pell "
     "rund snib trog vull wamp yonk zeel bork chim dwin frell gluff hobb"
 ).split()
 REMARKS = ("", "On a far planet, ", "In an old fairy tale, ", "In a game with strange cards, ", "In a museum of odd things, ")
@@ -59,13 +59,13 @@ def work_out(question: str) -> Worked | None:
                 ahead.append(high)
                 steps.append(f"All {kind}s are {high}s, so {name} is a {high}.")
     if target in reached:
-        guess = Worked(" ".join([*steps[:-1], f"Nothing says what holds of {target}s, so it cannot be known."]), "unknown")
-        return Worked(" ".join(steps), "yes", (guess,))
+        guess = Worked("\n".join([*steps[:-1], f"Nothing says what holds of {target}s, so it cannot be known."]), "unknown")
+        return Worked("\n".join(steps), "yes", (guess,))
     for kind in sorted(reached):
         if (kind, target) in denied or (target, kind) in denied:
             said = f"No {kind}s are {target}s" if (kind, target) in denied else f"No {target}s are {kind}s"
-            missed = Worked(" ".join([*steps, f"All {kind}s are {target}s, so {name} is a {target}."]), "yes")
-            return Worked(" ".join([*steps, f"{said}, so {name} is not a {target}."]), "no", (missed,))
+            missed = Worked("\n".join([*steps, f"All {kind}s are {target}s, so {name} is a {target}."]), "yes")
+            return Worked("\n".join([*steps, f"{said}, so {name} is not a {target}."]), "no", (missed,))
     back = f"All {target}s are {wider[target][0]}s" if target in wider else f"Such things are often {target}s"
-    turned = Worked(" ".join([*steps, f"{back}, so {name} is a {target}."]), "yes")
-    return Worked(" ".join([*steps, f"Nothing says that {name} must be a {target}, or that it cannot be one."]), "unknown", (turned,))
+    turned = Worked("\n".join([*steps, f"{back}, so {name} is a {target}."]), "yes")
+    return Worked("\n".join([*steps, f"Nothing says that {name} must be a {target}, or that it cannot be one."]), "unknown", (turned,))
