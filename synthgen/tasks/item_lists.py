@@ -22,9 +22,10 @@ TASK_NAMES: Names = {"instruction": ("instruction", "task"), "input": ("input",)
 QUESTION_NAMES: Names = {"instruction": ("question", "problem", "instruction"), "reference": ("answer", "reference", "final answer")}
 
 FAULTS = ("incomplete_item", "merged_items", "cut_item", "unparsable")
-MAX_JSON_CHARS = 20_000_000  # of a broken JSON text that are read, tried again at each brace
+MAX_JSON_CHARS = 100_000_000  # of a broken JSON text that are read, tried again at each brace
 
-_SEPARATOR = re.compile(r"^[ \t]{0,8}(?:#{3,40}|-{3,40}|\*{3,40})[ \t]{0,8}$", re.MULTILINE)
+_SEPARATOR = re.compile(r"^[ \t]{0,8}#{3,40}[ \t]{0,8}$", re.MULTILINE)
+_LAST_RULE = re.compile(r"(?:^|\n)[ \t]{0,8}(?:-{3,40}|\*{3,40})\s{0,8}\Z")
 _NUMBER = re.compile(r"\A[ \t]{0,8}\d{1,4}[.):][ \t]{1,8}")
 _NO_INPUT = re.compile(
     r"""[<\[({\s"'`*_]{0,6}
@@ -52,6 +53,7 @@ def parse_items(text: str, names: Names, *, cut: bool, json_first: bool = False)
         cut: whether the reply ended at its length limit, so that the last item may be a part only.
         json_first: whether JSON was asked for.
     """
+    text = text.replace("\r\n", "\n")
     if json_first:
         items = parse_json(text, names, cut=cut) or parse_numbered(text, names, cut=cut)
     else:
@@ -147,8 +149,9 @@ def _tidy(item: ParsedItem, names: Names) -> None:
     """Cuts separators off, then names what is wrong with the item."""
     for name, text in item.fields.items():
         rule = _SEPARATOR.search(text)
-        if rule and (rule.group().strip().startswith("#") or not text[rule.end() :].strip()):
+        if rule:
             text = text[: rule.start()]  # what follows the line between two items belongs to no item
+        text = _LAST_RULE.sub("", text)
         item.fields[name] = text.strip()
     for text in item.fields.values():
         merged = _inside(tuple(names.values())).search(text)
@@ -211,13 +214,13 @@ def _json_objects(text: str) -> tuple[list[dict[str, Any]], str]:
         return [], ""
     decoder = json.JSONDecoder(strict=False)
     whole, _ = _decode(decoder, text, min(starts))
-    if whole is not None:
+    if isinstance(whole, list) or (isinstance(whole, dict) and _objects_in(whole) != [whole]):
         return _objects_in(whole), ""
     found: list[dict[str, Any]] = []
     at, end, read = min(starts), 0, 0
     while read < MAX_JSON_CHARS and (at := text.find("{", at)) >= 0:
         value, after = _decode(decoder, text, at)
-        read += after - at + 1
+        read += (after if value is None else after - at) + 1  # a failure costs the text before it once more
         if isinstance(value, dict):
             found.extend(_objects_in(value))
             at = end = after

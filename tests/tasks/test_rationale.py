@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from drive import as_sent, faults, play, task
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synthgen.exchange import Sample
+from synthgen.tasks.contract import Rejected
+from synthgen.tasks.rationale import worked_answer
+
+GOLDEN = Path(__file__).parent / "golden"
+ROW = {"id": "q1", "instruction": "Tim has 3 pens and buys 4. How many?", "reference": "7", "topic": "pens", "meta": {"source": "a.csv", "source_id": 4}}
+STEPS = "Tim starts with 3 pens.\nHe buys 4 more: 3 + 4 = 7."
+
+# reply -> (rationale, final answer)
+REPLIES: dict[str, tuple[str, str | None]] = {
+    f"{STEPS}\nThe answer is 7.": (STEPS, "7"),
+    f"{STEPS}\n\nThe answer is 7.\n": (STEPS, "7"),
+    f"{STEPS}\nthe answer is 7": (STEPS, "7"),
+    f"{STEPS}\nTherefore, the answer is 7.": (STEPS, "7"),
+    f"{STEPS}\nSo the final answer is **7**.": (STEPS, "7"),
+    f"{STEPS}\n**The answer is 7.**": (STEPS, "7"),
+    f"{STEPS}\nAnswer: 7": (STEPS, "7"),
+    f"{STEPS}\nFinal answer: 7 pens": (STEPS, "7 pens"),
+    f"{STEPS}\n#### 7": (STEPS, "7"),
+    f"{STEPS}\nThe answer is $7$.": (STEPS, "7"),
+    f"{STEPS}\nThe answer is \\boxed{{7}}.": (STEPS, "7"),
+    f"{STEPS}\nThe answer is 7.\n\nQuestion: Ann has 2 hats and buys 1. How many?\n2 + 1 = 3\nThe answer is 3.": (STEPS, "7"),
+    f"{STEPS}\nThe answer is 7.\n\nQ: What is 1 + 1?\nA: The answer is 2.": (STEPS, "7"),
+    f"{STEPS}\nThe answer is 7. Question: And now?": (STEPS, "7"),
+    f"{STEPS}\nThe answer is 7.\n\n### Instruction\nWrite a poem.": (STEPS, "7"),
+    f"{STEPS}\nThe answer is 7.\n<|im_end|>": (STEPS, "7"),
+    f"{STEPS}\nThe answer is 7.\nHuman: thanks": (STEPS, "7"),
+    f"<think>hm</think>{STEPS}\nThe answer is 7.": (STEPS, "7"),
+    f"{STEPS}\nThe answer is (B).": (STEPS, "(B)"),
+    f"{STEPS}\nThe answer is yes.": (STEPS, "yes"),
+    f"{STEPS}\nThe answer is New York.": (STEPS, "New York"),
+    f"{STEPS}\nThe answer is -3.5.": (STEPS, "-3.5"),
+    f"{STEPS}\nThe answer is 1,200.": (STEPS, "1,200"),
+    f"{STEPS}\nThe answer is 3/4.": (STEPS, "3/4"),
+    f"{STEPS}\nThe answer is $12.50.": (STEPS, "$12.50"),
+    f"{STEPS}\nThe answer is 50%.": (STEPS, "50%"),
+    f"{STEPS}\nThe answer is: 7": (STEPS, "7"),
+    f"{STEPS}\nThe answer is\n7": (STEPS, "7"),
+    STEPS: (STEPS, None),
+    f"{STEPS}\nThe answer is": (f"{STEPS}\nThe answer is", None),
+    "I'm sorry, but I can't help with that.": ("I'm sorry, but I can't help with that.", None),
+    "7": ("", "7"),
+    "The answer is 7.": ("", "7"),
+}
+
+
+@pytest.mark.parametrize("text", REPLIES)
+def test_replies(text: str) -> None:
+    row = worked_answer(dict(ROW), text)
+    assert isinstance(row, dict)
+    rationale, answer = REPLIES[text]
+    assert row.get("final_answer") == answer
+    assert row.get("rationale", "").strip() == rationale.strip()
+    assert row["output"] == text.strip(), "the whole reply stays, so that filters see what ran on"
+
+
+def test_golden_prompts() -> None:
+    for name in ("few_shot", "zero_shot"):
+        requests, _ = play(task("rationale", prompt=f"rationale/{name}").ask(ROW), "The answer is 7.")
+        assert as_sent(requests[0]) == (GOLDEN / f"rationale_{name}.txt").read_text()
+        assert requests[0].label == "rationale"
+
+
+def test_the_reference_is_hidden() -> None:
+    requests, _ = play(task("rationale").ask({**ROW, "reference": "secret 4711"}), "The answer is 7.")
+    assert "4711" not in as_sent(requests[0])
+
+
+def test_the_row_keeps_what_it_had() -> None:
+    sample = Sample(f"{STEPS}\nThe answer is 7.", "key9", "m", 0, "stop", reasoning="Let me think.")
+    _, items = play(task("rationale").ask({**ROW, "output": "old", "rationale": "old"}), sample)
+    row = items[0]
+    assert row["topic"] == "pens" and row["reference"] == "7" and row["rationale"] == STEPS and row["reasoning"] == "Let me think."
+    assert row["meta"] | {"prompt": ""} == {"source": "a.csv", "source_id": 4, "prompt": "", "request": "key9", "sample": 0, "finish_reason": "stop"}
+
+
+def test_input_is_part_of_the_question_and_messages_are_read() -> None:
+    requests, items = play(task("rationale").ask({"instruction": "Add these.", "input": "3, 4"}), "The answer is 7.")
+    assert requests[0].messages[-1]["content"] == "Question: Add these.\n\n3, 4" and items[0]["input"] == "3, 4"
+    requests, items = play(task("rationale").ask({"messages": [{"role": "user", "content": "3 + 4?"}]}), "The answer is 7.")
+    assert items[0]["instruction"] == "3 + 4?" and "messages" not in items[0]
+
+
+def test_samples() -> None:
+    requests, items = play(task("rationale", samples=3).ask(ROW), ["The answer is 7.", "", ("3 + 4 is", "length")])
+    assert requests[0].n == 3
+    assert items[0]["meta"]["sample"] == 0 and items[2]["meta"]["finish_reason"] == "length" and "final_answer" not in items[2]
+    assert isinstance(items[1], Rejected) and items[1].rule == "empty" and items[1].row["topic"] == "pens"
+
+
+def test_rows_without_a_question() -> None:
+    requests, items = play(task("rationale").ask({"id": "x", "output": "y"}))
+    assert not requests and items[0].rule == "no_question"
+
+
+def test_own_examples(tmp_path: Path) -> None:
+    file = tmp_path / "shots.jsonl"
+    file.write_text(json.dumps({"instruction": "1 + 1?", "rationale": "One and one.", "reference": "2"}) + "\n")
+    requests, _ = play(task("rationale", examples=str(file), system="Short.").ask(ROW), "7")
+    assert [message["content"] for message in requests[0].messages] == ["Short.", "Question: 1 + 1?", "One and one.\nThe answer is 2.", "Question: Tim has 3 pens and buys 4. How many?"]
+    file.write_text('{"question": "a"}\n{broken\n')
+    told = faults("rationale", examples=str(file))[0]
+    assert "shots.jsonl:1" in told and "shots.jsonl:2" in told and "final_answer" in told
+    file.write_text("\n")
+    assert "empty" in faults("rationale", examples=str(file))[0]
+    assert "no examples file" in faults("rationale", examples="nowhere.jsonl")[0]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.one_of(st.sampled_from(["The answer is ", "####", "\\boxed{", "}", "Question:", "\n", "Answer: ", "**", "<think>", "</think>", "=", "7", "1/0", "\ud800"]), st.text(max_size=15)), max_size=30).map("".join), st.sampled_from(["stop", "length", "content_filter", "weird"]))  # fmt: skip
+def test_no_reply_raises(text: str, reason: str) -> None:
+    _, items = play(task("rationale").ask(ROW), (text, reason))
+    assert len(items) == 1
+    found: Any = items[0]
+    if isinstance(found, Rejected):
+        assert found.rule == "empty" and not text.strip()
+    else:
+        orjson.dumps(found)
+        assert found["output"] and found.get("final_answer") != ""
