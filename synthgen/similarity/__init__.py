@@ -2,6 +2,7 @@
 
 METHODS = {
     "exact": "synthgen.similarity.exact:Exact",
+    "minhash": "synthgen.similarity.minhash:MinHash",
     "rouge_l": "synthgen.similarity.rouge_l:RougeL",
 }
 """Dedup method -> "module:Class"."""

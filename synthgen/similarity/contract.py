@@ -1,13 +1,13 @@
-"""What a dedup method is: it turns a text into a key, and finds the most similar key among those it was given before.
+"""What a dedup method is: it turns a text into a key, and says which keys are alike enough to be duplicates.
 
     method = Method(config)
-    keys = method.keys(texts)            pure; may be called in another process; None where there is nothing to compare
-    index = method.index()
-    index.nearest(key, group)            the best match that counts as a duplicate, or None
-    index.add(key, number, group)        `number` is the row's number; numbers need not rise
+    method.keys(texts)             what is compared, for each text; None where there is nothing to compare
+    method.survey(texts)           (optional) numbers per text: two texts can only be duplicates if they share one
+    method.scores(key, others)     with `survey`: how similar a key is to each of others; above `threshold` is a duplicate
+    method.index()                 without `survey`: an index of its own
 
-Rows of one `group` (samples of one question) are never each other's duplicates; group -1 is nobody's. Of equally similar
-rows the one that was added first is the match.
+With `survey`, all rows are read once, in as many processes as there are, and only those that share a number with another are
+looked at again, in order. A method without it sees every row in order. All three are pure: any process gives the same.
 """
 
 from __future__ import annotations
@@ -29,10 +29,13 @@ class Match(NamedTuple):
 
 
 class Index(Protocol):
-    """The rows that a method compares with."""
+    """The rows that are kept, for later ones to be compared with.
 
-    def nearest(self, key: Any, group: int = -1) -> Match | None:
-        """The most similar row that counts as a duplicate, the first added among equals; None where there is none."""
+    Rows of one `group` (samples of one question) are never each other's duplicates; group -1 is nobody's.
+    """
+
+    def nearest(self, key: Any, group: int = -1, number: int = -1) -> Match | None:
+        """The most similar row that counts as a duplicate of row `number`, the first added among equals; None where there is none."""
         ...
 
     def add(self, key: Any, number: int, group: int = -1) -> None:
@@ -41,7 +44,7 @@ class Index(Protocol):
 
 
 class Method(Protocol):
-    """One dedup method."""
+    """One dedup method; `survey` and `scores`, or `index`, stand beside what is here."""
 
     VERSION: ClassVar[int]
     Config: ClassVar[type[Component]]
@@ -50,13 +53,9 @@ class Method(Protocol):
 
     @property
     def threshold(self) -> float | None:
-        """The similarity that is held against a row, as the rejection states it; None where only equality counts."""
+        """The similarity above which a row goes, as the rejection states it; None where only equality counts."""
         ...
 
     def keys(self, texts: Sequence[str]) -> list[Any]:
         """What is compared, for each text; None where the text holds nothing that can be compared."""
-        ...
-
-    def index(self) -> Index:
-        """A new, empty index."""
         ...

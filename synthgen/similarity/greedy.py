@@ -13,7 +13,7 @@ import xxhash
 
 from synthgen.digest import canonical_json
 from synthgen.records import question_text
-from synthgen.similarity.contract import Method
+from synthgen.similarity.contract import Index
 
 
 class Duplicate(NamedTuple):
@@ -27,20 +27,19 @@ class Duplicate(NamedTuple):
 class Greedy:
     """Judges rows one after another and remembers those that it keeps."""
 
-    def __init__(self, methods: Sequence[Method]) -> None:
-        self._indexes = [method.index() for method in methods]
+    def __init__(self, indexes: Sequence[Index]) -> None:
+        self._indexes = indexes
 
     def judge(self, number: int, keys: Sequence[Any], group: int = -1) -> Duplicate | None:
         """None where the row is kept, or what it duplicates; `keys` holds each method's key, None for nothing to compare."""
-        indexes = self._indexes
-        for at, key in enumerate(keys):
+        for at, (index, key) in enumerate(zip(self._indexes, keys, strict=True)):
             if key is not None:
-                match = indexes[at].nearest(key, group)
+                match = index.nearest(key, group, number)
                 if match is not None:
                     return Duplicate(at, match.number, match.score)
-        for at, key in enumerate(keys):
+        for index, key in zip(self._indexes, keys, strict=True):
             if key is not None:
-                indexes[at].add(key, number, group)
+                index.add(key, number, group)
         return None
 
 

@@ -129,7 +129,7 @@ class RougeLIndex:
             self._tail_size = 0
             self._slack_rows.clear()
 
-    def nearest(self, key: Sequence[str], group: int = -1) -> Match | None:
+    def nearest(self, key: Sequence[str], group: int = -1, number: int = -1) -> Match | None:
         """The entry with the greatest F above the threshold; of equals (equal as doubles) the first added."""
         orders, scores = self._above(key, group)
         if not len(orders):

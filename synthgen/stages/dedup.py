@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from synthgen.config import Component, ManyOf
 from synthgen.errors import EmptyResult, Interrupted, StageFailed
-from synthgen.records import Row, rejected
+from synthgen.records import rejected
 from synthgen.registry import Choice
 from synthgen.stages.contract import Context, Counts, Inputs, Need, Outcome, StageConfig
 
@@ -27,7 +27,7 @@ VERSION = 1
 WRITES: Literal["rows"] = "rows"
 SEEDED = False
 
-BATCH = 1024  # rows whose keys are made at once
+BATCH = 1024  # rows that are judged between two looks at whether to stop
 NO_MORE = (-1, -1, 0, 0.0)
 
 
@@ -93,65 +93,55 @@ class _Judged:
 
 
 def _judge(rows: RowFile, config: Config, context: Context, progress: Any) -> _Judged:
-    from synthgen.similarity.fields import text_of
-    from synthgen.similarity.greedy import Greedy, sample_group
+    import numpy as np
 
-    methods = [choice.load()(choice.options) for choice in config.methods]
-    fields = [choice.options.field for choice in config.methods]  # type: ignore[attr-defined]
-    rules = rule_names(config.methods)
-    judged = _Judged(rules)
-    greedy = Greedy(methods)
-    order = _ordered(rows, config.prefer) if config.prefer else ((number, rows.parse(line, number)) for number, line in enumerate(rows.lines()))
-    done = 0
-    for batch in _batches(order):
-        columns = [method.keys([text_of(row, field) for _, row in batch]) for method, field in zip(methods, fields, strict=True)]
-        for rule, column in zip(rules, columns, strict=True):
-            judged.uncompared[rule] += column.count(None)
-        for (number, row), keys in zip(batch, zip(*columns, strict=True), strict=True):
-            duplicate = greedy.judge(number, keys, -1 if config.across_samples else sample_group(row))
-            if duplicate is not None:
-                judged.drop(number, duplicate)
-        done += len(batch)
+    from synthgen.similarity.buckets import BucketIndex, buckets
+    from synthgen.similarity.fields import text_of
+    from synthgen.similarity.greedy import Greedy
+    from synthgen.similarity.survey import Preference, survey
+
+    def watch(done: int) -> None:
         progress.update(done=done)
         if context.stopping():
             raise Interrupted(context.stopping())
-    for rule, field, missing in zip(rules, fields, judged.uncompared.values(), strict=True):
-        if done and missing == done:
+
+    methods = [choice.load()(choice.options) for choice in config.methods]
+    fields = [choice.options.field for choice in config.methods]  # type: ignore[attr-defined]
+    judged = _Judged(rule_names(config.methods))
+    preference = Preference(config.prefer.source, config.prefer.score) if config.prefer else None
+    found = survey(rows, config.methods, grouped=not config.across_samples, preference=preference, workers=context.workers, watch=watch)
+    if not len(rows):
+        return judged
+    suspects = np.zeros(len(rows), bool)
+    indexes: list[Any] = []
+    for at, (rule, method) in enumerate(zip(judged.uncompared, methods, strict=True)):
+        column = found.columns[at]
+        if column is None:
+            indexes.append(method.index())
+            suspects[:] = True
+            continue
+        judged.uncompared[rule] = int((~column.any(axis=1)).sum())
+        indexes.append(BucketIndex(method, buckets(column)))
+        suspects |= indexes[-1].shared
+        found.columns[at] = column = None  # spent, and large
+    greedy = Greedy(indexes)
+    order = found.order()
+    order = order[suspects[order]]
+    for start in range(0, len(order), BATCH):
+        numbers = order[start : start + BATCH].tolist()
+        batch = [rows.row(number) for number in numbers]
+        columns = [method.keys([text_of(row, field) for row in batch]) for method, field in zip(methods, fields, strict=True)]
+        for rule, method, keys in zip(judged.uncompared, methods, columns, strict=True):
+            judged.uncompared[rule] += keys.count(None) if not hasattr(method, "survey") else 0
+        for number, keys in zip(numbers, zip(*columns, strict=True), strict=True):
+            duplicate = greedy.judge(number, keys, int(found.groups[number]))
+            if duplicate is not None:
+                judged.drop(number, duplicate)
+        watch(len(rows) - len(order) + start + len(numbers))
+    for rule, field in zip(judged.uncompared, fields, strict=True):
+        if judged.uncompared[rule] == len(rows):
             raise StageFailed(f"{context.stage_id}: no row has anything that {rule} could compare in {field!r}", str(rows.paths[0]), f"fields of the first row: {', '.join(rows.row(0))}; set `field`, for instance `field: question`")
     return judged
-
-
-def _batches(order: Iterator[tuple[int, Row]]) -> Iterator[list[tuple[int, Row]]]:
-    batch: list[tuple[int, Row]] = []
-    for item in order:
-        batch.append(item)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _ordered(rows: RowFile, prefer: Prefer) -> Iterator[tuple[int, Row]]:
-    """Rows with their numbers, the most preferred first, file order among equals."""
-    import numpy as np
-
-    from synthgen.similarity.fields import value_at
-
-    ranks, scores = array("q"), array("d")
-    places = {source: place for place, source in enumerate(prefer.source)}
-    for number, line in enumerate(rows.lines()):
-        row = rows.parse(line, number)
-        ranks.append(places.get(str(value_at(row, "meta.source")), len(places)))
-        if prefer.score is not None:
-            found = value_at(row, f"meta.scores.{prefer.score}")
-            found = value_at(row, prefer.score) if found is None else found
-            scores.append(-float(found) if isinstance(found, int | float) else float("inf"))
-    keys = [np.frombuffer(ranks, np.int64)] if len(ranks) else []
-    if len(scores):
-        keys.insert(0, np.frombuffer(scores, np.float64))
-    for number in np.lexsort(keys).tolist() if keys else []:
-        yield number, rows.row(number)
 
 
 def rule_names(methods: tuple[Choice, ...]) -> list[str]:

@@ -20,16 +20,13 @@ def test_verbatim_where_asked():
     assert keys[2:] == [None, None]
 
 
-def test_the_match_is_the_first_row_with_the_text_unless_it_is_a_sample_of_the_same_question():
+def test_equal_texts_share_their_survey_and_score_one():
     exact = Exact(ExactConfig())
-    one, other = exact.keys(["one", "other"])
-    index = exact.index()
-    index.add(one, 4, group=1)
-    index.add(one, 5, group=1)
-    assert index.nearest(one, group=1) is None
-    assert index.nearest(one, group=2) == (4, 1.0)
-    assert index.nearest(one) == (4, 1.0)
-    assert index.nearest(other) is None
+    numbers = exact.survey(["One", "one ", "other", " ", ""])[:, 0]
+    assert numbers[0] == numbers[1] != numbers[2]
+    assert numbers[3] == numbers[4] == 0
+    one, same, other = exact.keys(["One", "one ", "other"])
+    assert exact.scores(one, [same, other]).tolist() == [1.0, 0.0]
 
 
 def test_lone_surrogates_are_compared_too():

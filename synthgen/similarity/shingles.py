@@ -1,0 +1,138 @@
+"""Word and character n-grams of many texts at once, as 64-bit hashes in numpy columns.
+
+A text is read in NFKC, case folded, with everything but letters and digits a space. Each token's hash is a polynomial of its
+bytes, each n-gram's one of its tokens' hashes, both read off running sums (Rabin and Karp) and mixed, so that the work is a
+few passes over the bytes, whatever n is. Hashes are the same on every machine; a chance collision between two given n-grams
+has odds of about 1 in 2^60.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+Column = np.ndarray[Any, Any]
+Unit = Literal["word", "character"]
+
+VERSION = 1
+"""Raised when a text would get other hashes; stored with every index on disk."""
+
+_NOT_WORD = re.compile(r"[\W_]+")
+_SPACED = bytes(point if point >= 128 or point == 0 or bytes([point]).isalnum() else 32 for point in range(256))
+_BASE, _TOKEN_BASE = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93  # odd, so that they have inverses modulo 2^64
+
+
+class Shingles(NamedTuple):
+    """The n-grams of several texts: those of text i are `hashes[offsets[i]:offsets[i + 1]]`, in the order of the text."""
+
+    hashes: Column
+    offsets: Column
+    tokens: Column
+    """Number of tokens of each text."""
+
+
+def shingles(texts: Sequence[str], n: int, unit: Unit = "word", whole: bool = True) -> Shingles:
+    """The n-grams of each text.
+
+    Args:
+        texts: any texts.
+        n: tokens in an n-gram.
+        unit: tokens are words, or single characters without the spaces between them.
+        whole: a text of fewer than n tokens is one n-gram, all of it; otherwise it has none.
+    """
+    if not texts:
+        return Shingles(np.zeros(0, np.uint64), np.zeros(1, np.int64), np.zeros(0, np.int64))
+    bytes_, ends_of_texts = _letters(texts)
+    starts, ends = _tokens(bytes_, unit)
+    tokens = _mixed(_spans(bytes_.astype(np.uint64) + np.uint64(1), starts, ends, _BASE))
+    counts = np.diff(np.searchsorted(starts, ends_of_texts), prepend=0)
+    grams = np.maximum(counts - n + 1, (counts > 0) & whole)
+    offsets = np.concatenate([[0], np.cumsum(grams)])
+    first_token = np.cumsum(counts) - counts
+    first = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - first_token, grams)
+    last = first + np.repeat(np.minimum(counts, n), grams)
+    return Shingles(_mixed(_spans(tokens, first, last, _TOKEN_BASE)), offsets, counts)
+
+
+def token_texts(text: str, unit: Unit = "word") -> list[str]:
+    """The tokens of one text, as `shingles` reads them, to show an n-gram to a person."""
+    bytes_, _ = _letters([text])
+    starts, ends = _tokens(bytes_, unit)
+    raw = bytes_.tobytes()
+    return [raw[start:end].decode("utf-8", "replace") for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+
+def unique_sets(found: Shingles) -> list[Column]:
+    """Each text's n-grams as a sorted array without repeats."""
+    parts = np.split(found.hashes, found.offsets[1:-1])
+    return [np.unique(part) for part in parts]
+
+
+def jaccard(one: Column, others: Sequence[Column]) -> Column:
+    """Jaccard similarity of a sorted set of hashes with each of others (none of them empty)."""
+    if not others:
+        return np.zeros(0)
+    sizes = np.fromiter(map(len, others), np.int64, len(others))
+    every = np.concatenate(others)
+    at = np.minimum(np.searchsorted(one, every), len(one) - 1)
+    common = np.add.reduceat(one[at] == every, np.cumsum(sizes) - sizes)
+    return np.asarray(common / (len(one) + sizes - common))
+
+
+def _letters(texts: Sequence[str]) -> tuple[Column, Column]:
+    """All texts as bytes, where 32 or less is no letter, and the position after the last byte of each."""
+    plain = [text if text.isascii() else _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text).casefold()) for text in texts]
+    joined = "\0".join(plain)
+    if joined.count("\0") != len(plain) - 1:
+        joined = "\0".join(text.replace("\0", " ") for text in plain)
+    bytes_ = np.frombuffer(joined.encode("utf-8", "surrogatepass").lower().translate(_SPACED), np.uint8)
+    return bytes_, np.append(np.flatnonzero(bytes_ == 0), len(bytes_))
+
+
+def _tokens(bytes_: Column, unit: Unit) -> tuple[Column, Column]:
+    """First byte and byte after the last of each token."""
+    letter = bytes_ > 32
+    if unit == "character":
+        heads = np.flatnonzero((bytes_ & 0xC0) != 0x80)
+        after = np.append(heads[1:], len(bytes_))
+        chosen = letter[heads] if len(heads) else np.zeros(0, bool)
+        return heads[chosen], after[chosen]
+    edges = np.flatnonzero(np.diff(letter.astype(np.int8), prepend=0, append=0))
+    return edges[0::2], edges[1::2]
+
+
+def _spans(values: Column, starts: Column, ends: Column, base: int) -> Column:
+    """The polynomial of values[start:end] in `base`, modulo 2^64, for each span."""
+    powers, inverses = _powers(base, len(values) + 1)
+    sums = np.zeros(len(values) + 1, np.uint64)
+    np.cumsum(values * powers[: len(values)], out=sums[1:])
+    return (sums[ends] - sums[starts]) * inverses[starts]
+
+
+_known: dict[int, tuple[Column, Column]] = {}
+
+
+def _powers(base: int, size: int) -> tuple[Column, Column]:
+    """Powers of `base` and of its inverse modulo 2^64, at least `size` of each."""
+    known = _known.get(base)
+    if known is None or len(known[0]) < size:
+        room = 1 << max(16, size.bit_length())
+        known = _known[base] = (_power_column(base, room), _power_column(pow(base, -1, 1 << 64), room))
+    return known
+
+
+def _power_column(base: int, size: int) -> Column:
+    column = np.full(size, base, np.uint64)
+    column[0] = 1
+    return np.multiply.accumulate(column)
+
+
+def _mixed(values: Column) -> Column:
+    """Every bit of each value spread over all bits (the finaliser of splitmix64)."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(values ^ (values >> np.uint64(31)))

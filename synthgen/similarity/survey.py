@@ -1,0 +1,128 @@
+"""One reading of all rows, in blocks and in as many processes as there are: what each method can say of a row alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from synthgen.errors import InputError
+from synthgen.records import Row
+from synthgen.registry import Choice
+from synthgen.similarity.fields import text_of, value_at
+from synthgen.similarity.greedy import sample_group
+from synthgen.similarity.processes import in_order
+from synthgen.similarity.row_file import RowFile
+
+Column = np.ndarray[Any, Any]
+
+
+class Preference(NamedTuple):
+    """Sources from the best to the worst, and a score: the higher is preferred."""
+
+    sources: tuple[str, ...] = ()
+    score: str | None = None
+
+
+@dataclass
+class Survey:
+    """What is known of each row: its methods' numbers (None for a method without), its group, and its rank."""
+
+    columns: list[Column | None]
+    groups: Column
+    ranks: Column | None = None
+    scores: Column | None = None
+
+    def order(self) -> Column:
+        """The numbers of the rows, the most preferred first, file order among equals."""
+        keys = [key for key in (self.scores, self.ranks) if key is not None]
+        return np.lexsort(keys) if keys else np.arange(len(self.groups))
+
+
+class _Part(NamedTuple):
+    lengths: Column
+    columns: list[Column | None]
+    groups: Column
+    ranks: Column | None
+    scores: Column | None
+
+
+class Surveyor:
+    """Reads a block of lines; built in each process."""
+
+    def __init__(self, choices: Sequence[Choice], grouped: bool, preference: Preference | None) -> None:
+        self._methods = [choice.load()(choice.options) for choice in choices]
+        self._fields = [choice.options.field for choice in choices]  # type: ignore[attr-defined]
+        self._grouped, self._preference = grouped, preference
+        self._places = {source: place for place, source in enumerate(preference.sources)} if preference else {}
+
+    def __call__(self, block: tuple[bytes, str, int]) -> _Part:
+        """What the lines of a block hold: (bytes, file name, number of the first line)."""
+        data, name, first_line = block
+        lines = data.split(b"\n")
+        lengths = np.fromiter(map(len, lines), np.uint32, len(lines)) + np.uint32(1)
+        lengths[-1] -= 1  # what follows the last line end
+        if not lines[-1]:
+            lines, lengths = lines[:-1], lengths[:-1]
+        rows = [_row(line, name, first_line + at) for at, line in enumerate(lines)]
+        columns = [
+            method.survey([text_of(row, field) for row in rows]) if hasattr(method, "survey") else None
+            for method, field in zip(self._methods, self._fields, strict=True)
+        ]  # fmt: skip
+        groups = np.fromiter((sample_group(row) for row in rows), np.int64, len(rows)) if self._grouped else np.full(len(rows), -1, np.int64)
+        ranks = scores = None
+        if self._preference and self._preference.sources:
+            ranks = np.fromiter((self._places.get(str(value_at(row, "meta.source")), len(self._places)) for row in rows), np.int32, len(rows))
+        if self._preference and self._preference.score is not None:
+            scores = np.fromiter((-_number(row, self._preference.score) for row in rows), np.float64, len(rows))
+        return _Part(lengths, columns, groups, ranks, scores)
+
+
+def survey(rows: RowFile, choices: Sequence[Choice], *, grouped: bool, preference: Preference | None, workers: int, watch: Any) -> Survey:
+    """Reads all rows once.
+
+    Args:
+        rows: the files; afterwards their lines can be had by number.
+        choices: the methods.
+        grouped: whether samples of one question are to be told by their group.
+        preference: what ranks are made from; file order alone where None.
+        workers: processes.
+        watch: called with the number of rows done so far, after each block; may raise.
+    """
+    parts: list[_Part] = []
+    done = 0
+    for part in in_order("synthgen.similarity.survey:Surveyor", (tuple(choices), grouped, preference), rows.blocks(), workers):
+        rows.passed(part.lengths)
+        parts.append(part)
+        done += len(part.lengths)
+        watch(done)
+    if not parts:
+        return Survey([None] * len(choices), np.zeros(0, np.int64))
+    columns = [_joined(part.columns[at] for part in parts) for at in range(len(choices))]
+    groups = _joined(part.groups for part in parts)
+    assert groups is not None
+    return Survey(columns, groups, _joined(part.ranks for part in parts), _joined(part.scores for part in parts))
+
+
+def _joined(parts: Iterable[Column | None]) -> Column | None:
+    found = [part for part in parts if part is not None]
+    return np.concatenate(found) if found else None
+
+
+def _row(line: bytes, name: str, number: int) -> Row:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        row = None
+    if not isinstance(row, dict):
+        raise InputError("a line is no JSON object", f"{name}:{number}", "the file was changed after it was written; run its stage again with --force")
+    return row
+
+
+def _number(row: Row, score: str) -> float:
+    found = value_at(row, f"meta.scores.{score}")
+    found = value_at(row, score) if found is None else found
+    return float(found) if isinstance(found, int | float) else float("-inf")
