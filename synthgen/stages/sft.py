@@ -18,7 +18,7 @@ from synthgen.errors import ConfigError, EmptyResult
 from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Need, Outcome, StageConfig
 from synthgen.store.jsonl import RowWriter, read_rows
 from synthgen.training.card import model_card, teachers_of
-from synthgen.training.completions import Completion, completion_text, missing_fields
+from synthgen.training.completions import NEEDED, Completion, completion_text, missing_fields
 from synthgen.training.options import StudentOptions, TrainingOptions
 from synthgen.training.preflight import Preflight, prepare
 from synthgen.training.prompting import student_prompt
@@ -58,7 +58,7 @@ def _run(rows: Artefact, validation: Artefact | None, config: Config, context: C
 
     stage, work = context.stage_id, context.work
     context.reporter.stage(stage, rows.rows).update(note="preparing")
-    student = open_student(config.student, lambda: _texts(rows.file, config.completion), context.seed, config.method == "lora")
+    student = open_student(config.student, lambda: _texts(rows.file), context.seed, config.method == "lora")
     for note in student.notes:
         context.reporter.say(f"{stage}: {note}")
     base, parameters = student.name, student.parameters
@@ -101,12 +101,14 @@ def _run(rows: Artefact, validation: Artefact | None, config: Config, context: C
     )  # fmt: skip
 
 
-def _texts(file: Path, completion: Completion) -> Iterator[str]:
-    """What a tokenizer from scratch is made of: every prompt and completion."""
+def _texts(file: Path) -> Iterator[str]:
+    """What a tokenizer from scratch is made of: every prompt, and every completion that could be made of a row.
+
+    So students that differ in `completion` only have one tokenizer and one base, and can be compared.
+    """
     for row in read_rows(file):
         yield from (turn["content"] for turn in student_prompt(row))
-        if not missing_fields(row, completion):
-            yield completion_text(row, completion)
+        yield from (completion_text(row, kind) for kind in NEEDED if not missing_fields(row, kind))
 
 
 def _memory(student: Student, config: Config) -> str:

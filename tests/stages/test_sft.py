@@ -121,6 +121,13 @@ def test_the_base_is_the_same_model_untrained(undisturbed):
     assert base_model(undisturbed.folder, {"student": {"model": "a/b", "revision": "v1"}}).revision == "v1"
 
 
+def test_students_that_differ_in_completion_only_have_one_base(undisturbed, tmp_path):
+    other = Bench(tmp_path, completion="answer_only", epochs=1)
+    other.run()
+    bases = [{name: data for name, data in bench.bytes().items() if name.startswith("base/")} for bench in (undisturbed, other)]
+    assert bases[0] == bases[1]
+
+
 def test_the_outcome_counts_every_row_and_token(undisturbed):
     outcome = undisturbed.outcome
     assert (outcome.counts.in_, outcome.counts.kept, outcome.files["rejected.jsonl"]) == (96, 96, 0)

@@ -54,3 +54,15 @@ def test_no_value_is_echoed():
     with pytest.raises(ValidationError) as caught:
         Config.model_validate({"student": {"init": {}}, "epochs": "sk-secret"})
     assert "sk-secret" not in str(caught.value)
+
+
+def test_a_model_folder_is_known_by_its_content_and_a_hub_id_by_its_name(tmp_path):
+    def key(model):
+        return fingerprint(Config.model_validate({"student": {"model": str(model)}}))["student"]["model"]
+
+    (tmp_path / "config.json").write_text("{}")
+    before = key(tmp_path)
+    assert before == key(tmp_path)
+    (tmp_path / "config.json").write_text("{ }")
+    assert before != key(tmp_path)
+    assert key("owner/name") == ["owner/name"]
