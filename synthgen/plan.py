@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from synthgen import registry
 from synthgen.config import fingerprint
 from synthgen.digest import value_hash
 from synthgen.errors import ConfigError, InputError, StageFailed
@@ -121,6 +122,7 @@ def teacher_fingerprint(teacher: Any) -> Any:
         first = url if isinstance(url, str) else url[0]
         parts = urlsplit(first)
         plain["address"] = f"{parts.hostname}{parts.path}"
+    plain["revision"] = registry.find("teacher", teacher.provider)(teacher).revision  # of a local folder: its content
     return plain
 
 

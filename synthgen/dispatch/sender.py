@@ -22,6 +22,7 @@ from synthgen.dispatch.judge import Failure, Verdict, judge, teacher_failed
 from synthgen.dispatch.keys import Keyed
 from synthgen.dispatch.limiter import Limiter
 from synthgen.dispatch.retry import pause_before
+from synthgen.dispatch.revival import Revival, Revive
 from synthgen.errors import SynthgenError, TeacherFailed
 from synthgen.store.ledger import Ledger
 from synthgen.store.ledger_writer import (
@@ -86,6 +87,7 @@ class Sender:
     def __init__(
         self, loop: asyncio.AbstractEventLoop, ledger: Ledger, config: TeacherConfig, *, urls: tuple[str, ...], headers: dict[str, str],
         labelled: bool, supports_n: bool, run: str, purse: Purse | None, strike: Callable[[str], str],
+        revive: Revive | None = None,
     ) -> None:  # fmt: skip
         self.loop, self.ledger, self.config, self.run, self.purse = loop, ledger, config, run, purse
         self.endpoints = Endpoints([Endpoint(url) for url in urls])
@@ -106,6 +108,11 @@ class Sender:
         self._held: list[tuple[Order, Failure]] = []
         self._dispatched = 0
         self._receivers: set[Mail] = set()
+        self._revival: Revival[Order, tuple[Verdict, Failure]] | None = None
+        if revive is not None:
+            self._revival = Revival(
+                loop, revive, self.endpoints.all[0], again=lambda order, why: self._again(order, *why, self.loop.time()), requeue=self._requeue, pump=self._pump, halt=self._halt
+            )
 
     # From other threads
 
@@ -153,6 +160,8 @@ class Sender:
     async def _cancel(self) -> None:
         self._queue.clear()
         self._receivers.clear()
+        if self._revival is not None:
+            self._revival.forget()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -176,6 +185,8 @@ class Sender:
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None
+        if self._revival is not None and self._revival.under_way:
+            return
         while self._queue and self._fault is None and self.in_flight < self.limiter.limit:
             order = self._queue[0]
             now = self.loop.time()
@@ -296,6 +307,8 @@ class Sender:
             self._halt(teacher_failed(self.config, failure))
         elif failure.kind == "row":
             self._refused(order, failure)
+        elif self._revival is not None and not verdict.reached and self._fault is None:
+            self._revival.wait(order, (verdict, failure))
         else:
             self._again(order, verdict, failure, now)
         self._pump()

@@ -130,9 +130,14 @@ class TeacherSession:
             if managed:
                 self._managed = True
                 urls = (self.provider.start(owner.reporter, owner.stopping).rstrip("/"),)
+                own = getattr(self.provider, "server_key", "")
+                if own:  # a key made for this server alone
+                    headers, key = self.provider.auth(own), own
+            revive = getattr(self.provider, "revive", None) if managed else None
             self._sender = Sender(
                 owner.loop(), owner.ledger, config, urls=urls, headers={**headers, **{name.lower(): value for name, value in config.headers.items()}},
                 labelled=local, supports_n=getattr(self.provider, "supports_n", True), run=owner.run, purse=owner.purse(), strike=striking(key),
+                revive=None if revive is None else lambda: revive(owner.reporter, owner.stopping),
             )  # fmt: skip
         return self._sender
 

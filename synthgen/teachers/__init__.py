@@ -5,7 +5,7 @@ PROVIDERS = {
     "azure": "synthgen.teachers.presets:Azure",
     "openrouter": "synthgen.teachers.presets:OpenRouter",
     "anthropic": "synthgen.teachers.presets:Anthropic",
-    "vllm": "synthgen.teachers.presets:VLLMAtAddress",
+    "vllm": "synthgen.teachers.vllm_server:VLLM",
     "builtin": "synthgen.teachers.builtin:Builtin",
 }
 """Provider name -> "module:Class"."""

@@ -161,16 +161,6 @@ class Anthropic(OpenAI):
             body.pop("temperature", None)
 
 
-class VLLMAtAddress(OpenAI):
-    """A vLLM server that is already up."""
-
-    URL = None
-    KEY = None
-
-    def _reason(self, body: dict[str, Any]) -> None:
-        reason_like_vllm(self.config, body)
-
-
 def reason_like_vllm(config: TeacherConfig, body: dict[str, Any]) -> None:
     """Reasoning options as vLLM's chat templates take them."""
     wanted = config.reasoning

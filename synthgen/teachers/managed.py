@@ -1,0 +1,182 @@
+"""A server that the run itself starts, watches, starts again when it dies, and ends with everything it started.
+
+The process runs under `guard`, so that it ends even when this process is killed. Its output goes to a nameless temporary
+file, whose last lines are told when it dies; the key that it was given is struck from them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO
+
+from synthgen.errors import Interrupted, TeacherFailed
+from synthgen.reports.progress import Reporter, duration
+
+LOG_LINES = 12  # of a server that died
+LOG_BYTES = 1 << 16  # looked at from the log's end
+TELL_SECONDS = 10.0  # between two lines about a server that is still loading
+HANG_SECONDS = 60.0  # that a server which takes no connections may take to answer again or to end
+PORT_TRIES = 3
+STOP_SECONDS = 20.0
+
+
+class ManagedServer:
+    """One server process on a free loopback port; once stopped, it stays so.
+
+    Args:
+        name: what people call it.
+        command: the command line for a port.
+        environment: its whole environment.
+        key: the key that it asks for, which must never be shown.
+        start_seconds: until it must answer.
+        restarts: how often it may be started again after it died.
+    """
+
+    def __init__(self, name: str, command: Callable[[int], list[str]], environment: Mapping[str, str], *, key: str, start_seconds: float, restarts: int) -> None:
+        self._name, self._command, self._environment, self._key = name, command, dict(environment), key
+        self._start_seconds, self._restarts, self._left = start_seconds, restarts, restarts
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+        self._port = 0
+        self._stopped = threading.Event()
+
+    @property
+    def base_url(self) -> str:
+        """Where it serves."""
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    def start(self, reporter: Reporter, stopping: Callable[[], int]) -> str:
+        """Starts it and waits until it answers; returns its base URL.
+
+        Raises:
+            TeacherFailed: it does not come up; the message holds its last log lines.
+            Interrupted: a signal asked us to stop meanwhile.
+        """
+        for tries_left in reversed(range(PORT_TRIES)):
+            self._launch()
+            if self._wait(reporter, stopping):
+                return self.base_url
+            lines = self._last_lines()
+            self._end()
+            if number := stopping():
+                raise Interrupted(number)
+            if self._stopped.is_set():
+                raise TeacherFailed(f"{self._name} was stopped while it was starting")
+            if not tries_left or not any("address already in use" in line.lower() for line in lines):
+                break
+        raise self._died(f"{self._name} did not start", lines)
+
+    def revive(self, reporter: Reporter, stopping: Callable[[], int]) -> str | None:
+        """Starts it again if it has died (or hangs); None where it answers after all, else its new base URL.
+
+        Raises:
+            TeacherFailed: it died more often than it may, or does not come up again.
+            Interrupted: a signal asked us to stop meanwhile.
+        """
+        until = time.monotonic() + HANG_SECONDS
+        while self._alive() and time.monotonic() < until and not stopping() and not self._stopped.is_set():
+            if self._healthy():
+                return None
+            time.sleep(0.2)
+        if number := stopping():
+            raise Interrupted(number)
+        lines = self._last_lines()
+        if self._stopped.is_set() or not self._left:
+            raise self._died(f"{self._name} died {self._restarts + 1} times" if self._restarts else f"{self._name} died", lines)
+        self._left -= 1
+        reporter.say(f"{self._name} died ({lines[-1] if lines else 'it said nothing'}); starting it again, {self._restarts - self._left} of {self._restarts}")
+        self._end()
+        return self.start(reporter, stopping)
+
+    def stop(self) -> None:
+        """Ends it and all that it started; safe to call twice, and from another thread than the one that waits for it."""
+        self._stopped.set()
+        self._end()
+
+    def _launch(self) -> None:
+        self._port = _free_port()
+        self._log = tempfile.TemporaryFile()
+        guard = str(Path(__file__).with_name("guard.py"))
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", guard, *self._command(self._port)],
+            stdin=subprocess.PIPE, stdout=self._log, stderr=self._log, env=self._environment, start_new_session=True,
+        )  # fmt: skip
+
+    def _wait(self, reporter: Reporter, stopping: Callable[[], int]) -> bool:
+        started = told = time.monotonic()
+        reporter.say(f"starting {self._name}")
+        while self._alive() and not stopping() and not self._stopped.is_set():
+            if self._healthy():
+                reporter.say(f"{self._name} is up after {duration(time.monotonic() - started)}")
+                return True
+            now = time.monotonic()
+            if now - started > self._start_seconds:
+                return False
+            if now - told >= TELL_SECONDS:
+                told = now
+                last = self._last_lines()
+                reporter.say(f"{self._name} is loading, {duration(now - started)}: {last[-1][:120] if last else ''}")
+            time.sleep(0.2)
+        return False
+
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _healthy(self) -> bool:
+        """Whether it answers, with our key: another process's server on the same port would not take it."""
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            for path in ("/health", "/v1/models"):
+                request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", headers={"authorization": f"Bearer {self._key}"})
+                with direct.open(request, timeout=5) as answer:
+                    if answer.status != 200:
+                        return False
+        except (OSError, urllib.error.URLError, ValueError):
+            return False
+        return True
+
+    def _last_lines(self) -> list[str]:
+        if self._log is None:
+            return []
+        try:
+            size = os.fstat(self._log.fileno()).st_size
+            text = os.pread(self._log.fileno(), LOG_BYTES, max(0, size - LOG_BYTES)).decode(errors="replace")
+        except ValueError:
+            return []  # another thread has stopped the server just now
+        lines = [line.rstrip() for line in text.replace(self._key, "***").splitlines()]
+        return [line for line in lines if line][-LOG_LINES:]
+
+    def _died(self, what: str, lines: list[str]) -> TeacherFailed:
+        command = " ".join(self._command(8000))
+        return TeacherFailed(what, "\n     ".join(["its last lines:", *lines]), f"try it alone: {command}")
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        log, self._log = self._log, None
+        if log is not None:
+            log.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,70 @@
+"""Which model a local folder holds: a hash of its files, remembered so that gigabytes are read once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import orjson
+import xxhash
+
+from synthgen.digest import input_files, value_hash
+
+BLOCK = 1 << 22
+REMEMBERED_FROM = 32 << 20  # bytes; smaller files are read every time
+
+
+def content_hash(path: Path) -> str:
+    """32 hex digits over the names and bytes of a file, or of all files in a folder (hidden ones left out)."""
+    memory = _Memory()
+    files = input_files(str(path))
+    found = [[file.relative_to(path).as_posix() if path.is_dir() else "", memory.hash_of(file)] for file in files]
+    memory.save()
+    return value_hash(found)
+
+
+class _Memory:
+    """Hashes of large files by path, size, time and inode, in the user's cache folder."""
+
+    def __init__(self) -> None:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        self._file = cache / "synthgen" / "weights.json"
+        self._known: dict[str, Any] = {}
+        self._changed = False
+        try:
+            found = orjson.loads(self._file.read_bytes())
+            self._known = found if isinstance(found, dict) else {}
+        except (OSError, orjson.JSONDecodeError):
+            pass
+
+    def hash_of(self, file: Path) -> str:
+        at = file.stat()
+        if at.st_size < REMEMBERED_FROM:
+            return _read(file)
+        name, mark = str(file.resolve()), [at.st_size, at.st_mtime_ns, at.st_ino]
+        known = self._known.get(name)
+        if isinstance(known, dict) and known.get("mark") == mark and isinstance(known.get("hash"), str):
+            return str(known["hash"])
+        self._changed = True
+        self._known[name] = {"mark": mark, "hash": _read(file)}
+        return str(self._known[name]["hash"])
+
+    def save(self) -> None:
+        if not self._changed:
+            return
+        aside = self._file.with_name(f".{self._file.name}.{os.getpid()}")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_bytes(orjson.dumps(self._known))
+            os.replace(aside, self._file)
+        except OSError:
+            pass  # only a shortcut: the next run reads the files again
+
+
+def _read(file: Path) -> str:
+    digest = xxhash.xxh3_128()
+    with open(file, "rb") as source:
+        while block := source.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
