@@ -35,7 +35,8 @@ def read_body(body: bytes) -> tuple[dict[str, Any] | None, str]:
 
 def ordered_choices(parsed: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The choices of a reply by their own `index`, where they have one, else as they stand."""
-    choices = [choice for choice in parsed.get("choices") or () if isinstance(choice, dict)]
+    listed = parsed.get("choices")
+    choices = [choice for choice in listed if isinstance(choice, dict)] if isinstance(listed, list) else []
     if all(isinstance(choice.get("index"), int) for choice in choices):
         choices.sort(key=lambda choice: int(choice["index"]))
     return choices

@@ -113,7 +113,7 @@ class OpenAITransport:
         try:
             # The key travels in `headers`; an absent one must not be replaced by the client's own.
             own = {**headers, "authorization": headers.get("authorization", openai.Omit())}
-            found = await client.post(path, cast_to=self._httpx.Response, content=body, options={"headers": own, "timeout": timeout})
+            found = await client.post(path, cast_to=self._httpx.Response, content=body, options={"headers": own, "timeout": timeout, "follow_redirects": False})
             return Answer(found.status_code, {name.lower(): value for name, value in found.headers.items()}, found.content)
         except openai.APIStatusError as fault:
             answer = fault.response

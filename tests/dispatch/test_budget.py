@@ -1,0 +1,122 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from misbehaving import MisbehavingTeacher
+from questions import question
+
+from synthgen.errors import BudgetReached, ConfigError
+from synthgen.teachers.config import Budget
+
+PRICE = {"input_per_mtok": 1000.0, "output_per_mtok": 2000.0}
+WORKER = Path(__file__).with_name("worker.py")
+
+
+def cost_of(teacher, price=PRICE):
+    """What the server's own count comes to."""
+    return (teacher.billed_prompt * price["input_per_mtok"] + teacher.billed_completion * price["output_per_mtok"]) / 1e6
+
+
+def questions(rows):
+    return [question(i) for i in range(rows)]
+
+
+@pytest.mark.parametrize("faults", [{}, {"reset": 0.05, "half_body": 0.05, "500": 0.05, "invalid_json": 0.05, "no_usage": 0.05}], ids=["calm", "faults"])
+def test_half_the_money_is_never_passed_and_the_run_goes_on_once_the_cap_is_raised(sessions, faults):
+    rows = 600
+    with MisbehavingTeacher() as teacher:
+        sessions(teacher.url, run="calm").open().fetch(questions(rows), total=rows, stage="g")
+        whole = cost_of(teacher)
+    with MisbehavingTeacher(faults, latency=(0.0, 0.02)) as teacher:
+        options = {"sampling": {"max_tokens": 30}, "price": PRICE, "limits": {"concurrency": 256, "max_attempts": 40}, "identity": "budgeted"}
+        stopped = sessions(teacher.url, budget=Budget(usd=whole / 2), **options)
+        with pytest.raises(BudgetReached) as reached:
+            stopped.open().fetch(questions(rows), total=rows, stage="g")
+        assert reached.value.exit_code == 3 and "budget" in str(reached.value)
+        assert whole / 4 < cost_of(teacher) <= whole / 2
+        states = [one.state for one in stopped.open().render(questions(rows))]
+        assert states.count("answered") + states.count("unsent") == rows and states.count("unsent") > 0
+        stopped.close()
+        before = len([state for state in states if state == "answered"])
+        raised = sessions(teacher.url, budget=Budget(usd=whole * 6), **options).open()
+        counts = raised.fetch(questions(rows), total=rows, stage="g")
+        assert counts.answered == rows and counts.reused == before
+
+
+def test_the_cap_is_used_up_to_the_last_request_that_fits(sessions):
+    """Near the cap, reservations are waited for instead of stopping at once."""
+    with MisbehavingTeacher(latency=0.02) as teacher:
+        opened = sessions(teacher.url, budget=Budget(tokens=20_000), sampling={"max_tokens": 500}, limits={"concurrency": 64})
+        with pytest.raises(BudgetReached, match="tokens"):
+            opened.open().fetch(questions(5000), total=5000, stage="g")
+        used = teacher.billed_prompt + teacher.billed_completion
+        assert 18_500 < used <= 20_000
+
+
+def test_a_cap_on_requests(sessions):
+    with MisbehavingTeacher() as teacher:
+        with pytest.raises(BudgetReached, match="7 of 7 requests"):
+            sessions(teacher.url, budget=Budget(requests=7)).open().fetch(questions(50), total=50, stage="g")
+        assert teacher.served == 7
+        with pytest.raises(BudgetReached):
+            sessions(teacher.url, budget=Budget(requests=7)).open().fetch(questions(50), total=50, stage="g")
+        assert teacher.served == 7
+        with pytest.raises(BudgetReached):
+            sessions(teacher.url, budget=Budget(requests=10)).open().fetch(questions(50), total=50, stage="g")
+        assert teacher.served == 10
+
+
+def test_replies_that_another_run_paid_for_cost_nothing(sessions):
+    with MisbehavingTeacher() as teacher:
+        sessions(teacher.url, run="rich").open().fetch(questions(50), total=50, stage="g")
+        counts = sessions(teacher.url, run="poor", budget=Budget(requests=1)).open().fetch(questions(51), total=51, stage="g")
+        assert counts.answered == 51 and counts.sent == 1
+
+
+def test_the_providers_own_cost_beats_the_price(sessions):
+    class Telling(MisbehavingTeacher):
+        def _payload(self, body, identity, n, fault):
+            payload = super()._payload(body, identity, n, fault)
+            payload["usage"]["cost"] = 0.001
+            return payload
+
+    with Telling() as teacher:
+        opened = sessions(teacher.url, price=PRICE, sampling={"max_tokens": 30})
+        counts = opened.open().fetch(questions(10), total=10, stage="g")
+        assert counts.cost_usd == pytest.approx(0.01)
+        keys = [key for one in opened.open().render(questions(10)) for key in one.keys]
+        assert opened.open().account(keys)["cost_usd"] == pytest.approx(0.01)
+
+
+def test_a_budget_needs_a_bound_and_a_price(sessions):
+    with MisbehavingTeacher() as teacher:
+        with pytest.raises(ConfigError, match="max_tokens"):
+            sessions(teacher.url, budget=Budget(tokens=1000)).open().fetch(questions(1), total=1, stage="g")
+        with pytest.raises(ConfigError, match="max_tokens"):
+            sessions(teacher.url, budget=Budget(usd=1), price=PRICE).open().fetch(questions(1), total=1, stage="g")
+        with pytest.raises(ConfigError, match="price"):
+            sessions("http://elsewhere.invalid/v1", budget=Budget(usd=1)).open().fetch(questions(1), total=1, stage="g")
+        assert teacher.requests == 0
+        assert sessions(teacher.url, budget=Budget(usd=1)).open().fetch(questions(3), total=3, stage="g").answered == 3, "a server here that has no price costs nothing"
+
+
+@pytest.mark.slow
+def test_the_cap_holds_across_kills(tmp_path):
+    price = {"input_per_mtok": 1000.0, "output_per_mtok": 1000.0}
+    cap = 100.0
+    with MisbehavingTeacher(latency=(0.0, 0.05)) as teacher:
+        code = 0
+        for kill in range(6):
+            process = subprocess.Popen([sys.executable, str(WORKER), teacher.url, str(tmp_path / "ledger"), "2000", str(tmp_path / "out"), "64", str(cap)], stderr=subprocess.PIPE)
+            before = teacher.requests
+            if kill < 5:
+                while teacher.requests == before and process.poll() is None:
+                    time.sleep(0.01)
+                time.sleep(0.1)
+                process.kill()
+            code = process.wait()
+            assert cost_of(teacher, price) <= cap
+        assert code == 1 and b"BudgetReached" in process.stderr.read()
+        assert teacher.requests > 20

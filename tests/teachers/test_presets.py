@@ -1,0 +1,69 @@
+import pytest
+
+from synthgen.config import build
+from synthgen.registry import find
+
+
+def provider(name, **config):
+    kind = find("teacher", name)
+    return kind(kind.Config(**{"provider": name, "model": "m", **config}))
+
+
+BODY = {"model": "m", "messages": [], "max_tokens": 10, "temperature": 0.5, "seed": 3, "logprobs": True}
+
+
+def test_openai():
+    teacher = provider("openai")
+    assert teacher.addresses() == ("https://api.openai.com/v1",) and teacher.identity == "api.openai.com" and teacher.key_variable == "OPENAI_API_KEY"
+    assert teacher.shape(dict(BODY)) == BODY
+    assert teacher.auth("k") == {"authorization": "Bearer k"}
+
+
+@pytest.mark.parametrize("model", ["gpt-5", "gpt-5-mini", "o3", "openai/o4-mini"])
+def test_openais_reasoning_models_take_other_parameters(model):
+    shaped = provider("openai", model=model, reasoning={"effort": "low"}).shape(dict(BODY))
+    assert shaped == {"model": "m", "messages": [], "max_completion_tokens": 10, "seed": 3, "reasoning_effort": "low"}
+
+
+@pytest.mark.parametrize("model", ["gpt-4.1", "gpt-4o", "gpt-5-chat-latest", "llama"])
+def test_others_do_not(model):
+    assert provider("openai", model=model).shape(dict(BODY)) == BODY
+
+
+def test_an_address_of_ones_own_is_not_sent_the_providers_key():
+    teacher = provider("openai", base_url="http://10.0.0.1:8000/v1/")
+    assert teacher.key_variable is None and teacher.addresses() == ("http://10.0.0.1:8000/v1",) and teacher.identity == "10.0.0.1"
+    assert provider("openai", base_url="http://10.0.0.1/v1", api_key_env="MINE").key_variable == "MINE"
+
+
+def test_azure():
+    misfits = []
+    assert build(find("teacher", "azure").Config, {"model": "d"}, (), misfits) is None and "base_url" in misfits[0].what
+    teacher = provider("azure", base_url="https://r.openai.azure.com/openai/v1")
+    assert teacher.auth("k") == {"api-key": "k"} and teacher.key_variable == "AZURE_OPENAI_API_KEY" and teacher.identity == "r.openai.azure.com/openai"
+
+
+def test_openrouter():
+    teacher = provider("openrouter", model="a/b", reasoning={"max_tokens": 500})
+    shaped = teacher.shape(dict(BODY))
+    assert shaped["reasoning"] == {"max_tokens": 500} and shaped["usage"] == {"include": True} and not teacher.supports_n
+
+
+def test_anthropic():
+    teacher = provider("anthropic", reasoning={"max_tokens": 2000})
+    body = {**BODY, "response_format": {"type": "json_object"}}
+    assert teacher.shape(dict(body)) == {"model": "m", "messages": [], "max_tokens": 10, "thinking": {"type": "enabled", "budget_tokens": 2000}}
+    assert {"response_format", "seed", "logprobs"} <= set(teacher.ignores(dict(body))) and not teacher.supports_n
+
+
+def test_completions_take_a_number_of_logprobs():
+    teacher = provider("openai", base_url="http://127.0.0.1/v1")
+    assert teacher.shape({"prompt": "p", "logprobs": True, "top_logprobs": 3}) == {"prompt": "p", "logprobs": 3}
+    assert teacher.shape({"prompt": "p", "logprobs": True}) == {"prompt": "p", "logprobs": 0}
+    assert teacher.shape({"prompt": "p", "logprobs": False}) == {"prompt": "p"}
+
+
+def test_shaping_leaves_what_it_was_given():
+    body = dict(BODY)
+    provider("openai", model="gpt-5").shape(body)
+    assert body == BODY
