@@ -1,0 +1,125 @@
+"""Models side by side on the same test rows: scores with intervals, differences, agreement with the teacher, gap recovered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, Literal
+
+from synthgen.evaluation.answers import answers_equal, extract_answer
+from synthgen.evaluation.intervals import Interval, bootstrap, paired_difference, wilson
+from synthgen.evaluation.metrics import Metric
+
+Role = Literal["base", "student", "teacher"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One model's reply to one question; `failed` says why there is none, `ending` is the reason why it ended."""
+
+    text: str
+    parsed: str | None
+    ending: str
+    failed: str = ""
+
+    @classmethod
+    def of(cls, text: str, ending: str) -> Answer:
+        """A reply, read by the one parser."""
+        return cls(text, extract_answer(text), ending)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the model ended the reply itself."""
+        return self.ending == "stop"
+
+
+@dataclass
+class ModelAnswers:
+    """A model with its replies to all questions, in their order; `base` names a student's base among the models."""
+
+    name: str
+    role: Role
+    answers: list[Answer]
+    base: str | None = None
+    source: str = ""
+    scores: dict[str, list[float | None]] = field(default_factory=dict)
+    """Metric -> each row's score; None where the row has no reference."""
+
+
+def score(models: Sequence[ModelAnswers], references: Sequence[Any], metrics: Mapping[str, Metric]) -> None:
+    """Fills in every model's `scores`; a missing answer scores 0."""
+    for model in models:
+        for name, metric in metrics.items():
+            model.scores[name] = [
+                None if reference is None else (0.0 if answer.failed else metric.score(answer.text, answer.parsed, reference))
+                for answer, reference in zip(model.answers, references, strict=True)
+            ]
+
+
+def compare(models: Sequence[ModelAnswers], metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    """All figures about scored models, as `metrics.json` holds them: {"models": …, "differences": […]}."""
+    teacher = next((model for model in models if model.role == "teacher"), None)
+    by_name = {model.name: model for model in models}
+    return {
+        "models": {model.name: _figures(model, by_name.get(model.base or ""), teacher, metrics) for model in models},
+        "differences": [
+            {"model": one.name, "than": other.name, "metric": name, **_plain(paired_difference(_scored(one, name), _scored(other, name)))}
+            for name in metrics
+            for one, other in combinations([model for model in models if model.role == "student"], 2)
+            if _scored(one, name)
+        ],
+    }
+
+
+def _figures(model: ModelAnswers, base: ModelAnswers | None, teacher: ModelAnswers | None, metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    answered = [answer for answer in model.answers if not answer.failed]
+    failed: dict[str, int] = {}
+    for answer in model.answers:
+        if answer.failed:
+            failed[answer.failed] = failed.get(answer.failed, 0) + 1
+    figures: dict[str, Any] = {"role": model.role, "source": model.source, "questions": len(model.answers), "answered": len(answered)}
+    if failed:
+        figures["failed"] = dict(sorted(failed.items()))
+    figures["parsed"] = _share(sum(answer.parsed is not None for answer in answered), len(model.answers))
+    figures["stopped"] = _share(sum(answer.stopped for answer in answered), len(model.answers))
+    if teacher is not None and model is not teacher:
+        figures["agreement"] = _agreement(model, teacher)
+    for name, metric in metrics.items():
+        values = _scored(model, name)
+        if not values:
+            continue
+        measured: dict[str, Any] = _plain(wilson(round(sum(values)), len(values)) if metric.SHARE else bootstrap(values)) | {"rows": len(values)}
+        if base is not None:
+            measured["vs_base"] = _plain(paired_difference(values, _scored(base, name)))
+            if teacher is not None:
+                measured["gap_recovered"] = _gap(values, _scored(base, name), _scored(teacher, name))
+        figures[name] = measured
+    return figures
+
+
+def _scored(model: ModelAnswers, metric: str) -> list[float]:
+    return [value for value in model.scores[metric] if value is not None]
+
+
+def _agreement(model: ModelAnswers, teacher: ModelAnswers) -> dict[str, Any] | None:
+    """How often a model gives the teacher's answer, over the questions for which the teacher's answer could be read."""
+    pairs = [(answer.parsed, other.parsed) for answer, other in zip(model.answers, teacher.answers, strict=True) if other.parsed is not None]
+    if not pairs:
+        return None
+    same = sum(mine is not None and answers_equal(mine, theirs) for mine, theirs in pairs if theirs is not None)
+    return _plain(wilson(same, len(pairs))) | {"rows": len(pairs)}
+
+
+def _gap(student: Sequence[float], base: Sequence[float], teacher: Sequence[float]) -> float | None:
+    """(student - base) / (teacher - base); None where base and teacher are equal."""
+    gap = sum(teacher) - sum(base)
+    return None if gap == 0 else round((sum(student) - sum(base)) / gap, 6)
+
+
+def _share(part: int, total: int) -> float | None:
+    return round(part / total, 6) if total else None
+
+
+def _plain(interval: Interval) -> dict[str, Any]:
+    return {"value": round(interval.value, 6), "interval": interval.plain()}

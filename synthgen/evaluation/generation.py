@@ -1,0 +1,170 @@
+"""What a local model answers: greedy, in batches sorted by length and padded on the left, the same for base and student.
+
+Decoding is ours alone: whatever a checkpoint's own generation settings say about sampling or penalties is not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from synthgen.errors import ConfigError, StageFailed
+
+SMALL = 30_000_000  # parameters
+
+Ending = Literal["stop", "length", "prompt_too_long"]
+Conversation = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One reply: its text without special tokens, why it ended, and its length in tokens."""
+
+    text: str
+    ending: Ending
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How replies are decoded: greedily, up to `max_new_tokens`, `batch_size` at a time, on so many CPU threads."""
+
+    max_new_tokens: int
+    batch_size: int
+    threads: int | None = None
+    """Where None, one for a small model (two that wait for each other are slower than one), the cores for a large one."""
+
+
+class LocalModel:
+    """A checkpoint (a folder, or an id of the hub) loaded for answering.
+
+    Args:
+        path: folder or hub id.
+        tokenizer: folder of the tokenizer to ask with (a student's, for its base), where it is not the model's own.
+        revision: of a hub model.
+
+    Raises:
+        ConfigError: torch or transformers is not installed.
+        StageFailed: the checkpoint cannot be loaded, or its tokenizer has no chat template.
+    """
+
+    def __init__(self, path: str | Path, *, tokenizer: str | Path | None = None, revision: str | None = None) -> None:
+        try:
+            import torch
+            from transformers import AutoModelForCausalLM, AutoTokenizer
+        except ImportError as fault:
+            raise ConfigError(f"a local model's answers need packages that are not installed ({fault.name or fault})", next="pip install 'synthgen-pipeline[train]'") from fault
+        with _quiet():
+            try:
+                self.tokenizer: Any = AutoTokenizer.from_pretrained(str(tokenizer or path), revision=None if tokenizer else revision, padding_side="left")
+                self.model: Any = AutoModelForCausalLM.from_pretrained(str(path), revision=revision, dtype="auto")
+            except Exception as fault:  # a damaged file raises whatever the reader of its format raises
+                first = (str(fault).strip() or type(fault).__name__).splitlines()[0][:300]
+                raise StageFailed(f"the model cannot be loaded: {first}", str(path), "a stage's model is made again by --force and the stage's id") from fault
+        if not getattr(self.tokenizer, "chat_template", None):
+            raise StageFailed("the model's tokenizer has no chat template", str(tokenizer or path), "evaluate it beside a student trained from it, whose template is then used")
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model.to(self.device).eval()
+        self.parameters = sum(weight.numel() for weight in self.model.parameters())
+        self.ends = _end_tokens(self.tokenizer, self.model)
+        self.pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else next(iter(self.ends), 0)
+        self.window = int(getattr(self.model.config, "max_position_embeddings", 0) or 0)
+
+    def encode(self, conversation: Conversation) -> list[int]:
+        """The token ids of a prompt, up to where the model's turn begins."""
+        return list(self.tokenizer.apply_chat_template([dict(turn) for turn in conversation], add_generation_prompt=True, tokenize=True, return_dict=False))
+
+    def answer(self, prompts: Sequence[Sequence[int]], decoding: Decoding, known: Container[int] = ()) -> Iterator[tuple[list[int], list[Completion]]]:
+        """The replies to encoded prompts, a batch at a time: (numbers of its prompts, their completions).
+
+        Batches are made of prompts of like length, shortest first; which prompts share one depends on nothing but their
+        lengths and `batch_size`, so that a resumed evaluation makes the batches of the first one. A batch whose numbers
+        are all `known` is passed over. A prompt that leaves no room for `max_new_tokens` in the model's window is not
+        cut: it gets an empty completion that ended `prompt_too_long`.
+        """
+        room = self.window - decoding.max_new_tokens if self.window else None
+        too_long = [number for number, prompt in enumerate(prompts) if room is not None and len(prompt) > room]
+        if too_long:
+            yield too_long, [Completion("", "prompt_too_long", 0) for _ in too_long]
+        left_out = set(too_long)
+        fits = sorted((number for number in range(len(prompts)) if number not in left_out), key=lambda number: (len(prompts[number]), number))
+        with _threads(decoding.threads or (1 if self.parameters < SMALL else None)):
+            for start in range(0, len(fits), decoding.batch_size):
+                batch = fits[start : start + decoding.batch_size]
+                if not all(number in known for number in batch):
+                    yield batch, self._batch([prompts[number] for number in batch], decoding)
+
+    def _batch(self, prompts: Sequence[Sequence[int]], decoding: Decoding) -> list[Completion]:
+        import torch
+        from transformers import GenerationConfig
+
+        width = max(len(prompt) for prompt in prompts)
+        ids = torch.full((len(prompts), width), self.pad, dtype=torch.long)
+        mask = torch.zeros((len(prompts), width), dtype=torch.long)
+        for at, prompt in enumerate(prompts):
+            ids[at, width - len(prompt) :] = torch.tensor(list(prompt), dtype=torch.long)
+            mask[at, width - len(prompt) :] = 1
+        self.model.generation_config = GenerationConfig(
+            max_new_tokens=decoding.max_new_tokens, do_sample=False, num_beams=1, use_cache=True, eos_token_id=sorted(self.ends) or None, pad_token_id=self.pad
+        )
+        try:
+            with torch.inference_mode():
+                made = self.model.generate(input_ids=ids.to(self.device), attention_mask=mask.to(self.device))
+        except torch.cuda.OutOfMemoryError as fault:
+            raise StageFailed(f"the GPU's memory does not hold a batch of {len(prompts)}", next="lower `batch_size` of evaluate; what is answered so far is kept") from fault
+        return [self._completion(tokens) for tokens in made[:, width:].tolist()]
+
+    def _completion(self, tokens: list[int]) -> Completion:
+        end = next((at for at, token in enumerate(tokens) if token in self.ends), None)
+        kept = tokens if end is None else tokens[:end]
+        return Completion(self.tokenizer.decode(kept, skip_special_tokens=True), "length" if end is None else "stop", len(kept))
+
+    def close(self) -> None:
+        """Lets go of the weights, on a GPU too."""
+        import gc
+
+        import torch
+
+        del self.model
+        gc.collect()
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _end_tokens(tokenizer: Any, model: Any) -> frozenset[int]:
+    """Every token that ends a turn: the tokenizer's, and those that the checkpoint's generation settings name."""
+    named = getattr(model.generation_config, "eos_token_id", None)
+    ends = set(named if isinstance(named, list | tuple) else [named]) | {tokenizer.eos_token_id}
+    return frozenset(int(end) for end in ends if end is not None)
+
+
+@contextmanager
+def _threads(number: int | None) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    if number:
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No bars and no chatter from transformers while a model is loaded."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,102 @@
+"""The local models of an evaluation: students and their bases, each base once, with answers that outlive a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthgen.digest import value_hash
+from synthgen.evaluation.compare import Answer, ModelAnswers, Role
+from synthgen.evaluation.generation import Completion, Decoding, LocalModel
+from synthgen.evaluation.leakage import nearness_of, training_files
+from synthgen.records import Row
+from synthgen.stages.contract import Artefact
+from synthgen.store.jsonl import AppendLog, read_log
+from synthgen.store.manifest import artefact_hash, read_manifest
+from synthgen.training.prompting import student_prompt
+from synthgen.training.student import base_model
+
+
+@dataclass(frozen=True)
+class Local:
+    """A checkpoint that is asked: where it is, with whose tokenizer, and what its weights are known by."""
+
+    name: str
+    role: Role
+    path: str
+    tokenizer: str
+    digest: str
+    source: str
+    revision: str | None = None
+    base: str | None = None
+
+
+def locals_of(students: Sequence[Artefact], models: Sequence[str]) -> list[Local]:
+    """The bases and students that `models` asks for, bases first; a base that several students share is one model."""
+    bases: dict[str, Local] = {}
+    base_of: dict[str, str] = {}
+    for student in students if "base" in models else ():
+        base = base_of_student(student)
+        base_of[student.stage_id] = base.digest
+        bases.setdefault(base.digest, base)
+    names = {digest: "base" if len(bases) == 1 else f"base of {base.name}" for digest, base in bases.items()}
+    chosen = [Local(names[digest], "base", base.path, base.tokenizer, digest, base.source, base.revision) for digest, base in bases.items()]
+    every = any(name in ("student", "students") for name in models)
+    for student in students:
+        if every or student.stage_id in models:
+            digest = base_of.get(student.stage_id, "")
+            chosen.append(Local(student.stage_id, "student", str(student.file), str(student.file), student.sha256, student.name, base=names.get(digest)))
+    return chosen
+
+
+def base_of_student(student: Artefact) -> Local:
+    """The untrained base of a student, asked with the student's tokenizer."""
+    base = base_model(student.folder, student.config)
+    if Path(base.model) == student.folder / "base":
+        manifest = read_manifest(student.folder)
+        digest = artefact_hash(manifest, "base") if manifest else value_hash(base.model)
+        source = "the student's first weights"
+    else:
+        digest, source = value_hash([base.model, base.revision]), base.model
+    return Local(student.stage_id, "base", base.model, str(student.file), digest, source, base.revision)
+
+
+def provenance_of(students: Iterable[Artefact]) -> Any:
+    """What of students' past an evaluation's result depends on, beside their weights."""
+    students = tuple(students)
+    return {
+        "students": [[student.stage_id, base_of_student(student).digest] for student in students],
+        "training": [artefact.sha256 for artefact in training_files(students)],
+        "nearness": list(nearness_of(students)),
+    }
+
+
+def answers_of(local: Local, rows: Sequence[Row], decoding: Decoding, log_file: Path, each: Callable[[int, int], None]) -> ModelAnswers:
+    """A local model's answers to all rows; those in the log of an interrupted evaluation are not made again.
+
+    Args:
+        local: the model.
+        rows: the questions.
+        decoding: how it answers.
+        log_file: where answers are kept while the evaluation is under way.
+        each: called after every batch with (answers so far, their tokens); may raise to stop.
+    """
+    known = {int(entry["row"]): Completion(entry["text"], entry["ending"], entry["tokens"]) for entry in read_log(log_file)}
+    if len(known) < len(rows):
+        model = LocalModel(local.path, tokenizer=local.tokenizer, revision=local.revision)
+        log = AppendLog(log_file)
+        try:
+            made = 0
+            for numbers, completions in model.answer([model.encode(student_prompt(row)) for row in rows], decoding, frozenset(known)):
+                for number, completion in zip(numbers, completions, strict=True):
+                    if number not in known:
+                        known[number] = completion
+                        log.append({"row": number, "text": completion.text, "ending": completion.ending, "tokens": completion.tokens})
+                    made += completion.tokens
+                each(len(known), made)
+        finally:
+            log.close()
+            model.close()
+    return ModelAnswers(local.name, local.role, [Answer.of(known[number].text, known[number].ending) for number in range(len(rows))], local.base, local.source)

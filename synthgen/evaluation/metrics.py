@@ -1,0 +1,47 @@
+"""Metrics: what an answer is worth against its reference, between 0 and 1.
+
+    Metric(config).score(text, parsed, reference) -> float
+
+`text` is the whole reply, `parsed` the final answer that the one parser read in it (None: none was marked). A metric with
+`SHARE` scores 0 or 1 and gets Wilson's interval; any other gets a bootstrap interval.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol
+
+from synthgen.config import Component
+from synthgen.evaluation.answers import answers_equal, gold_answer
+
+
+class Metric(Protocol):
+    """One metric."""
+
+    VERSION: ClassVar[int]
+    Config: ClassVar[type[Component]]
+    SHARE: ClassVar[bool]
+
+    def __init__(self, config: Any) -> None: ...
+
+    def score(self, text: str, parsed: str | None, reference: Any) -> float:
+        """What one reply is worth, from 0 to 1."""
+        ...
+
+
+class ExactMatchConfig(Component):
+    """`exact_match` has no options: the one parser and the one comparison hold for all models."""
+
+
+class ExactMatch:
+    """1 where the final answer equals the reference (numbers by value, choices by letter, texts by words), else 0."""
+
+    VERSION: ClassVar[int] = 1
+    Config: ClassVar[type[Component]] = ExactMatchConfig
+    SHARE: ClassVar[bool] = True
+
+    def __init__(self, config: ExactMatchConfig) -> None:
+        pass
+
+    def score(self, text: str, parsed: str | None, reference: Any) -> float:
+        """1.0 where a marked answer equals the reference."""
+        return 1.0 if parsed is not None and answers_equal(parsed, gold_answer(reference)) else 0.0

@@ -1,0 +1,216 @@
+"""evaluate: base, students and teacher answer the same test questions, the same way, and are measured side by side.
+
+Writes `metrics.json` (all figures), `answers.jsonl` (every model's answer to every question) and `rejected.jsonl` (rows that
+were left out, and those for which the teacher gave no answer). Test questions, and all replies to them, are held in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BeforeValidator, Field
+
+from synthgen.config import ManyOf, Unhashed
+from synthgen.digest import value_hash
+from synthgen.errors import BudgetReached, ConfigError, EmptyResult, Interrupted, StageFailed
+from synthgen.evaluation.compare import ModelAnswers, compare, score
+from synthgen.evaluation.generation import Decoding
+from synthgen.evaluation.leakage import Leakage, find_leaks, nearness_of, training_files
+from synthgen.evaluation.local import Local, answers_of, locals_of, provenance_of
+from synthgen.evaluation.metrics import ExactMatch, ExactMatchConfig
+from synthgen.evaluation.scoreboard import scoreboard
+from synthgen.evaluation.teacher import TeacherAnswers, asking, teacher_answers
+from synthgen.records import Row, question_text, rejected
+from synthgen.registry import Choice
+from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Need, Outcome, StageConfig
+from synthgen.stages.generate import _share, input_rows
+from synthgen.store.jsonl import RowWriter
+
+VERSION = 1
+WRITES = "metrics"
+SEEDED = False
+
+ROLES = ("base", "student", "students", "teacher")
+LISTED_IDS = 20  # row ids of leaks that metrics.json names
+
+
+class Config(StageConfig):
+    """Who is asked, how answers are decoded and scored, and what a leak means."""
+
+    models: tuple[str, ...] = Field(("base", "students", "teacher"), min_length=1, description="base, students (all that were trained before), teacher, or the ids of sft stages")
+    metrics: Annotated[tuple[Choice, ...], ManyOf("metric")] = Field((Choice("metric", "exact_match", ExactMatchConfig(), ExactMatch.VERSION),), min_length=1, description="what answers are held to")
+    max_new_tokens: int = Field(512, ge=1, description="tokens that an answer may have; the teacher may have as many as its own max_tokens if that is more")
+    batch_size: int = Field(64, ge=1, description="questions a local model answers at a time")
+    threads: int | None = Field(None, ge=1, description="CPU threads of a local model; where left out one for a small model, the machine's cores for a large one")
+    teacher: Annotated[str, Unhashed()] = Field("", description="a name under `teachers`; the pipeline's teacher where left out")
+    max_failed: Annotated[float, BeforeValidator(_share), Unhashed()] = Field(0.0, ge=0, le=1, description="share of questions to which the teacher may give no answer, as 0.01 or 1%; above it the exit code is 4")
+    near_duplicate_threshold: float | None = Field(None, ge=0, lt=1, description="ROUGE-L above which a training question counts as near a test question; where left out that of the pipeline's own dedup")
+    on_leak: Literal["fail", "exclude", "warn"] = Field("fail", description="test questions that were trained on: fail (a score over them is worth nothing), exclude them, or warn in the table")
+
+
+def needs(config: Config) -> dict[str, Need]:
+    """Test rows, and the models that are compared."""
+    named = tuple(name for name in config.models if name not in ROLES)
+    found = {"questions": Need("split", part="test")}
+    if any(name != "teacher" for name in config.models):
+        every = "students" in config.models or "student" in config.models or not named
+        found["students"] = Need("model", many=True, optional=True, choose=() if every else named)
+    return found
+
+
+def teachers(config: Config) -> tuple[str, ...]:
+    """Whom it asks."""
+    return (config.teacher,) if "teacher" in config.models else ()
+
+
+def provenance(need: str, artefacts: Sequence[Artefact]) -> Any:
+    """What of the models' past can change the result: names, bases, training rows, the dedup threshold."""
+    return provenance_of(artefacts) if need == "students" else None
+
+
+def prefetch(inputs: Inputs, config: Config, context: Context) -> None:
+    """Asks the teacher's questions before a student needs the machine."""
+    if "teacher" in config.models:
+        rows = [row for row in _rows(inputs, context) if question_text(row)]
+        context.sessions.open(config.teacher).fetch(asking(rows, config.max_new_tokens, context.sessions.open(config.teacher).config), total=len(rows), stage=context.stage_id)
+
+
+def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
+    """Asks everyone, scores, compares.
+
+    Raises:
+        EmptyResult: no test row is left.
+        StageFailed: test questions were trained on (`on_leak: fail`), or a model cannot be loaded.
+        TeacherFailed, BudgetReached, Interrupted: as the session says.
+    """
+    students = inputs.get("students", ())
+    if not students and any(name in ("student", "students") for name in config.models):
+        raise ConfigError("there is no student to evaluate", next="put an sft stage before evaluate, or leave students out of `models`")
+    if not students and "base" in config.models:
+        raise ConfigError("a base is what a student was trained from, and there is no student", next="put an sft stage before evaluate, or leave base out of `models`")
+    counts = Counts()
+    context.work.mkdir(parents=True, exist_ok=True)
+    with RowWriter(out / "rejected.jsonl") as rejects:
+        rows, leakage = _test_rows(inputs, students, config, context, counts, rejects)
+        teacher = _ask_teacher(rows, config, context) if "teacher" in config.models else None
+        models = [_ask(local, rows, config, context) for local in locals_of(students, config.models)]
+        lost = teacher.failed if teacher is not None else {}
+        if teacher is not None:
+            models.append(teacher.model)
+        for number, row in enumerate(rows):
+            if number in lost:
+                counts.fail(lost[number])
+                rejects.write(rejected(row, stage=context.stage_id, rule=lost[number], kind="failed"))
+            else:
+                counts.kept += 1
+    report = _report(rows, models, config, leakage, counts)
+    (out / "metrics.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")
+    with RowWriter(out / "answers.jsonl") as answers:
+        for entry in _entries(rows, models, config):
+            answers.write(entry)
+    files = {"metrics.json": None, "answers.jsonl": answers.rows, "rejected.jsonl": rejects.rows}
+    outcome = Outcome(counts, files, table=scoreboard(report))
+    if teacher is not None:
+        outcome.requests, outcome.usage, outcome.asked = teacher.requests, teacher.usage or None, len(rows)
+    return outcome
+
+
+def _ask_teacher(rows: Sequence[Row], config: Config, context: Context) -> TeacherAnswers:
+    session = context.sessions.open(config.teacher)
+    try:
+        session.fetch(asking(rows, config.max_new_tokens, session.config), total=len(rows), stage=context.stage_id)
+    except BudgetReached:
+        if not context.accept_partial:
+            raise
+    return teacher_answers(session, asking(rows, config.max_new_tokens, session.config))
+
+
+def _rows(inputs: Inputs, context: Context) -> Iterator[Row]:
+    return input_rows([artefact.file for artefact in inputs["questions"]], context.limit)
+
+
+def _test_rows(inputs: Inputs, students: Sequence[Artefact], config: Config, context: Context, counts: Counts, rejects: RowWriter) -> tuple[list[Row], dict[str, Any] | None]:
+    """The rows that are evaluated, and what of them was found among the training rows."""
+    rows: list[Row] = []
+    for row in _rows(inputs, context):
+        counts.in_ += 1
+        if question_text(row):
+            rows.append(row)
+        else:
+            counts.reject("no_question")
+            rejects.write(rejected(row, stage=context.stage_id, rule="no_question"))
+    training = training_files(students)
+    leakage = None
+    if training:
+        nearness = nearness_of(students)
+        if config.near_duplicate_threshold is not None:
+            nearness = nearness._replace(threshold=config.near_duplicate_threshold)
+        found = find_leaks([question_text(row) for row in rows], [artefact.file for artefact in training], nearness)
+        leakage = _leakage(found, rows, config)
+        if found.exact and config.on_leak == "fail":
+            named = ", ".join(str(rows[number].get("id", number)) for number in list(found.exact)[:3])
+            raise StageFailed(
+                f"{context.stage_id}: {len(found.exact):,} of {len(rows):,} test questions are among the training rows ({named}{' …' if len(found.exact) > 3 else ''})",
+                ", ".join(str(artefact.file) for artefact in training),
+                "split before generating, or drop them from the training rows; to go on, say on_leak: exclude (leaves them out) or warn",
+            )
+        if config.on_leak == "exclude":
+            for number, match in found.exact.items():
+                counts.reject("leak")
+                rejects.write(rejected(rows[number], stage=context.stage_id, rule="leak", matched_id=match.train_id or None, score=match.score))
+            rows = [row for number, row in enumerate(rows) if number not in found.exact]
+    if not rows:
+        raise EmptyResult(f"{context.stage_id}: no test row is left of {counts.in_:,}", next="give split a `test` part, or look at rejected rows and `on_leak`")
+    return rows, leakage
+
+
+def _leakage(found: Leakage, rows: Sequence[Row], config: Config) -> dict[str, Any]:
+    def ids(numbers: Iterable[int]) -> list[str]:
+        return [str(rows[number].get("id", number)) for number in numbers][:LISTED_IDS]
+
+    return {
+        "train_rows": found.train_rows, "exact": len(found.exact), "exact_ids": ids(found.exact), "excluded": config.on_leak == "exclude",
+        "near": len(found.near), "near_ids": ids(found.near), "threshold": found.nearness.threshold, "tokenizer": found.nearness.tokenizer,
+    }  # fmt: skip
+
+
+def _ask(local: Local, rows: Sequence[Row], config: Config, context: Context) -> ModelAnswers:
+    decoding = Decoding(config.max_new_tokens, config.batch_size, config.threads)
+    log = context.work / f"{value_hash([local.name, local.digest])}.jsonl"
+    with context.reporter.stage(f"{context.stage_id} {local.name}", total=len(rows)) as progress:
+
+        def each(done: int, tokens: int) -> None:
+            progress.update(done=done, tokens=tokens)
+            if signal_number := context.stopping():
+                raise Interrupted(signal_number)
+
+        return answers_of(local, rows, decoding, log, each)
+
+
+def _report(rows: Sequence[Row], models: Sequence[ModelAnswers], config: Config, leakage: dict[str, Any] | None, counts: Counts) -> dict[str, Any]:
+    references = [row.get("reference") for row in rows]
+    metrics = {choice.name: choice.load()(choice.options) for choice in config.metrics}
+    score(models, references, metrics)
+    return {
+        "in": counts.in_, "questions": len(rows), "with_reference": sum(reference is not None for reference in references), "metrics": list(metrics),
+        "decoding": {"temperature": 0, "max_new_tokens": config.max_new_tokens, "batch_size": config.batch_size}, "leakage": leakage, **compare(models, metrics),
+    }  # fmt: skip
+
+
+def _entries(rows: Sequence[Row], models: Sequence[ModelAnswers], config: Config) -> Iterator[Row]:
+    first = config.metrics[0].name
+    for number, row in enumerate(rows):
+        answers = {}
+        for model in models:
+            answer = model.answers[number]
+            entry: dict[str, Any] = {"text": answer.text, "parsed": answer.parsed, "ending": answer.ending, "stopped": answer.stopped}
+            if answer.failed:
+                entry["failed"] = answer.failed
+            if row.get("reference") is not None:
+                entry["scores"] = {name: scores[number] for name, scores in model.scores.items()}
+                entry["right"] = entry["scores"][first] == 1.0
+            answers[model.name] = entry
+        yield {"id": row.get("id"), "question": question_text(row), "reference": row.get("reference"), "answers": answers}
