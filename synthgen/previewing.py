@@ -7,31 +7,17 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from synthgen.dispatch.contract import Conversation, Session
 from synthgen.errors import ConfigError
-from synthgen.exchange import Reply, Request
 from synthgen.pipeline import LazySessions, RunOptions, run_pipeline
 from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.plan import Graph
 from synthgen.records import Row
 from synthgen.reports.progress import Reporter
-from synthgen.store.jsonl import read_rows
+from synthgen.stages.contract import Context
 from synthgen.store.manifest import read_manifest
-from synthgen.tasks.contract import Item, Pool, Rejected
-
-
-@dataclass
-class _Heard:
-    """What one conversation asked and was told."""
-
-    asked: list[Request] = field(default_factory=list)
-    told: list[Reply] = field(default_factory=list)
 
 
 def preview_pipeline(
@@ -51,15 +37,11 @@ def preview_pipeline(
         sessions = LazySessions(pipeline, options, reporter, lambda: 0, "preview")
         try:
             config: Any = spec.config
-            session = sessions.open(config.teacher)
-            task = config.task.load()(config.task.options, pipeline.seed)
-            if hasattr(task, "ask"):
-                given = list(islice((row for artefact in graph.inputs(spec)["rows"] for row in read_rows(artefact.file)), rows))
-                starters: list[Callable[[], Generator[Request, Reply, list[Item]]]] = [lambda row=row: task.ask(row) for row in given]  # type: ignore[misc]
-            else:
-                starters = [lambda index=index: task.call(index, []) for index in range(max(1, math.ceil(rows / task.per_call)))]  # type: ignore[misc]
-            pool = None if hasattr(task, "ask") else task.pool()
-            return {"stage": spec.id, **_asked(session, starters, spec, pipeline, pool)}
+            context = Context(Path(scratch), spec.id, Path(scratch) / "work", pipeline.seed, sessions, reporter, lambda: 0)
+            calls = rows if spec.reads else max(1, math.ceil(rows / config.task.load()(config.task.options, pipeline.seed).per_call))
+            shown = spec.module.plan_preview(graph.inputs(spec), config, context, calls)
+            keys = [key for preview in shown for key in preview.keys]
+            return {"stage": spec.id, **sessions.open(config.teacher).account(keys), "previews": [_plain(preview, spec, pipeline) for preview in shown]}
         finally:
             sessions.close()
 
@@ -90,49 +72,17 @@ def _graph_with_inputs(pipeline: Pipeline, spec: StageSpec, options: RunOptions,
     return Graph(pipeline, scratch / "run")
 
 
-def _asked(session: Session, starters: list[Any], spec: StageSpec, pipeline: Pipeline, pool: Pool | None) -> dict[str, Any]:
-    session.fetch(starters, total=len(starters), stage=f"preview {spec.id}")
-    heard = [_Heard() for _ in starters]
-    listening: Iterable[Conversation[list[Item]]] = [lambda start=start, to=to: _listen(start(), to) for start, to in zip(starters, heard, strict=True)]  # type: ignore[misc]
-    previews: list[dict[str, Any]] = []
-    keys: list[str] = []
-    for rendered, listened in zip(session.render(listening), heard, strict=True):
-        keys += rendered.keys
-        items = [_joined(item, pool) for item in rendered.result or ()]
-        rows = [item for item in items if not isinstance(item, Rejected)]
-        previews.append({
-            "messages": [list(request.messages) or request.prompt for request in listened.asked],
-            "replies": [[{"text": sample.text, "reasoning": sample.reasoning, "finish_reason": sample.finish_reason} for sample in reply.samples] for reply in listened.told],
-            "rows": [{"row": row, "verdicts": verdicts} for row, verdicts in zip(rows, _verdicts(rows, spec, pipeline), strict=True)],
-            "rejected": [{"row": item.row, "rule": item.rule, "value": item.value, "threshold": item.threshold} for item in items if isinstance(item, Rejected)],
-            **({} if rendered.state == "answered" else {"failed": f"{rendered.reason} {rendered.detail}".strip()}),
-        })  # fmt: skip
-    return {**session.account(keys), "previews": previews}
-
-
-def _joined(item: Item, pool: Pool | None) -> Item:
-    """An item held to the pool that it would join (too much like an earlier one, say)."""
-    if pool is None or isinstance(item, Rejected):
-        return item
-    refused = pool.judge(item)
-    if refused is None:
-        pool.add({"id": "earlier in this preview", **item})
-    return refused or item
-
-
-def _listen(talk: Generator[Request, Reply, list[Item]], heard: _Heard) -> Generator[Request, Reply, list[Item]]:
-    """The same conversation, with what is said written down."""
-    heard.asked.clear()
-    heard.told.clear()
-    try:
-        request = next(talk)
-        while True:
-            heard.asked.append(request)
-            reply = yield request
-            heard.told.append(reply)
-            request = talk.send(reply)
-    except StopIteration as end:
-        return list(end.value)
+def _plain(preview: Any, spec: StageSpec, pipeline: Pipeline) -> dict[str, Any]:
+    """One preview of the stage's as plain JSON, with the verdict of every rule that comes after."""
+    kept = [row for row in preview.rows if "rejection" not in row]
+    replies = [exchange.reply.samples if exchange.reply is not None else () for exchange in preview.exchanges]
+    return {
+        "messages": [list(exchange.request.messages) or exchange.request.prompt for exchange in preview.exchanges],
+        "replies": [[{"text": sample.text, "reasoning": sample.reasoning, "finish_reason": sample.finish_reason} for sample in samples] for samples in replies],
+        "rows": [{"row": row, "verdicts": verdicts} for row, verdicts in zip(kept, _verdicts(kept, spec, pipeline), strict=True)],
+        "rejected": [row for row in preview.rows if "rejection" in row],
+        **({"failed": preview.failed} if preview.failed else {}),
+    }  # fmt: skip
 
 
 def _verdicts(rows: list[Row], spec: StageSpec, pipeline: Pipeline) -> list[dict[str, Any]]:
@@ -170,7 +120,8 @@ def preview_text(shown: dict[str, Any]) -> str:
                 said = [f"{rule} {'ok' if verdict['keep'] else 'rejects'}" for rule, verdict in entry["verdicts"].items()]
                 lines.append("verdicts: " + ", ".join(said))
         for item in preview["rejected"]:
-            lines.append(f"--- rejected by {item['rule']} (value {item['value']!r})\n" + "\n".join(f"{name}: {value}" for name, value in item["row"].items() if name != "meta"))
+            why = item["rejection"]
+            lines.append(f"--- rejected by {why['rule']} (value {why.get('value')!r})\n" + "\n".join(f"{name}: {value}" for name, value in item.items() if name not in ("meta", "rejection")))
         if "failed" in preview:
             lines.append(f"--- failed: {preview['failed']}")
         lines.append("")
