@@ -2,6 +2,7 @@
 
 TASKS = {
     "rationale": "synthgen.tasks.rationale:Rationale",
+    "respond": "synthgen.tasks.respond:Respond",
     "self_instruct": "synthgen.tasks.self_instruct:SelfInstruct",
 }
 """Task name -> "module:Class"."""

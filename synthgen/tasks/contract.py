@@ -35,6 +35,17 @@ class Rejected:
     score: float | None = None
 
 
+@dataclass(frozen=True)
+class Card:
+    """What the docs' table says of a task: what it reads and writes, whose recipe it is, its prompt files, an example row."""
+
+    reads: str
+    writes: str
+    source: str
+    prompts: tuple[str, ...]
+    example: Row
+
+
 Item = Row | Rejected
 Asking = Generator[Request, Reply, list[Item]]
 
@@ -44,6 +55,7 @@ class RowTask(Protocol):
 
     VERSION: ClassVar[int]
     Config: ClassVar[type[Component]]
+    CARD: ClassVar[Card]
 
     def __init__(self, config: Any, seed: int) -> None: ...
 
@@ -74,6 +86,7 @@ class PoolTask(Protocol):
 
     VERSION: ClassVar[int]
     Config: ClassVar[type[Component]]
+    CARD: ClassVar[Card]
     num_rows: int
     min_yield: float
     per_call: int

@@ -118,6 +118,69 @@ def test_own_examples(tmp_path: Path) -> None:
     assert "no examples file" in faults("rationale", examples="nowhere.jsonl")[0]
 
 
+def test_a_shown_reference() -> None:
+    requests, items = play(task("rationale", reference="shown").ask(ROW), "3 + 4 = 7\nThe answer is 7.")
+    assert as_sent(requests[0]) == (GOLDEN / "rationale_with_reference.txt").read_text()
+    assert items[0]["rationale"] == "3 + 4 = 7"
+    assert play(task("rationale", reference="shown").ask({"instruction": "1?"}))[1][0].rule == "no_reference"
+    assert "does not use {{ reference }}" in faults("rationale", reference="shown", prompt="rationale/few_shot")[0]
+
+
+FIVE = ["3 + 4 = 7\nThe answer is 7.", "3 and 4 more make\n3 + 4 = 7\nThe answer is 7.0.", "I guess.\nThe answer is 8.", "No idea at all", "Count on from 3: 4, 5, 6, 7.\nThe answer is seven... 7."]
+
+
+def kept(items: list[Any]) -> list[Any]:
+    return [item.rule if isinstance(item, Rejected) else item["meta"]["sample"] for item in items]
+
+
+def test_agreement() -> None:
+    _, items = play(task("rationale", samples=4).ask(ROW), FIVE[:4])
+    assert [item["meta"]["scores"] for item in items] == [
+        {"agreement": 0.5, "majority": True},
+        {"agreement": 0.5, "majority": True},
+        {"agreement": 0.25, "majority": False},
+        {"agreement": 0.0, "majority": False},
+    ]
+    assert "scores" not in play(task("rationale").ask(ROW), FIVE[0])[1][0]["meta"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"keep": "correct"}, [0, 1, "not_correct", "not_correct"]),
+        ({"keep": "majority"}, [0, 1, "not_majority", "not_majority"]),
+        ({"keep": "shortest_correct"}, [0, "not_shortest", "not_correct", "not_correct"]),
+        ({"keep": "diverse", "k": 1}, [0, "not_diverse", "not_correct", "not_correct"]),
+        ({"keep": "diverse", "k": 9}, [0, 1, "not_correct", "not_correct"]),
+        ({"keep": "all"}, [0, 1, 2, 3]),
+    ],
+)
+def test_keep_policies(options: dict[str, Any], expected: list[Any]) -> None:
+    _, items = play(task("rationale", samples=4, **options).ask(ROW), FIVE[:4])
+    assert kept(items) == expected
+
+
+def test_correct_without_a_reference_is_the_majority() -> None:
+    _, items = play(task("rationale", samples=3, keep="correct").ask({"instruction": "3 + 4?"}), FIVE[:3])
+    assert kept(items) == [0, 1, "not_majority"]
+
+
+def test_the_most_different_are_kept() -> None:
+    texts = ["a b c d e f\nThe answer is 7.", "a b c d e g\nThe answer is 7.", "u v w x y z\nThe answer is 7."]
+    _, items = play(task("rationale", samples=3, keep="diverse", k=2).ask(ROW), texts)
+    assert kept(items) == [0, "not_diverse", 2]
+
+
+def test_reformatting() -> None:
+    messy, tidy = "hmm 3+4... wait, yes 7\nThe answer is 7.", "3 + 4 = 7\nThe answer is 7."
+    requests, items = play(task("rationale", samples=2, reformat=True).ask(ROW), [messy, ""], tidy)
+    assert as_sent(requests[1]) == (GOLDEN / "rationale_reformat.txt").read_text() and requests[1].label == "rationale_reformat"
+    assert items[0]["output"] == tidy and items[0]["meta"]["draft"] == "k1-0" and items[0]["meta"]["request"] == "k2-0"
+    assert items[1].rule == "empty"
+    _, items = play(task("rationale", reformat=True).ask(ROW), messy, "3 + 4 = 8\nThe answer is 8.")
+    assert items[0].rule == "answer_changed" and (items[0].value, items[0].threshold) == ("8", "7")
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(["The answer is ", "####", "\\boxed{", "}", "Question:", "\n", "Answer: ", "**", "<think>", "</think>", "=", "7", "1/0", "\ud800"]), st.text(max_size=15)), max_size=30).map("".join), st.sampled_from(["stop", "length", "content_filter", "weird"]))  # fmt: skip
 def test_no_reply_raises(text: str, reason: str) -> None:
