@@ -14,8 +14,9 @@ from synthgen.similarity.contract import Fields
 def text_of(row: Mapping[str, Any], fields: Fields) -> str:
     """The text of one field or of several, one per line; what is no text is given as JSON; absent is empty."""
     if isinstance(fields, str):
-        return _one(row, fields)
-    return "\n".join(part for part in (_one(row, field) for field in fields) if part)
+        value = row.get(fields)
+        return value if isinstance(value, str) else _one(row, fields)
+    return "\n".join(part for part in (text_of(row, field) for field in fields) if part)
 
 
 def value_at(row: Mapping[str, Any], path: str) -> Any:
@@ -36,12 +37,14 @@ def names(fields: Fields) -> tuple[str, ...]:
 
 
 def _one(row: Mapping[str, Any], field: str) -> str:
+    if field == "question" and field not in row:
+        return question_text(row)
     value = value_at(row, field)
     if isinstance(value, str):
         return value
     if value is None:
         # A row in messages or as a preference has no instruction of its own: what is asked stands for it.
-        return question_text(row) if field in ("question", "instruction") else ""
+        return question_text(row) if field == "instruction" else ""
     if field == "messages" and isinstance(value, list):
         return "\n\n".join(str(turn.get("content") or "") for turn in value if isinstance(turn, Mapping))
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

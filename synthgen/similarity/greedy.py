@@ -6,13 +6,13 @@ that was kept. With several methods, the first one (in the order they are listed
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import xxhash
 
 from synthgen.digest import canonical_json
-from synthgen.records import question_text
+from synthgen.records import Row, question_text
 from synthgen.similarity.contract import Index
 
 
@@ -43,8 +43,8 @@ class Greedy:
         return None
 
 
-def sample_group(row: Mapping[str, Any]) -> int:
+def sample_group(row: Row) -> int:
     """A number shared by the samples of one question (same parents, same question); -1 for a row without parents."""
     meta = row.get("meta")
-    parents = meta.get("parents") if isinstance(meta, Mapping) else None
+    parents = meta.get("parents") if meta.__class__ is dict else None
     return xxhash.xxh3_64_intdigest(canonical_json([parents, question_text(row)])) >> 1 if parents else -1

@@ -9,19 +9,53 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from synthgen.errors import InputError
 from synthgen.records import Row
-from synthgen.store.blocks import read_blocks
 from synthgen.store.jsonl import RowWriter
 
 if TYPE_CHECKING:
     import numpy as np
 
+SPAN = 1 << 20  # bytes that another process reads at once
 BLOCK = 1 << 20  # bytes that are gathered before they are handed to a writer
+
+
+class Span(NamedTuple):
+    """Bytes of a row file that hold whole lines."""
+
+    path: Path
+    start: int
+    end: int
+
+    def rows(self) -> tuple[list[Row], np.ndarray[Any, Any]]:
+        """The rows, and the lengths of their lines in bytes.
+
+        Raises:
+            InputError: a line is no JSON object, with file and line.
+        """
+        import numpy as np
+
+        with open(self.path, "rb", buffering=0) as file:
+            lines = os.pread(file.fileno(), self.end - self.start, self.start).split(b"\n")
+        lengths = np.fromiter(map(len, lines), np.uint32, len(lines)) + np.uint32(1)
+        lengths[-1] -= 1  # what follows the last line end
+        if not lines[-1]:
+            lines, lengths = lines[:-1], lengths[:-1]
+        try:
+            rows = list(map(orjson.loads, lines))
+        except orjson.JSONDecodeError:
+            rows = []
+        if len(rows) < len(lines) or any(row.__class__ is not dict for row in rows):
+            raise _broken(f"{self.path}:{self._lines_before() + next(at for at, line in enumerate(lines, 1) if not _is_row(line))}")
+        return rows, lengths
+
+    def _lines_before(self) -> int:
+        with open(self.path, "rb") as file:
+            return sum(file.read(min(SPAN, self.start - at)).count(b"\n") for at in range(0, self.start, SPAN))
 
 
 class RowFile:
@@ -47,11 +81,14 @@ class RowFile:
                 starts.append(at)
                 yield line
 
-    def blocks(self) -> Iterator[tuple[bytes, str, int]]:
-        """All lines in blocks, for other processes: bytes, file, number of the first line; their lengths are to be `passed`."""
-        for path in self.paths:
-            for block in read_blocks(path):
-                yield block.data, str(path), block.first_line
+    def spans(self) -> Iterator[Span]:
+        """All lines in spans of whole lines, for other processes to read; their lengths are then to be `passed`, in order."""
+        for path, file in zip(self.paths, self._files, strict=True):
+            start, size = 0, os.fstat(file.fileno()).st_size
+            while start < size:
+                end = _line_end(file.fileno(), min(start + SPAN, size), size)
+                yield Span(path, start, end)
+                start = end
 
     def passed(self, lengths: np.ndarray[Any, Any]) -> None:
         """Notes the next lines by their lengths in bytes, line ends included."""
@@ -71,6 +108,17 @@ class RowFile:
         at = bisect_right(self._first_bytes, start) - 1
         return os.pread(self._files[at].fileno(), self._starts[number + 1] - start, start - self._first_bytes[at])
 
+    def copy(self, first: int, end: int, writer: RowWriter) -> None:
+        """Writes the lines from number `first` up to `end`, as they are, in large blocks."""
+        while first < end:
+            start = self._starts[first]
+            at = bisect_right(self._first_bytes, start) - 1
+            limit = min(start + BLOCK, self._first_bytes[at + 1] if at + 1 < len(self._first_bytes) else start + BLOCK)
+            last = min(end, max(first + 1, bisect_right(self._starts, limit) - 1))
+            data = os.pread(self._files[at].fileno(), self._starts[last] - start, start - self._first_bytes[at])
+            writer.write_block(data if data.endswith(b"\n") else data + b"\n", last - first)
+            first = last
+
     def parse(self, line: bytes, number: int) -> Row:
         """A line as a row.
 
@@ -82,7 +130,7 @@ class RowFile:
         except orjson.JSONDecodeError:
             row = None
         if not isinstance(row, dict):
-            raise InputError("a line is no JSON object", self.where(number), "the file was changed after it was written; run its stage again with --force")
+            raise _broken(self.where(number))
         return row
 
     def where(self, number: int) -> str:
@@ -100,6 +148,29 @@ class RowFile:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for file in self._files:
             file.close()
+
+
+def _is_row(line: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _broken(where: str) -> InputError:
+    return InputError("a line is no JSON object", where, "the file was changed after it was written; run its stage again with --force")
+
+
+def _line_end(file: int, at: int, size: int) -> int:
+    """The position after the first line end at or after the byte before `at`."""
+    at -= 1
+    while at < size:
+        window = os.pread(file, 1 << 14, at)
+        found = window.find(b"\n")
+        if found >= 0:
+            return at + found + 1
+        at += len(window)
+    return size
 
 
 def write_lines(writer: RowWriter, lines: Iterable[bytes]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ Unit = Literal["word", "character"]
 VERSION = 1
 """Raised when a text would get other hashes; stored with every index on disk."""
 
-_NOT_WORD = re.compile(r"[\W_]+")
+_ASCII_RUNS = re.compile(r"[\x00-\x7f]+")
 _SPACED = bytes(point if point >= 128 or point == 0 or bytes([point]).isalnum() else 32 for point in range(256))
 _BASE, _TOKEN_BASE = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93  # odd, so that they have inverses modulo 2^64
 
@@ -68,8 +69,7 @@ def token_texts(text: str, unit: Unit = "word") -> list[str]:
 
 def unique_sets(found: Shingles) -> list[Column]:
     """Each text's n-grams as a sorted array without repeats."""
-    parts = np.split(found.hashes, found.offsets[1:-1])
-    return [np.unique(part) for part in parts]
+    return [_unique(found.hashes[start:end]) for start, end in pairwise(found.offsets.tolist())]
 
 
 def jaccard(one: Column, others: Sequence[Column]) -> Column:
@@ -83,12 +83,23 @@ def jaccard(one: Column, others: Sequence[Column]) -> Column:
     return np.asarray(common / (len(one) + sizes - common))
 
 
+def _unique(hashes: Column) -> Column:
+    ordered = np.sort(hashes)
+    new = ordered[1:] != ordered[:-1]
+    return ordered if new.all() else ordered[np.append(True, new)]
+
+
 def _letters(texts: Sequence[str]) -> tuple[Column, Column]:
     """All texts as bytes, where 32 or less is no letter, and the position after the last byte of each."""
-    plain = [text if text.isascii() else _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text).casefold()) for text in texts]
+    plain = [text if text.isascii() else unicodedata.normalize("NFKC", text).casefold() for text in texts]
     joined = "\0".join(plain)
     if joined.count("\0") != len(plain) - 1:
         joined = "\0".join(text.replace("\0", " ") for text in plain)
+    if not joined.isascii():
+        beyond = set(_ASCII_RUNS.sub("", joined))
+        for sign in beyond:
+            if not sign.isalnum() and unicodedata.category(sign)[0] != "M":  # marks belong to the letter before them
+                joined = joined.replace(sign, " ")
     bytes_ = np.frombuffer(joined.encode("utf-8", "surrogatepass").lower().translate(_SPACED), np.uint8)
     return bytes_, np.append(np.flatnonzero(bytes_ == 0), len(bytes_))
 

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 
-from synthgen.errors import InputError
 from synthgen.records import Row
 from synthgen.registry import Choice
 from synthgen.similarity.fields import text_of, value_at
 from synthgen.similarity.greedy import sample_group
 from synthgen.similarity.processes import in_order
-from synthgen.similarity.row_file import RowFile
+from synthgen.similarity.row_file import RowFile, Span
 
 Column = np.ndarray[Any, Any]
 
@@ -51,7 +49,7 @@ class _Part(NamedTuple):
 
 
 class Surveyor:
-    """Reads a block of lines; built in each process."""
+    """Reads a span of lines; built in each process."""
 
     def __init__(self, choices: Sequence[Choice], grouped: bool, preference: Preference | None) -> None:
         self._methods = [choice.load()(choice.options) for choice in choices]
@@ -59,20 +57,14 @@ class Surveyor:
         self._grouped, self._preference = grouped, preference
         self._places = {source: place for place, source in enumerate(preference.sources)} if preference else {}
 
-    def __call__(self, block: tuple[bytes, str, int]) -> _Part:
-        """What the lines of a block hold: (bytes, file name, number of the first line)."""
-        data, name, first_line = block
-        lines = data.split(b"\n")
-        lengths = np.fromiter(map(len, lines), np.uint32, len(lines)) + np.uint32(1)
-        lengths[-1] -= 1  # what follows the last line end
-        if not lines[-1]:
-            lines, lengths = lines[:-1], lengths[:-1]
-        rows = [_row(line, name, first_line + at) for at, line in enumerate(lines)]
+    def __call__(self, span: Span) -> _Part:
+        """What the lines of a span hold."""
+        rows, lengths = span.rows()
         columns = [
             method.survey([text_of(row, field) for row in rows]) if hasattr(method, "survey") else None
             for method, field in zip(self._methods, self._fields, strict=True)
         ]  # fmt: skip
-        groups = np.fromiter((sample_group(row) for row in rows), np.int64, len(rows)) if self._grouped else np.full(len(rows), -1, np.int64)
+        groups = np.fromiter(map(sample_group, rows), np.int64, len(rows)) if self._grouped else np.full(len(rows), -1, np.int64)
         ranks = scores = None
         if self._preference and self._preference.sources:
             ranks = np.fromiter((self._places.get(str(value_at(row, "meta.source")), len(self._places)) for row in rows), np.int32, len(rows))
@@ -94,7 +86,7 @@ def survey(rows: RowFile, choices: Sequence[Choice], *, grouped: bool, preferenc
     """
     parts: list[_Part] = []
     done = 0
-    for part in in_order("synthgen.similarity.survey:Surveyor", (tuple(choices), grouped, preference), rows.blocks(), workers):
+    for part in in_order("synthgen.similarity.survey:Surveyor", (tuple(choices), grouped, preference), rows.spans(), workers):
         rows.passed(part.lengths)
         parts.append(part)
         done += len(part.lengths)
@@ -110,16 +102,6 @@ def survey(rows: RowFile, choices: Sequence[Choice], *, grouped: bool, preferenc
 def _joined(parts: Iterable[Column | None]) -> Column | None:
     found = [part for part in parts if part is not None]
     return np.concatenate(found) if found else None
-
-
-def _row(line: bytes, name: str, number: int) -> Row:
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        row = None
-    if not isinstance(row, dict):
-        raise InputError("a line is no JSON object", f"{name}:{number}", "the file was changed after it was written; run its stage again with --force")
-    return row
 
 
 def _number(row: Row, score: str) -> float:

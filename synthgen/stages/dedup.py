@@ -28,7 +28,6 @@ WRITES: Literal["rows"] = "rows"
 SEEDED = False
 
 BATCH = 1024  # rows that are judged between two looks at whether to stop
-NO_MORE = (-1, -1, 0, 0.0)
 
 
 class Prefer(Component):
@@ -151,27 +150,20 @@ def rule_names(methods: tuple[Choice, ...]) -> list[str]:
 
 
 def _write(rows: RowFile, judged: _Judged, config: Config, context: Context, out: Path) -> Counts:
-    from synthgen.similarity.row_file import write_lines
     from synthgen.store.jsonl import RowWriter
 
     rules = rule_names(config.methods)
     thresholds = [choice.load()(choice.options).threshold for choice in config.methods]
     counts = Counts(in_=len(rows))
-
-    def kept(writer: RowWriter) -> Iterator[bytes]:
-        dropped = judged.in_file_order()
-        at, matched, method, score = next(dropped, NO_MORE)
-        for number, line in enumerate(rows.again()):
-            if number != at:
-                yield line
-                continue
+    with RowWriter(out / "rows.jsonl") as keeping, RowWriter(out / "rejected.jsonl") as dropping:
+        after = 0
+        for number, matched, method, score in judged.in_file_order():
+            rows.copy(after, number, keeping)
+            after = number + 1
             counts.reject(rules[method])
             same_as = rows.row(matched).get("id")
-            writer.write(rejected(rows.parse(line, number), stage=context.stage_id, rule=rules[method], threshold=thresholds[method], matched_id=same_as, score=score))
-            at, matched, method, score = next(dropped, NO_MORE)
-
-    with RowWriter(out / "rows.jsonl") as keeping, RowWriter(out / "rejected.jsonl") as dropping:
-        write_lines(keeping, kept(dropping))
+            dropping.write(rejected(rows.row(number), stage=context.stage_id, rule=rules[method], threshold=thresholds[method], matched_id=same_as, score=score))
+        rows.copy(after, len(rows), keeping)
     counts.kept = keeping.rows
     return counts
 
