@@ -101,6 +101,8 @@ class LocalModel:
         import torch
         from transformers import GenerationConfig
 
+        from synthgen.evaluation.growing_cache import growing_cache
+
         width = max(len(prompt) for prompt in prompts)
         ids = torch.full((len(prompts), width), self.pad, dtype=torch.long)
         mask = torch.zeros((len(prompts), width), dtype=torch.long)
@@ -112,7 +114,8 @@ class LocalModel:
         )
         try:
             with torch.inference_mode():
-                made = self.model.generate(input_ids=ids.to(self.device), attention_mask=mask.to(self.device))
+                cache = {"past_key_values": past} if self.device == "cpu" and (past := growing_cache(self.model.config)) is not None else {}
+                made = self.model.generate(input_ids=ids.to(self.device), attention_mask=mask.to(self.device), **cache)
         except torch.cuda.OutOfMemoryError as fault:
             raise StageFailed(f"the GPU's memory does not hold a batch of {len(prompts)}", next="lower `batch_size` of evaluate; what is answered so far is kept") from fault
         return [self._completion(tokens) for tokens in made[:, width:].tolist()]

@@ -36,22 +36,33 @@ def test_what_was_taught_is_answered_and_ends(model):
 
 @pytest.mark.parametrize("size", [1, 3, 64])
 def test_padding_and_batches_do_not_change_an_answer(model, size):
-    import torch
-
     prompts = encoded(model)
     found = answers(model, prompts, Decoding(24, size))
     for number, prompt in enumerate(prompts[: len(TAUGHT)]):
-        alone = list(prompt)
-        made = []
-        while len(made) < 24:  # the plainest greedy decoding there is: no cache, no padding, no batch
-            with torch.no_grad():
-                token = int(model.model(input_ids=torch.tensor([alone])).logits[0, -1].argmax())
-            if token in model.ends:
-                break
-            made.append(token)
-            alone.append(token)
-        assert found[number].text == model.tokenizer.decode(made, skip_special_tokens=True)
-        assert found[number].tokens == len(made)
+        assert plainly(model, prompt, 24) == (found[number].text, found[number].tokens)
+
+
+def test_long_answers_are_those_of_plain_decoding(tmp_path):
+    untaught = LocalModel(tiny_model(tmp_path / "base", seed=3))
+    prompts = encoded(untaught, ["Hm?", "What is this and that?"])
+    found = answers(untaught, prompts, Decoding(90, 1))  # longer than the room that the cache makes at a time
+    for number, prompt in enumerate(prompts):
+        assert plainly(untaught, prompt, 90) == (found[number].text, found[number].tokens)
+
+
+def plainly(model, prompt, longest):
+    """The plainest greedy decoding there is: no cache, no padding, no batch."""
+    import torch
+
+    alone, made = list(prompt), []
+    while len(made) < longest:
+        with torch.no_grad():
+            token = int(model.model(input_ids=torch.tensor([alone]), use_cache=False).logits[0, -1].argmax())
+        if token in model.ends:
+            break
+        made.append(token)
+        alone.append(token)
+    return model.tokenizer.decode(made, skip_special_tokens=True), len(made)
 
 
 def test_an_answer_that_is_cut_says_so(model):
