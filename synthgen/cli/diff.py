@@ -1,0 +1,22 @@
+"""`synthgen diff`: what two runs differ in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from synthgen.cli import options as o
+
+
+def diff(
+    run_a: Annotated[str, typer.Argument(metavar="RUN_A")],
+    run_b: Annotated[str, typer.Argument(metavar="RUN_B")],
+    runs: o.Runs = o.RUNS,
+    as_json: o.AsJson = False,
+) -> None:
+    """Show rows added, lost and changed between two runs, drop reasons and scores side by side."""
+    from synthgen.reports.diff import diff_runs, diff_text
+
+    found = diff_runs(o.find_run(run_a, runs), o.find_run(run_b, runs))
+    o.out_json(found) if as_json else o.out(diff_text(found))

@@ -1,0 +1,25 @@
+"""`synthgen inspect`: what is in a file or a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthgen.cli import options as o
+
+
+def inspect(
+    target: Annotated[str, typer.Argument(metavar="FILE|RUN", help="a row file, or a run's name, folder or pipeline file")],
+    samples: Annotated[int, typer.Option("-n", min=0, help="random rows to show")] = 3,
+    seed: Annotated[int, typer.Option("--seed", help="of the random rows")] = 0,
+    runs: o.Runs = o.RUNS,
+    as_json: o.AsJson = False,
+) -> None:
+    """Show counts, lengths, random samples, drop reasons, and duplicates beside the row they matched; also while it runs."""
+    from synthgen.reports.inspect import inspect_path, inspect_text
+
+    path = Path(target)
+    found = inspect_path(path if path.is_file() and path.suffix not in (".yaml", ".yml") else o.find_run(target, runs), samples=samples, seed=seed)
+    o.out_json(found) if as_json else o.out(inspect_text(found))
