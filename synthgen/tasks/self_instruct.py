@@ -1,11 +1,17 @@
-"""self_instruct: new tasks or questions from a few seeds, many a call, as Alpaca did it (Taori et al. 2023).
+"""self_instruct: new tasks or questions from a few seeds, many a call.
 
-Each call shows three seeds (never generated rows, as Alpaca has it) and asks for `num_tasks` more. Items that cannot be
+`recipe: alpaca` (Taori et al. 2023): each call shows three seeds, never generated rows, and asks for `num_tasks` whole tasks.
+`recipe: self_instruct` (Wang et al. 2022, arXiv 2212.10560): a call shows six seeds and two kept rows and asks for
+instructions only; each then gets an instance, output-first where it is a classification task. Both: items that cannot be
 read, that break one of Alpaca's post-filters, or that are too much like a seed or an earlier row are rejected by name.
+
+The originals' sampling: alpaca temperature 1, top_p 1, max_tokens 3072; self_instruct temperature 0.7, top_p 0.5,
+presence_penalty 2. Say so in `sampling` where the teacher's is another.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
@@ -19,12 +25,22 @@ from synthgen.exchange import Request
 from synthgen.records import Row, RowIds, ordered
 from synthgen.store.jsonl import scan
 from synthgen.tasks.asking import AskOptions, chosen_prompt, clean, provenance, refuse_faults, request
-from synthgen.tasks.contract import Asking, Item, Rejected
+from synthgen.tasks.contract import Asking, Card, Item, Rejected
+from synthgen.tasks.instances import (
+    INPUT_FIRST,
+    INSTRUCTIONS,
+    IS_CLASSIFICATION,
+    OUTPUT_FIRST,
+    Instances,
+    parse_instructions,
+)
 from synthgen.tasks.instruction_rules import BLACKLIST, InstructionRules
 from synthgen.tasks.item_lists import QUESTION_NAMES, TASK_NAMES, ParsedItem, is_no_input, parse_items
 
 GIVEN = ("num_tasks", "demonstrations")
 NUMBERS = ("first", "last")
+SAME_CALL = "(the same call)"
+ROUND_CALLS = 20  # calls of a round; its prompts draw on what was kept up to the round before the last
 PROMPTS = {
     ("instruction", "text"): "self_instruct/alpaca_text",
     ("instruction", "json"): "self_instruct/alpaca_json",
@@ -38,10 +54,11 @@ class SelfInstructConfig(AskOptions):
 
     seeds: Annotated[str | tuple[str, ...], InputFile()] = Field(description="JSONL file(s) of seeds: instruction, input, output; for questions: question, answer")
     num_rows: int = Field(ge=1, description="rows to keep")
-    num_tasks: int = Field(20, ge=1, le=100, description="tasks that one call asks for")
+    recipe: Literal["alpaca", "self_instruct"] = Field("alpaca", description="alpaca: whole tasks in one call; self_instruct: instructions first, then an instance for each")
+    num_tasks: int | None = Field(None, ge=1, le=100, description="tasks that one call asks for; 20 for alpaca, 8 for self_instruct")
     kind: Literal["instruction", "question"] = Field("instruction", description="instruction: instruction, input, output; question: a question with its reference answer")
     form: Literal["text", "json"] = Field("text", description="text: the numbered list as published; json: an object held to a schema, for chat models")
-    demonstrations: int = Field(3, ge=1, le=50, description="seeds shown in a call")
+    demonstrations: int | None = Field(None, ge=1, le=50, description="shown in a call; 3 seeds for alpaca, 6 seeds and 2 kept rows for self_instruct")
     novelty: float | None = Field(0.7, ge=0, lt=1, description="a row goes whose ROUGE-L F with a seed or an earlier row is above this; null to keep all")
     tokenizer: Literal["ascii", "unicode"] = Field("ascii", description="how novelty sees words; unicode for other scripts")
     min_words: int = Field(4, ge=0, description="of an instruction")
@@ -53,6 +70,8 @@ class SelfInstructConfig(AskOptions):
 
     @model_validator(mode="after")
     def _check(self) -> SelfInstructConfig:
+        if self.recipe == "self_instruct" and (self.kind, self.form) != ("instruction", "text"):
+            raise ValueError("recipe self_instruct makes instructions in text form; kind and form are alpaca's")
         refuse_faults(self.load_prompt)
         for path in self.seed_paths():
             if not input_files(path):
@@ -65,24 +84,39 @@ class SelfInstructConfig(AskOptions):
 
     def load_prompt(self) -> Any:
         """The prompt that the options choose."""
-        return chosen_prompt(self, PROMPTS[self.kind, self.form], given=GIVEN, optional=NUMBERS)
+        return chosen_prompt(self, self.default_prompt(), given=GIVEN, optional=NUMBERS)
+
+    def default_prompt(self) -> str:
+        """The recipe's own prompt."""
+        return INSTRUCTIONS if self.recipe == "self_instruct" else PROMPTS[self.kind, self.form]
 
     def prompts(self) -> tuple[str, ...]:
         """Prompts that no option names."""
-        return () if self.prompt else (PROMPTS[self.kind, self.form],)
+        steps = (IS_CLASSIFICATION, INPUT_FIRST, OUTPUT_FIRST) if self.recipe == "self_instruct" else ()
+        return (*(() if self.prompt else (self.default_prompt(),)), *steps)
 
 
 class SelfInstruct:
-    """Alpaca's recipe: demonstrations from the seeds, novelty against seeds and all kept rows in call order."""
+    """Demonstrations from the seeds (and kept rows), novelty against seeds and all kept rows in call order."""
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[AskOptions]] = SelfInstructConfig
-    round_calls = 0
+    CARD: ClassVar[Card] = Card(
+        reads="a JSONL file of seeds: `instruction`, `input`, `output`; for questions `question`, `answer`",
+        writes="`num_rows` rows: `instruction`, `input`, `output`; for questions `instruction`, `reference`",
+        source="Alpaca (github.com/tatsu-lab/stanford_alpaca), Self-Instruct (arXiv 2212.10560)",
+        prompts=(*PROMPTS.values(), INSTRUCTIONS, IS_CLASSIFICATION, INPUT_FIRST, OUTPUT_FIRST),
+        example={"instruction": "Sort these fruits by the alphabet.", "input": "pear, apple", "output": "apple, pear"},
+    )
 
     def __init__(self, config: SelfInstructConfig, seed: int) -> None:
         self.config, self.seed = config, seed
         self.prompt = config.load_prompt()
-        self.num_rows, self.min_yield, self.per_call = config.num_rows, config.min_yield, config.num_tasks
+        steps = config.recipe == "self_instruct"
+        self.num_rows, self.min_yield = config.num_rows, config.min_yield
+        self.per_call = config.num_tasks or (8 if steps else 20)
+        self.round_calls = ROUND_CALLS if steps else 0
+        self._instances = Instances(config) if steps else None
         self.seeds, self.seed_faults = read_seeds(config.seed_paths(), config.kind)
         question = config.kind == "question"
         self._names = QUESTION_NAMES if question else TASK_NAMES
@@ -95,26 +129,51 @@ class SelfInstruct:
         )
 
     def call(self, index: int, kept: Sequence[Row]) -> Asking:
-        """One call: its demonstrations depend on the seed and the index alone."""
-        chosen = self.demonstrations(index)
+        """One call: its demonstrations depend on the seed, the index and, for self_instruct, on `kept`."""
+        chosen = self.demonstrations(index, kept)
         reply = yield self.request(chosen)
         sample = reply.first
         about = {**provenance(sample, self.prompt), "demonstrations": [row["id"] for row in chosen]}
         text = clean(sample.text)
         if not text.strip():
             return [Rejected({"meta": about}, "empty")]
+        if self._instances is not None:
+            return (yield from self._with_instances(self._instances, text, about, sample.finish_reason == "length"))
         parsed = parse_items(text, self._names, cut=sample.finish_reason == "length", json_first=self.config.form == "json")
         return [self._item(item, about) for item in parsed]
 
-    def demonstrations(self, index: int) -> list[Row]:
-        """The seeds that a call shows."""
+    def demonstrations(self, index: int, kept: Sequence[Row] = ()) -> list[Row]:
+        """What a call shows: seeds; for self_instruct three seeds to each kept row, in mixed order."""
         draw = random.Random(f"self_instruct {self.seed} {index}")
-        return draw.sample(self.seeds, min(self.config.demonstrations, len(self.seeds)))
+        wanted = self.config.demonstrations or (8 if self.round_calls else 3)
+        generated = draw.sample(kept, min(wanted // 4, len(kept))) if self.round_calls else []
+        chosen = draw.sample(self.seeds, min(wanted - len(generated), len(self.seeds))) + generated
+        if generated:
+            draw.shuffle(chosen)
+        return chosen
+
+    def _with_instances(self, instances: Instances, text: str, about: dict[str, Any], cut: bool) -> Asking:
+        """An instance for each instruction of a reply; none is paid for what the rules or the seeds already refuse."""
+        near = self.pool()
+        items: list[Item] = []
+        for found in parse_instructions(text, cut):
+            if isinstance(found, Rejected):
+                items.append(Rejected({**found.row, "meta": about}, found.rule))
+                continue
+            row: Row = {"instruction": found, "meta": about}
+            refused = self._rules.judge(row) or near.judge(row)
+            if refused is not None:
+                twin = refused.matched_id == SAME_CALL  # a row that has no id yet
+                items.append(dataclasses.replace(refused, matched_id=None) if twin else refused)
+                continue
+            near.add({**row, "id": SAME_CALL})
+            items.append((yield from instances.ask(row)))
+        return items
 
     def request(self, chosen: Sequence[Row]) -> Request:
         """The request that shows the chosen seeds."""
-        values: dict[str, Any] = {"num_tasks": self.config.num_tasks, "demonstrations": [self._shown(row) for row in chosen]}
-        numbers = {"first": len(chosen) + 1, "last": len(chosen) + self.config.num_tasks}
+        values: dict[str, Any] = {"num_tasks": self.per_call, "demonstrations": [self._shown(row) for row in chosen]}
+        numbers = {"first": len(chosen) + 1, "last": len(chosen) + self.per_call}
         values.update({name: number for name, number in numbers.items() if name in self.prompt.variables})
         sampling = {"response_format": _schema(self.config.kind)} if self.config.form == "json" else {}
         return request(self.prompt, self.config, "self_instruct", sampling=sampling, **values)

@@ -266,3 +266,29 @@ def test_preview_of_calls_and_of_failures(tmp_path: Path, seeds: Path) -> None:
     assert len(shown) == 2 and len(shown[0].rows) == 5 and shown[0].row is None
     failing = generate.plan_preview({"rows": (questions(tmp_path, 1),)}, made(RATIONALE), context(tmp_path, ScriptedSession(lambda *_: Refusal("no"))), 1)
     assert failing[0].failed == "http_400: no" and failing[0].exchanges[0].reply is None and not failing[0].rows
+
+
+def chained(request: Request, number: int) -> str:
+    """Plays the Self-Instruct recipe: instructions of random words, then an instance for each."""
+    import random
+
+    text = request.messages[-1]["content"]
+    draw = random.Random(f"{text} {number}")
+    if request.label == "self_instruct":
+        return "\n".join(f"Task {at}: Tell about {' '.join(draw.sample(WORDS, 7))}." for at in range(9, 12))
+    return "No" if request.label == "is_classification" else f"Input: <noinput>\nOutput: {draw.random()}"
+
+
+@pytest.mark.parametrize("window", [1, 5, 64])
+def test_rounds_draw_on_kept_rows_whatever_the_concurrency(tmp_path: Path, window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synthgen.tasks.self_instruct.ROUND_CALLS", 3)
+    seeds = tmp_path / "many.jsonl"
+    seeds.write_text("".join(json.dumps({"id": f"s{at}", "instruction": f"Do thing {at} with care.", "output": "x"}) + "\n" for at in range(12)))
+    raw = {"task": "self_instruct", "recipe": "self_instruct", "seeds": str(seeds), "num_rows": 50, "num_tasks": 3}
+    run(tmp_path, raw, ScriptedSession(chained, window=2))
+    _, kept, _ = run(tmp_path, raw, ScriptedSession(chained, window=window), name="b")
+    assert (tmp_path / "out" / "rows.jsonl").read_bytes() == (tmp_path / "b" / "rows.jsonl").read_bytes()
+    ids = [row["id"] for row in kept]
+    shown = [[ids.index(one) for one in row["meta"]["demonstrations"] if one in ids] for row in kept]
+    assert not any(shown[0]) and any(len(places) == 2 for places in shown)
+    assert all(place < at for at, places in enumerate(shown) for place in places)

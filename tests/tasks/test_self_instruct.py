@@ -4,11 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from drive import as_sent, faults, play, task
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from synthgen.errors import InputError
+from synthgen.exchange import Reply, Sample
 from synthgen.tasks.contract import Rejected
+from synthgen.tasks.instances import parse_instructions
 from synthgen.tasks.instruction_rules import InstructionRules
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -182,3 +187,105 @@ def test_config_faults(seeds: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("user: '{{ demonstrations }} {{ topic }}'\n")
     told = faults("self_instruct", seeds=path, num_rows=1, prompt=str(tmp_path / "bad.yaml"))[0]
     assert "asks for {{ topic }}" in told and "does not use {{ num_tasks }}" in told and "bad.yaml:1" in told
+
+
+# --- the Self-Instruct recipe
+
+
+def chain(seeds: Any, **options: Any) -> Any:
+    return task("self_instruct", recipe="self_instruct", seeds=seeds(TASKS), num_rows=10, num_tasks=2, **options)
+
+
+LIST = "Task 4: Name four cold places.\nTask 5: Is this sentence a question?"
+
+
+def test_golden_prompts_of_the_chain(seeds: Any) -> None:
+    requests, items = play(chain(seeds).call(0, []), LIST, "No", "Input: <noinput>\nOutput: Norway", "Yes.", "Label: yes\nInput: Who are you?")
+    assert "".join(as_sent(request) for request in requests) == (GOLDEN / "self_instruct_chain.txt").read_text()
+    assert [request.label for request in requests] == ["self_instruct", "is_classification", "instance", "is_classification", "instance"]
+    assert items[0] | {"meta": 0} == {"instruction": "Name four cold places.", "output": "Norway", "meta": 0}
+    assert items[1] | {"meta": 0} == {"instruction": "Is this sentence a question?", "input": "Who are you?", "output": "yes", "meta": 0}
+    assert items[1]["meta"]["classification"] and items[1]["meta"]["request"] == "k5-0" and items[1]["meta"]["draft"] == "k1-0"
+
+
+def test_two_in_eight_demonstrations_are_kept_rows(seeds: Any) -> None:
+    many = [{"id": f"s{at}", "instruction": f"Do the thing number {at} now.", "output": "x"} for at in range(20)]
+    found = task("self_instruct", recipe="self_instruct", seeds=seeds(many), num_rows=5)
+    assert found.round_calls > 0 and found.per_call == 8
+    kept = [{"id": f"g{at}", "instruction": f"Generated {at}.", "output": "y"} for at in range(9)]
+    for index in range(10):
+        shown = [row["id"][0] for row in found.demonstrations(index, kept)]
+        assert sorted(shown) == ["g"] * 2 + ["s"] * 6
+        assert [row["id"][0] for row in found.demonstrations(index, [])] == ["s"] * 8
+    assert found.demonstrations(3, kept) == found.demonstrations(3, list(kept))
+
+
+def test_nothing_is_paid_for_what_is_refused_already(seeds: Any) -> None:
+    text = "4. Say what rain is.\n5. Draw\n6. Name four very cold places.\n7. Name four cold places."
+    requests, items = play(chain(seeds).call(0, []), text, "No", "Output: Norway")
+    assert len(requests) == 3
+    assert [getattr(item, "rule", "") for item in items] == ["novelty", "word_count", "", "novelty"]
+    assert items[0].matched_id == "s2" and items[3].matched_id is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Task 4: Do a.\nTask 5: Do b.", ["Do a.", "Do b."]),
+        ("4. Do a.\n5. Do b.", ["Do a.", "Do b."]),
+        ("4) Do a.\n\n5) Do b.\n", ["Do a.", "Do b."]),
+        ("Sure:\n**Task 4:** Do a.\n**Task 5:** Do b.\nDone!", ["Do a.", "Do b."]),
+        ("- 4. Do a.\n- 5. Do b.", ["Do a.", "Do b."]),
+        ("task 4 - Do a.\r\ntask 5 - Do b.", ["Do a.", "Do b."]),
+        ("#4: Do a.\n#5: Do b.", ["Do a.", "Do b."]),
+        ("No list at all", ["unparsable"]),
+        ("", ["unparsable"]),
+    ],
+)
+def test_instruction_lists(text: str, found: list[str]) -> None:
+    assert [entry.rule if isinstance(entry, Rejected) else entry for entry in parse_instructions(text, False)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Input: a\nOutput: b", ("a", "b")),
+        ("Input:\na\n\nOutput:\nb", ("a", "b")),
+        ("**Input:** a\n**Output:** b", ("a", "b")),
+        ("Output: b", (None, "b")),
+        ("Input: none\nOutput: b", (None, "b")),
+        ("```\nInput: a\nOutput: b\n```", ("a", "b")),
+        ("Input: a", "incomplete_item"),
+        ("Input: a\nOutput: a", "input_is_output"),
+        ("Input: a\nOutput: The list:", "unfinished_output"),
+        ("I cannot.", "unparsable"),
+        ("  ", "empty"),
+    ],
+)
+def test_instances(seeds: Any, text: str, expected: Any) -> None:
+    _, items = play(chain(seeds).call(0, []), "4. Name four cold places.", "no", text)
+    found = items[0].rule if isinstance(items[0], Rejected) else (items[0].get("input"), items[0]["output"])
+    assert found == expected
+
+
+def test_the_chain_is_text_and_instructions_only(seeds: Any) -> None:
+    assert "kind and form are alpaca's" in faults("self_instruct", recipe="self_instruct", kind="question", seeds=seeds(QUESTIONS), num_rows=1)[0]
+
+
+REPLIES = st.lists(st.one_of(st.sampled_from(["4. Instruction: ", "Task 4: a b c d\n", "Input:", "Output: ", "Label:", "\n", "###", "yes"]), st.text(max_size=10)), max_size=20).map("".join)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(REPLIES, min_size=1, max_size=4), st.sampled_from(["stop", "length"]), st.sampled_from([{}, {"form": "json"}, {"kind": "question"}, {"recipe": "self_instruct"}]))
+def test_no_reply_raises(seeds: Any, texts: list[str], reason: str, options: dict[str, Any]) -> None:
+    talk = task("self_instruct", seeds=seeds(QUESTIONS if "kind" in options else TASKS), num_rows=1, **options).call(0, [])
+    at = 0
+    try:
+        next(talk)
+        while True:
+            talk.send(Reply((Sample(texts[at % len(texts)], "k", "m", 0, reason),)))
+            at += 1
+    except StopIteration as done:
+        assert done.value
+        for item in done.value:
+            orjson.dumps(item.row if isinstance(item, Rejected) else item)
