@@ -16,6 +16,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain, islice
 from queue import SimpleQueue
 from typing import Any
@@ -58,19 +59,20 @@ def in_order(target: str, setup: tuple[Any, ...], blocks: Iterable[Any], workers
             idle.put(worker)
 
     pending: deque[Future[Any]] = deque()
-    with ThreadPoolExecutor(workers) as threads:
-        try:
-            for block in chain(head, todo):
-                pending.append(threads.submit(ask, block))
-                if len(pending) > 2 * workers:
-                    yield pending.popleft().result()
-            while pending:
+    threads = ThreadPoolExecutor(workers)
+    try:
+        for block in chain(head, todo):
+            pending.append(threads.submit(ask, block))
+            if len(pending) > 2 * workers:
                 yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
-            for worker in made:
-                worker.stop()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for worker in made:
+            worker.stop()
+        threads.shutdown(cancel_futures=True)
+        for worker in made:
+            worker.close()
 
 
 def _built(target: str, setup: tuple[Any, ...]) -> Callable[[Any], Any]:
@@ -102,12 +104,16 @@ class _Worker:
         return answer
 
     def stop(self) -> None:
-        """Ends the process and waits for it."""
+        """Ends the process, whatever it is at."""
         self._process.kill()
+
+    def close(self) -> None:
+        """Waits for a process that was stopped, once no thread asks it any more."""
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+            with suppress(OSError):  # what was still to be sent is of no use
+                if pipe is not None:
+                    pipe.close()
 
     def _send(self, message: Any) -> None:
         assert self._process.stdin is not None

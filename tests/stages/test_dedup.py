@@ -154,3 +154,36 @@ def test_several_inputs_are_judged_as_one_file_after_another(tmp_path):
     with pytest.raises(Exception, match="JSON") as fault:
         curate("dedup", tmp_path, [one, [b'{"id": "c", "instruction": "w"}\n', b"[]\n"]], {"methods": ["exact"]})
     assert "1.jsonl:2" in str(fault.value)
+
+
+@pytest.mark.parametrize("method", ["exact", {"minhash": {"threshold": 0.6, "ngram": 2}}, {"rouge_l": {"threshold": 0.6}}])
+def test_workers_and_spans_change_no_byte(tmp_path, monkeypatch, method):
+    from synthgen.similarity import processes, row_file
+
+    rng = random.Random(5)
+    words = [f"w{number}" for number in range(40)]
+    texts = [" ".join(rng.choices(words, k=rng.randint(3, 9))) for _ in range(150)]
+    texts += [text.upper() for text in rng.sample(texts, 50)] + [text + " more" for text in rng.sample(texts, 50)]
+    rng.shuffle(texts)
+    monkeypatch.setattr(row_file, "BLOCK", 500)
+    written = set()
+    for workers, span in ((1, 1 << 20), (1, 1), (2, 700), (4, 300)):
+        monkeypatch.setattr(row_file, "SPAN", span)
+        monkeypatch.setattr(processes, "WORTH_WORKERS", 1)
+        done = curate("dedup", tmp_path, rows_of(texts), {"methods": [method]}, workers=workers)
+        written.add(((done.out / "rows.jsonl").read_bytes(), (done.out / "rejected.jsonl").read_bytes()))
+    assert len(written) == 1
+    assert 50 <= len(done.rejected) <= 200
+
+
+def test_a_fault_in_a_worker_is_the_same_fault(tmp_path, monkeypatch):
+    from synthgen.errors import InputError
+    from synthgen.similarity import processes, row_file
+
+    monkeypatch.setattr(row_file, "SPAN", 100)
+    monkeypatch.setattr(processes, "WORTH_WORKERS", 1)
+    lines = [orjson.dumps(row) + b"\n" for row in rows_of(TEXTS * 3)]
+    lines[13] = b'["no object"]\n'
+    with pytest.raises(InputError, match="JSON") as fault:
+        curate("dedup", tmp_path, lines, {"methods": ["exact"]}, workers=2)
+    assert "0.jsonl:14" in str(fault.value)

@@ -1,0 +1,55 @@
+import random
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthgen.similarity.shingles import jaccard, shingles, token_texts, unique_sets
+
+TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.text("ab \0.é你", max_size=40), min_size=1, max_size=8)
+
+
+def grams(tokens, n):
+    return [tuple(tokens[at : at + n]) for at in range(len(tokens) - n + 1)] or ([tuple(tokens)] if tokens else [])
+
+
+@given(TEXTS, st.integers(1, 4), st.sampled_from(["word", "character"]))
+def test_equal_hashes_are_equal_ngrams_in_order(texts, n, unit):
+    found = shingles(texts, n, unit)
+    tokens = [token_texts(text, unit) for text in texts]
+    assert found.tokens.tolist() == [len(each) for each in tokens]
+    expected = [gram for each in tokens for gram in grams(each, n)]
+    assert np.diff(found.offsets).tolist() == [len(grams(each, n)) for each in tokens]
+    names = {}
+    for gram, hash_ in zip(expected, found.hashes.tolist(), strict=True):
+        assert names.setdefault(gram, hash_) == hash_
+    assert len(set(names.values())) == len(names)
+
+
+def test_what_a_text_is_read_as():
+    assert token_texts("Hello, WÖRLD! 2.5 — don’t a_b") == ["hello", "wörld", "2", "5", "don", "t", "a", "b"]
+    assert token_texts("你好 ab", "character") == ["你", "好", "a", "b"]
+    assert token_texts("हिन्दी भाषा") == ["हिन्दी", "भाषा"]
+
+
+def test_texts_shorter_than_an_ngram():
+    assert np.diff(shingles(["one two", "", "...", "one two three"], 3).offsets).tolist() == [1, 0, 0, 1]
+    assert np.diff(shingles(["one two", "one two three"], 3, whole=False).offsets).tolist() == [0, 1]
+    assert len(shingles([], 3).hashes) == 0
+
+
+def test_the_hashes_are_the_same_everywhere():
+    """Indexes on disk hold these: a change must raise shingles.VERSION."""
+    assert shingles(["the quick brown fox"], 3).hashes.tolist() == [8629732670689648271, 17000402101641984141]
+
+
+def test_a_batch_changes_nothing():
+    rng = random.Random(0)
+    texts = [" ".join(rng.choices("alpha beta gamma delta é".split(), k=rng.randint(0, 9))) for _ in range(50)]
+    assert shingles(texts, 2).hashes.tolist() == [hash_ for text in texts for hash_ in shingles([text], 2).hashes.tolist()]
+
+
+def test_jaccard_of_sets():
+    one, *others = unique_sets(shingles(["a b c d", "a b c e", "a b c d", "x", "a a b b c d"], 1))
+    assert jaccard(one, others).tolist() == [3 / 5, 1.0, 0.0, 1.0]
+    assert len(jaccard(one, [])) == 0
