@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import xxhash
 
 _SLOT = re.compile(r"\{(\w+)\}")
 
@@ -39,11 +41,14 @@ class Family:
     answer: Callable[[Mapping[str, str]], str | None]
 
     def make(self, rng: random.Random) -> Task:
-        """A new task."""
-        way, values = rng.choice(self.ways), self.draw(rng)
-        output = self.answer(values)
-        assert output is not None
-        return Task(way.instruction.format_map(values), way.input.format_map(values), output)
+        """A new task, whose output is not its input again."""
+        while True:
+            way, values = rng.choice(self.ways), self.draw(rng)
+            output = self.answer(values)
+            assert output is not None
+            task = Task(way.instruction.format_map(values), way.input.format_map(values), output)
+            if output not in (task.instruction, task.input):
+                return task
 
     def respond(self, instruction: str, given: str) -> str | None:
         """The answer to an instruction of this family; None where it is of another."""
@@ -69,6 +74,11 @@ def _patterns(ways: tuple[Way, ...]) -> tuple[tuple[re.Pattern[str], re.Pattern[
 def _pattern(template: str) -> re.Pattern[str]:
     parts = _SLOT.split(template)
     return re.compile("".join(f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts)), re.DOTALL)
+
+
+def pick(options: Sequence[str], values: Mapping[str, str]) -> str:
+    """One of several texts, always the same for the same values."""
+    return options[xxhash.xxh3_64_intdigest("|".join(values[name] for name in sorted(values)).encode()) % len(options)]
 
 
 def ways(*told: str | tuple[str, str]) -> tuple[Way, ...]:

@@ -56,6 +56,11 @@ def _split(words: str) -> list[str]:
     return [word.strip() for word in words.split(",")]
 
 
+def _each(words: str, known: Mapping[str, str]) -> str | None:
+    found = [known.get(word) for word in _split(words)]
+    return None if None in found else ", ".join(str(word) for word in found)
+
+
 def _letters(values: Mapping[str, str]) -> str:
     return str(values["word"].lower().count(values["letter"].lower()))
 
@@ -109,9 +114,14 @@ FAMILIES = (
         lambda values: ", ".join(reversed(_split(values["words"]))),
     ),
     Family(
-        ways("What is the opposite of \"{word}\"?", "Give an antonym of the adjective \"{word}\".", ("Name a word that means the opposite.", "{word}")),
+        ways("What is the opposite of \"{word}\"?", ("Name a word that means the opposite.", "{word}")),
         lambda rng: {"word": rng.choice(list(OPPOSITES))},
         lambda values: OPPOSITES.get(values["word"]),
+    ),
+    Family(
+        ways("Give the opposites of {words}.", "Find an antonym for each of {words}.", ("Write down the opposite of every adjective.", "{words}")),
+        lambda rng: {"words": ", ".join(rng.sample(list(OPPOSITES), rng.randint(3, 6)))},
+        lambda values: _each(values["words"], OPPOSITES),
     ),
     Family(
         ways(("Replace the adjective \"{word}\" in the sentence by its opposite.", "{sentence}"), "Rewrite \"{sentence}\" so that \"{word}\" becomes its opposite."),
@@ -119,9 +129,9 @@ FAMILIES = (
         _swap_adjective,
     ),
     Family(
-        ways("What is the plural of \"{word}\"?", ("Write the plural form of the noun.", "{word}"), "One {word}, two … what? Give the plural."),
-        lambda rng: {"word": rng.choice(list(PLURALS))},
-        lambda values: PLURALS.get(values["word"]),
+        ways("Write the plurals of {words}.", "How do {words} look in the plural?", ("Turn the nouns into plurals.", "{words}")),
+        lambda rng: {"words": ", ".join(rng.sample(list(PLURALS), rng.randint(3, 6)))},
+        lambda values: _each(values["words"], PLURALS),
     ),
     Family(
         ways(("Rewrite the sentence in the past tense.", "{sentence}"), "Put \"{sentence}\" into the past tense.", ("The sentence below is in the present. Tell it as something that already happened.", "{sentence}")),
@@ -134,8 +144,8 @@ FAMILIES = (
         lambda values: "".join(word[0].upper() for word in values["words"].split()),
     ),
     Family(
-        ways(("Turn the sentence into a question that can be answered with yes or no.", "{sentence}"), "Ask whether this is so: \"{sentence}\""),
-        lambda rng: {"sentence": f"The {rng.choice(ADJECTIVES)} {rng.choice(PEOPLE)} was {rng.choice(ADVERBS[:4])} near the {rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}."},
+        ways("Ask with yes or no whether \"{sentence}\" is true.", ("Turn the sentence into a question that can be answered with yes or no.", "{sentence}")),
+        lambda rng: {"sentence": f"The {rng.choice(ADJECTIVES)} {rng.choice(PEOPLE)} was near the {rng.choice(ADJECTIVES)} {rng.choice(NOUNS)} {rng.choice(ADVERBS[:4])}."},
         lambda values: "Was the " + values["sentence"][4:].replace(" was ", " ", 1).rstrip(".") + "?" if " was " in values["sentence"] else None,
     ),
     Family(
