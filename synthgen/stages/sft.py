@@ -6,6 +6,7 @@ for a student from scratch, `metrics.jsonl` (the loss curve), and `rejected.json
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,7 +75,10 @@ def _run(rows: Artefact, validation: Artefact | None, config: Config, context: C
         raise EmptyResult(f"{stage}: no row is left to train on, of {found.rows:,}", str(rows.file), "see the counts of the stages before; " + found.line())
     context.reporter.say(f"{stage}: {found.line()}")
     context.reporter.say(f"{stage}: {found.shown}")
-    context.reporter.say(f"{stage}: {parameters:,} parameters, {_memory(student, config)}")
+    context.reporter.say(f"{stage}: {parameters:,} parameters, {_size(student, config, found)}")
+    positions = getattr(student.model.config, "max_position_embeddings", None)
+    if positions and min(found.longest, config.max_length) > positions:
+        raise ConfigError(f"the longest row has {found.longest:,} tokens, but the student reads {positions:,}", next=f"max_length: {positions}, or a student with more positions")
     measure = measure_on(
         validation.file, student, completion=config.completion, max_length=config.max_length, longest_completion=found.longest_completion, work=work,
     ) if validation is not None else None  # fmt: skip
@@ -111,10 +115,11 @@ def _texts(file: Path) -> Iterator[str]:
         yield from (completion_text(row, kind) for kind in NEEDED if not missing_fields(row, kind))
 
 
-def _memory(student: Student, config: Config) -> str:
+def _size(student: Student, config: Config, found: Preflight) -> str:
     weights = student.parameters * 4
     held = weights * (4 if config.method == "full" else 1.1)  # weights, gradients, two moments of AdamW; or weights and small adapters
-    return f"about {held / 1e9:.2f} GB for weights, gradients and optimizer, and what {config.batch_size} rows of up to {config.max_length:,} tokens take"
+    steps = "" if config.packing else f"{math.ceil(math.ceil(found.kept / config.batch_size) / config.gradient_accumulation * config.epochs):,} steps, "
+    return f"{steps}about {held / 1e9:.2f} GB for weights, gradients and optimizer beside what {config.batch_size} rows of up to {min(found.longest, config.max_length):,} tokens take"
 
 
 def _table(stage: str, base: str, parameters: int, found: Preflight, result: dict[str, Any]) -> str:

@@ -257,6 +257,28 @@ def test_packing_trains_on_every_learned_token(undisturbed, tmp_path):
     assert outcome.extra["training"]["tokens"] == outcome.extra["preflight"]["tokens"]
 
 
+def test_packed_rows_do_not_see_each_other(undisturbed, tmp_path):
+    trained = {"model": str(undisturbed.folder / "out" / "model")}
+    losses = []
+    for name, options in {"apart": {"batch_size": 6}, "packed": {"batch_size": 1, "packing": True, "max_length": 1024}}.items():
+        student = tmp_path / "student"
+        shutil.copytree(trained["model"], student, dirs_exist_ok=True)
+        config = orjson.loads((student / "config.json").read_bytes())
+        (student / "config.json").write_bytes(orjson.dumps({**config, "max_position_embeddings": 2048}))
+        bench = Bench(tmp_path / name, rows(6), student={"model": str(student)}, epochs=1, **options)
+        assert bench.run().extra["training"]["steps"] == 1
+        losses.append(next(read_log(bench.folder / "out" / "metrics.jsonl"))["loss"])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+def test_a_run_that_was_killed_after_its_last_step_gives_the_same_bytes(undisturbed, tmp_path):
+    bench = Bench(tmp_path)
+    bench.run()
+    bench.run("again")
+    assert any(f"going on from step {STEPS}" in line for line in bench.heard)
+    assert bench.bytes("again") == bench.bytes() == undisturbed.bytes()
+
+
 def test_validation_rows_with_completions_are_measured_by_loss_and_stop_early(tmp_path):
     bench = Bench(tmp_path, early_stopping={"patience": 2, "min_gain": 100}, measure_every=3, epochs=4)
     bench.validation = bench.folder / "validation.jsonl"
@@ -312,6 +334,7 @@ def test_dropped_rows_are_in_the_rejected_file_and_in_the_sum(tmp_path):
         ({"trainer": {"weight_decy": 0.1}}, ConfigError, "did you mean 'weight_decay'"),
         ({"trainer": {"optim": "nonsense"}}, ConfigError, "TRL does not accept"),
         ({"max_length": 20}, StageFailed, "raise max_length"),
+        ({"student": {"init": {**TINY["init"], "positions": 16}}}, ConfigError, "the student reads 16"),
         ({"learning_rate": 1e30}, StageFailed, "lower learning_rate"),
     ],
 )
