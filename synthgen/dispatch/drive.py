@@ -12,7 +12,8 @@ from typing import Generic, TypeVar
 
 from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered
 from synthgen.dispatch.keys import KeyMaker
-from synthgen.dispatch.sender import Done, Halt, Mail, Order, Sender
+from synthgen.dispatch.orders import Done, Halt, Mail, Order
+from synthgen.dispatch.sender import Sender
 from synthgen.dispatch.talk import Occurrences, Talk
 from synthgen.errors import Interrupted, SynthgenError
 from synthgen.reports.progress import Progress
@@ -53,7 +54,7 @@ class Drive(Generic[T]):
         more = True
         try:
             while True:
-                while more and self._started - self._yielded - len(self._finished) < max(1, room()):
+                while more and self._started - self._yielded < max(1, room()):
                     conversation = next(source, None)
                     if conversation is None:
                         more = False

@@ -1,18 +1,93 @@
-"""How many requests may be under way at once."""
+"""How many requests may be under way at once: a fixed number, or one that finds its own level.
+
+`auto` doubles while that makes the replies come faster, then climbs: it tries a little more, keeps it where throughput rose,
+and goes back where it did not; now and then it tries a little less, and keeps that where nothing was lost (a server
+that only queues answers no faster). Refusals for load (429, 503) and timeouts cut it at once.
+"""
 
 from __future__ import annotations
 
 from synthgen.teachers.config import Limits
 
-AUTO_START = 64
+AUTO_START, AUTO_MAX = 64, 1024
+STEP = 1.2  # one try up (and its inverse, one down)
+GAIN = 1.05  # throughput must rise by this for a step up to be kept …
+LOSS = 0.98  # … and must not fall below this for a step down
+REST = 3  # rounds between two tries
+OVERLOAD = ("http_429", "http_503", "http_529", "timeout")
 
 
 class Limiter:
-    """The number of requests that may be under way: fixed, or found by trying."""
+    """The number of requests that may be under way. A round is as many answers as there are slots."""
 
     def __init__(self, limits: Limits) -> None:
-        self.limit = limits.concurrency if isinstance(limits.concurrency, int) else AUTO_START
+        self.auto = limits.concurrency == "auto"
+        self.limit = AUTO_START if limits.concurrency == "auto" else limits.concurrency
+        self._doubling = True
+        self._full = False
+        self._overloaded = False
+        self._answers = 0
+        self._round_started = -1.0
+        self._before: tuple[int, float] | None = None
+        """Limit and throughput before the try that is under way."""
+        self._rest = 0
+        self._up = True
+        self._cut_at = -1e9
+        self._latency = 0.0
 
-    def delay(self, now: float, tokens: int) -> float:
-        """Seconds to wait before the next request may be sent."""
-        return 0.0
+    def filled(self) -> None:
+        """All slots are taken and more is waiting: only then does a round tell anything."""
+        self._full = True
+
+    def answered(self, now: float, latency: float, reason: str) -> None:
+        """Notes an answer after `latency` seconds; `reason` is empty for a reply."""
+        if not self.auto:
+            return
+        self._latency = latency if self._latency == 0.0 else 0.9 * self._latency + 0.1 * latency
+        if self._round_started < 0:
+            self._round_started = now - latency
+        if reason in OVERLOAD:
+            self._overloaded = True
+            if now - self._cut_at > max(1.0, self._latency):
+                self._cut_at = now
+                self._set(self.limit * 0.75)
+                self._doubling, self._before, self._rest = False, None, REST
+                self._new_round(now)
+            return
+        self._answers += 1
+        if self._answers >= max(self.limit, 16) and now - self._round_started >= self._latency * 0.8:
+            self._end_round(self._answers / max(now - self._round_started, 1e-6))
+            self._new_round(now)
+
+    def _new_round(self, now: float) -> None:
+        self._answers, self._round_started, self._full, self._overloaded = 0, now, False, False
+
+    def _end_round(self, throughput: float) -> None:
+        if not self._full or self._overloaded:
+            return  # what limits us is something else
+        if self._doubling:
+            if self._before is not None and throughput < self._before[1] * 1.25:
+                self._doubling = False
+                if throughput < self._before[1] * GAIN:
+                    self._set(self._before[0])
+                self._before, self._rest = None, REST
+            else:
+                self._before = (self.limit, throughput)
+                self._set(self.limit * 2)
+        elif self._before is not None:
+            limit, before = self._before
+            kept = throughput >= before * (GAIN if self._up else LOSS)
+            if not kept:
+                self._set(limit)
+                self._up = not self._up
+            self._before, self._rest = None, 0 if kept and self._up else REST
+        elif self._rest > 0:
+            self._rest -= 1
+        else:
+            self._before = (self.limit, throughput)
+            self._set(self.limit * STEP + 1 if self._up else self.limit / STEP)
+            if self.limit == self._before[0]:
+                self._before, self._up = None, not self._up
+
+    def _set(self, limit: float) -> None:
+        self.limit = max(1, min(AUTO_MAX, int(limit)))

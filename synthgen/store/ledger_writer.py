@@ -18,7 +18,7 @@ from typing import Any
 from synthgen.errors import SynthgenError
 from synthgen.store.ledger_file import Claim, unwritable
 
-LINGER = 0.002
+LINGER = 0.005
 GROUP = 512
 
 
@@ -143,7 +143,7 @@ class Writer:
                     ended = True
                     break
                 group.append(more)
-            busy = len(group) > 4
+            busy = len(group) > 1
             self._commit(group)
             if ended:
                 return

@@ -6,14 +6,16 @@ request) and `openai` (the openai client's own low-level post, for where its con
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server sent: status, headers (names in lower case) and body."""
+    """What a server sent: status, headers (of which case does not matter) and body."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,16 +47,20 @@ class Transport(Protocol):
 
 
 class AiohttpTransport:
-    """Posts with aiohttp; proxies and their keys come from the environment."""
+    """Posts with aiohttp; proxies come from the environment.
+
+    The proxy is looked up here, once an address: with `trust_env` aiohttp reads the environment (and ~/.netrc) in a thread
+    for each request, which costs more than all the rest.
+    """
 
     def __init__(self) -> None:
         import aiohttp
 
         self._aiohttp = aiohttp
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+        self._proxies: dict[str, str | None] = {}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=60),
-            trust_env=True,
             cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=1 << 18,
         )
@@ -65,10 +71,13 @@ class AiohttpTransport:
         limit = self._timeouts.get(timeout)
         if limit is None:
             limit = self._timeouts[timeout] = aiohttp.ClientTimeout(total=timeout, connect=min(timeout, 30.0))
+        if url not in self._proxies:
+            self._proxies[url] = proxy_for(url)
+        proxy = self._proxies[url]
         try:
-            async with self._session.post(url, data=body, headers=headers, timeout=limit, allow_redirects=False) as answer:
+            async with self._session.post(url, data=body, headers=headers, timeout=limit, allow_redirects=False, proxy=proxy) as answer:
                 content = await answer.read()
-                return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, content)
+                return Answer(answer.status, answer.headers, content)
         except aiohttp.ClientConnectorCertificateError as fault:
             raise TransportFault("certificate", str(fault)) from fault
         except aiohttp.ClientConnectorError as fault:
@@ -89,6 +98,15 @@ class AiohttpTransport:
     async def close(self) -> None:
         """See `Transport`."""
         await self._session.close()
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment (http_proxy, https_proxy, all_proxy, no_proxy) names for an address, or None."""
+    parts = urlsplit(url)
+    if not parts.hostname or urllib.request.proxy_bypass(parts.netloc):
+        return None
+    proxies = urllib.request.getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 class OpenAITransport:
@@ -114,10 +132,10 @@ class OpenAITransport:
             # The key travels in `headers`; an absent one must not be replaced by the client's own.
             own = {**headers, "authorization": headers.get("authorization", openai.Omit())}
             found = await client.post(path, cast_to=self._httpx.Response, content=body, options={"headers": own, "timeout": timeout, "follow_redirects": False})
-            return Answer(found.status_code, {name.lower(): value for name, value in found.headers.items()}, found.content)
+            return Answer(found.status_code, found.headers, found.content)
         except openai.APIStatusError as fault:
             answer = fault.response
-            return Answer(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.content)
+            return Answer(answer.status_code, answer.headers, answer.content)
         except openai.APITimeoutError as fault:
             raise TransportFault("timeout", f"no answer within {timeout:g} s") from fault
         except openai.APIConnectionError as fault:

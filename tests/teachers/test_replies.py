@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.store.ledger_json import parse_body
-from synthgen.teachers.replies import error_of, ordered_choices, read_body, sample_of, split_thinking, usage_of
+from synthgen.teachers.replies import (
+    error_of,
+    ordered_choices,
+    read_body,
+    sample_of,
+    split_thinking,
+    usage_of,
+)
 
 
 def sample(choice, **more):

@@ -1,0 +1,178 @@
+"""How many requests and tokens may be sent in a minute: told by the user, told by the server, or learnt from its refusals.
+
+Three things hold a request back, whichever asks for the longest wait:
+- buckets for `requests_per_minute` and `tokens_per_minute`, if the user gave them;
+- the server's own `x-ratelimit-*` headers: how much is left, and when it is full again;
+- where a server only says 429: the rate at which it did accept, a little below, growing slowly until the next refusal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from synthgen.teachers.config import Limits
+
+BURST_SECONDS = 0.5  # what a bucket holds: a burst above the server's own would be refused
+CUT = 0.97  # of the accepted rate, after a refusal
+GROWTH, FAST_GROWTH, FAST_AFTER = 0.002, 0.02, 30.0  # a second; the faster one after so many seconds in peace
+SLOWEST = 0.2  # requests a second
+STREAK = 8  # refusals without a reply between them: the whole teacher rests for its Retry-After
+USELESS = 0.6  # slowed to this share of the first rate, refusals as frequent as before: they don't depend on the rate
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
+
+
+class Bucket:
+    """A token bucket: `rate` a second, holding at most `size`."""
+
+    def __init__(self, rate: float, size: float) -> None:
+        self.rate, self.size = rate, size
+        self._level, self._at = size, -1.0
+
+    def delay(self, now: float, amount: float) -> float:
+        """Seconds until so much can be taken (no more than the bucket holds)."""
+        self._refill(now)
+        return max(0.0, (min(amount, self.size) - self._level) / self.rate)
+
+    def take(self, now: float, amount: float) -> None:
+        """Takes an amount; the level may fall below zero."""
+        self._refill(now)
+        self._level -= amount
+
+    def _refill(self, now: float) -> None:
+        if self._at >= 0:
+            self._level = min(self.size, self._level + (now - self._at) * self.rate)
+        self._at = now
+
+
+class Pace:
+    """When the next request of one teacher may be sent."""
+
+    def __init__(self, limits: Limits) -> None:
+        per_minute, tokens = limits.requests_per_minute, limits.tokens_per_minute
+        self._requests = Bucket(per_minute / 60, max(1.0, per_minute / 60 * BURST_SECONDS)) if per_minute else None
+        self._tokens = Bucket(tokens / 60, tokens / 60 * 10) if tokens else None
+        self._tokens_per_byte = 0.5
+        self._learnt: Bucket | None = None
+        self._quiet_until = 0.0
+        self._streak = 0
+        self._accepted = self._refused = 0
+        self._since = -1.0
+        self._grown_at = self._cut_at = -1e9
+        self._first: tuple[float, float] | None = None
+        """The rate and the share of refusals when we first slowed down."""
+        self._useless_until = -1e9
+
+    @property
+    def rate(self) -> float | None:
+        """Requests a second that were learnt from refusals, if any."""
+        return self._learnt.rate if self._learnt is not None else None
+
+    def delay(self, now: float) -> float:
+        """Seconds to wait before the next request may be sent."""
+        wait = self._quiet_until - now
+        if self._requests is not None:
+            wait = max(wait, self._requests.delay(now, 1))
+        if self._tokens is not None:
+            wait = max(wait, self._tokens.delay(now, 1))
+        if self._learnt is not None:
+            self._grow(now, self._learnt)
+            wait = max(wait, self._learnt.delay(now, 1))
+        return wait if wait > 0.0005 else 0.0
+
+    def sent(self, now: float, size: int) -> None:
+        """Notes a request of so many bytes."""
+        if self._requests is not None:
+            self._requests.take(now, 1)
+        if self._tokens is not None:
+            self._tokens.take(now, size * self._tokens_per_byte)
+        if self._learnt is not None:
+            self._learnt.take(now, 1)
+
+    def used(self, tokens: int, size: int) -> None:
+        """Notes what a request of so many bytes really used, to guess the next ones better."""
+        if tokens and size:
+            self._tokens_per_byte += 0.05 * (tokens / size - self._tokens_per_byte)
+
+    def answered(self, now: float, reason: str, headers: Mapping[str, str], retry_after: float | None) -> None:
+        """Notes an answer; `reason` is empty for a reply."""
+        if self._since < 0:
+            self._since = now
+        if reason == "http_429":
+            self._refused += 1
+            self._streak += 1
+            if self._streak >= STREAK and retry_after:
+                self._quiet_until = max(self._quiet_until, now + min(retry_after, 120.0))
+            self._slow_down(now)
+        elif not reason:
+            self._accepted += 1
+            self._streak = 0
+        if "x-ratelimit-remaining-requests" in headers:
+            self._obey(now, headers, "requests")
+        if "x-ratelimit-remaining-tokens" in headers:
+            self._obey(now, headers, "tokens")
+
+    def _obey(self, now: float, headers: Mapping[str, str], what: str) -> None:
+        """Where next to nothing is left, waits until some of it is there again."""
+        left, limit = _number(headers.get(f"x-ratelimit-remaining-{what}")), _number(headers.get(f"x-ratelimit-limit-{what}"))
+        full_in = seconds_of(headers.get(f"x-ratelimit-reset-{what}", ""))
+        if left is None or limit is None or full_in is None or limit <= left or full_in <= 0:
+            return
+        rate = (limit - left) / full_in  # a second, where the reset is gradual
+        if what == "requests" and left < 1:
+            self._quiet_until = max(self._quiet_until, now + min(1 / rate, full_in, 60.0))
+        elif what == "tokens" and left < limit * 0.01:
+            self._quiet_until = max(self._quiet_until, now + min(limit * 0.02 / rate, full_in, 60.0))
+
+    def _slow_down(self, now: float) -> None:
+        """After a refusal: a little below the rate at which the server has accepted since the last one."""
+        seconds = now - self._since
+        if seconds < 1.0 or now < self._useless_until:
+            return
+        accepted, share = self._accepted / seconds, self._refused / (self._accepted + self._refused)
+        rate = max(SLOWEST, CUT * (accepted if self._learnt is None else min(accepted, self._learnt.rate)))
+        if self._first is None:
+            self._first = (max(accepted, SLOWEST), share)
+        elif rate < self._first[0] * USELESS and share > self._first[1] * 0.5 and self._accepted + self._refused >= 20:
+            self._learnt, self._first, self._useless_until = None, None, now + 60.0
+            self._count_anew(now)
+            return
+        self._learnt = Bucket(rate, max(1.0, rate * 0.2))
+        self._grown_at = self._cut_at = now
+        self._count_anew(now)
+
+    def _count_anew(self, now: float) -> None:
+        self._accepted = self._refused = 0
+        self._since = now
+
+    def _grow(self, now: float, learnt: Bucket) -> None:
+        seconds = min(now - self._grown_at, 5.0)
+        if seconds < 0.25:
+            return
+        learnt.rate *= (1 + (FAST_GROWTH if now - self._cut_at > FAST_AFTER else GROWTH)) ** seconds
+        learnt.size = max(1.0, learnt.rate * 0.2)
+        self._grown_at = now
+        if now - self._since > 20.0:
+            self._accepted, self._refused, self._since = self._accepted // 2, self._refused // 2, now - (now - self._since) / 2
+
+
+def seconds_of(text: str) -> float | None:
+    """Seconds from "1.5", "20ms", "6m0s" or "1h2m3s"; None where it is no duration."""
+    text = text.strip()
+    total, at = 0.0, 0
+    while at < len(text):
+        part = _DURATION.match(text, at)
+        if part is None:
+            return None
+        total += float(part.group(1)) * _UNITS[part.group(2) or ""]
+        at = part.end()
+    return total if text else None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

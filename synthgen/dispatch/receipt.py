@@ -1,0 +1,36 @@
+"""What of a reply goes into the ledger, and what it is charged at."""
+
+from __future__ import annotations
+
+import orjson
+
+from synthgen.dispatch.budget import Cost, real_cost
+from synthgen.dispatch.judge import Verdict
+from synthgen.dispatch.orders import Done, Order
+from synthgen.store.ledger_writer import ReplyWrite
+from synthgen.teachers.config import Price
+from synthgen.teachers.replies import ordered_choices
+
+KEPT_HEADERS = ("x-request-id", "request-id", "openai-processing-ms", "openai-version", "x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens")
+
+
+def receipt(order: Order, verdict: Verdict, latency: float, price: Price | None, run: str) -> ReplyWrite:
+    """A reply as the ledger takes it; its tag is (the mail for whoever asked, what the reply is charged at).
+
+    What the reply does not tell of its cost stays charged at the worst case.
+    """
+    parsed = verdict.parsed
+    assert parsed is not None
+    prompt, completion, dollars = real_cost(parsed, price)
+    spent = Cost(dollars or 0.0, (prompt or 0) + (completion or 0))
+    if order.worst is not None:
+        unknown = prompt is None or completion is None
+        spent = Cost(order.worst.usd if dollars is None else spent.usd, order.worst.tokens if unknown else spent.tokens)
+    got = order.samples[: len(ordered_choices(parsed))]
+    kept = {name: verdict.headers[name] for name in KEPT_HEADERS if name in verdict.headers}
+    done = Done(order, {sample: (parsed, choice) for choice, sample in enumerate(got)}, None, prompt or 0, completion or 0, dollars or 0.0)
+    return ReplyWrite(
+        hash=order.keyed.digest, canonical=order.keyed.canonical, samples=got, body=verdict.body, model=str(parsed.get("model") or ""), prompt_tokens=prompt,
+        completion_tokens=completion, cost_usd=dollars, latency=round(latency, 4), headers=orjson.dumps(kept).decode() if kept else "", run=run,
+        charged_usd=spent.usd, charged_tokens=spent.tokens, reservation=order.reservation, tag=(done, spent),
+    )  # fmt: skip
