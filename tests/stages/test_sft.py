@@ -1,86 +1,19 @@
-"""The sft stage end to end, on models small enough to train in a second."""
+"""The sft stage end to end."""
 
+import errno
 import hashlib
-import os
-import random
 import shutil
 import signal
-import subprocess
 import sys
-from pathlib import Path
 
 import orjson
 import pytest
+from sft_bench import STEPS, TINY, Bench, rows
 
-from synthgen.builtin_teacher.arithmetic import make_problem, work_out
 from synthgen.errors import ConfigError, EmptyResult, Interrupted, StageFailed
-from synthgen.reports.progress import Reporter
-from synthgen.stages import sft
-from synthgen.stages.contract import Artefact, Context
 from synthgen.store.jsonl import read_log, read_rows, write_rows
 from synthgen.training.checkpoints import all_checkpoints
 from synthgen.training.student import base_model
-
-TINY = {"init": {"hidden_size": 16, "layers": 1, "heads": 2, "vocab_size": 400, "positions": 256}}
-OPTIONS = {"student": TINY, "completion": "rationale_then_answer", "epochs": 2, "batch_size": 8, "learning_rate": 5e-3, "max_length": 256, "threads": 1, "save_every": 6}
-STEPS = 24  # 96 rows, 8 a step, twice
-
-
-class Listener(Reporter):
-    def __init__(self):
-        super().__init__("silent")
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
-
-
-def rows(number, seed=0, solved=True):
-    rng = random.Random(seed)
-    made = []
-    for at in range(number):
-        problem = make_problem(rng)
-        working = work_out(problem.question)
-        answered = {"rationale": working.rationale, "final_answer": working.answer, "output": f"It is {working.answer}."} if solved else {}
-        made.append({"id": f"r{at}", "instruction": problem.question, **answered, "reference": problem.reference, "meta": {"teacher": "builtin", "model": "programmatic"}})
-    return made
-
-
-def artefact(file, part=None):
-    return Artefact("data", "filter", "split" if part else "rows", file.parent, file, hashlib.sha256(file.read_bytes()).hexdigest(), len(list(read_rows(file))), part)
-
-
-class Bench:
-    """Runs the stage in a folder of its own."""
-
-    def __init__(self, folder, made=None, **options):
-        self.folder, self.options = Path(folder), {**OPTIONS, **options}
-        self.folder.mkdir(exist_ok=True)
-        self.data, self.validation = self.folder / "rows.jsonl", None
-        if not self.data.exists():
-            write_rows(self.data, made if made is not None else rows(96))
-        self.work, self.heard = self.folder / "work", []
-
-    def run(self, name="out", stopping=lambda: 0, seed=0):
-        out = self.folder / name
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir()
-        listener = Listener()
-        self.heard = listener.lines
-        context = Context(run_dir=self.folder, stage_id="student", work=self.work, seed=seed, sessions=None, reporter=listener, stopping=stopping)
-        inputs = {"rows": (artefact(self.data),), "validation": (artefact(self.validation, "validation"),) if self.validation else ()}
-        outcome = sft.run(inputs, sft.Config.model_validate(self.options), context, out)
-        outcome.counts.check("student")
-        return outcome
-
-    def stop_at(self, step, number):
-        calls = iter(range(10**9))
-        bench_preparing = len(list(read_rows(self.data))) // 512
-        return lambda: number if next(calls) >= step - 1 + bench_preparing else 0
-
-    def bytes(self, name="out"):
-        out = self.folder / name
-        return {path.relative_to(out).as_posix(): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -159,71 +92,6 @@ def test_the_same_data_and_seed_give_the_same_bytes_and_another_seed_others(undi
     assert again.bytes("other")["model/model.safetensors"] != undisturbed.bytes()["model/model.safetensors"]
 
 
-def test_a_signal_leaves_a_checkpoint_from_which_the_same_bytes_come(undisturbed, tmp_path):
-    bench = Bench(tmp_path)
-    with pytest.raises(Interrupted) as caught:
-        bench.run(stopping=bench.stop_at(9, signal.SIGTERM))
-    assert caught.value.exit_code == 143
-    assert [path.name for path in all_checkpoints(bench.work / "checkpoints")] == ["checkpoint-6", "checkpoint-9"]
-    bench.run()
-    assert any("going on from step 9" in line for line in bench.heard)
-    assert bench.bytes() == undisturbed.bytes()
-
-
-KILLED = """
-import os, signal, sys
-sys.path.insert(0, sys.argv[1])
-from test_sft import Bench
-bench = Bench(sys.argv[2])
-counted = bench.stop_at(16, 1)
-bench.run(stopping=lambda: os.kill(os.getpid(), signal.SIGKILL) if counted() else 0)
-"""
-
-
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory):
-    """A folder in which training was killed with -9 after step 16, with checkpoints of steps 6 and 12."""
-    folder = tmp_path_factory.mktemp("killed")
-    done = subprocess.run([sys.executable, "-c", KILLED, str(Path(__file__).parent), str(folder)], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert len(list(read_log(folder / "work" / "metrics.jsonl"))) >= 15
-    return folder
-
-
-def resumed(killed, tmp_path, tear=None):
-    folder = tmp_path / "copy"
-    shutil.copytree(killed, folder)
-    if tear:
-        tear(folder / "work" / "checkpoints" / "checkpoint-12")
-    bench = Bench(folder)
-    bench.run()
-    return bench
-
-
-@pytest.mark.slow
-def test_after_kill_9_the_same_call_gives_the_same_bytes(killed, undisturbed, tmp_path):
-    bench = resumed(killed, tmp_path)
-    assert any("going on from step 12" in line for line in bench.heard)
-    assert bench.bytes() == undisturbed.bytes()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "tear",
-    [
-        lambda at: (at / "optimizer.pt").unlink(),
-        lambda at: (at / "model.safetensors").write_bytes((at / "model.safetensors").read_bytes()[:1000]),
-        lambda at: (at / "COMPLETE").unlink(),
-    ],
-    ids=["no optimizer state", "cut weights", "not finished"],
-)
-def test_a_torn_checkpoint_is_seen_and_the_one_before_it_used(killed, undisturbed, tmp_path, tear):
-    bench = resumed(killed, tmp_path, tear)
-    assert any("checkpoint-12 cannot be used" in line for line in bench.heard)
-    assert any("going on from step 6" in line for line in bench.heard)
-    assert bench.bytes() == undisturbed.bytes()
-
-
 def test_a_folder_is_trained_further_and_named_as_the_base(undisturbed, tmp_path):
     bench = Bench(tmp_path, student={"model": str(undisturbed.folder / "out" / "model")}, completion="output", epochs=1)
     outcome = bench.run()
@@ -269,14 +137,6 @@ def test_packed_rows_do_not_see_each_other(undisturbed, tmp_path):
         assert bench.run().extra["training"]["steps"] == 1
         losses.append(next(read_log(bench.folder / "out" / "metrics.jsonl"))["loss"])
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
-
-
-def test_a_run_that_was_killed_after_its_last_step_gives_the_same_bytes(undisturbed, tmp_path):
-    bench = Bench(tmp_path)
-    bench.run()
-    bench.run("again")
-    assert any(f"going on from step {STEPS}" in line for line in bench.heard)
-    assert bench.bytes("again") == bench.bytes() == undisturbed.bytes()
 
 
 def test_validation_rows_with_completions_are_measured_by_loss_and_stop_early(tmp_path):
@@ -365,8 +225,6 @@ def test_a_full_disk_is_told_apart(tmp_path, monkeypatch):
     monkeypatch.setattr(follow.checkpoints, "seal", full)
     with pytest.raises(OSError) as caught:
         Bench(tmp_path, rows(96)).run()
-    import errno
-
     assert caught.value.errno == errno.ENOSPC
 
 
