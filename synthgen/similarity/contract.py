@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from synthgen.config import Component
 
 Fields = str | tuple[str, ...]
-"""A field's name, a path into `meta` (`meta.source`), `question` (what is asked, in any row shape), or several of these."""
+"""A field's name, a path (`meta.source`), `question` (what is asked, in any row shape), `content` (all text), or several."""
 
 
 class Match(NamedTuple):

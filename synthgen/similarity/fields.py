@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from synthgen.records import question_text
+from synthgen.records import CONTENT_FIELDS, question_text
 from synthgen.similarity.contract import Fields
 
 
@@ -39,6 +39,8 @@ def names(fields: Fields) -> tuple[str, ...]:
 def _one(row: Mapping[str, Any], field: str) -> str:
     if field == "question" and field not in row:
         return question_text(row)
+    if field == "content" and field not in row:
+        return "\n".join(filter(None, (text_of(row, part) for part in CONTENT_FIELDS if part in row)))
     value = value_at(row, field)
     if isinstance(value, str):
         return value

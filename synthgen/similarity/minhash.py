@@ -59,9 +59,13 @@ class MinHash:
 
     def survey(self, texts: Sequence[str]) -> Column:
         """The bands of each text's signature, uint32 of shape (texts, bands); 0 where there is nothing to compare."""
-        found = self._shingles(texts)
+        return self.bands_of(self._shingles(texts))
+
+    def bands_of(self, found: grams.Shingles) -> Column:
+        """The bands of sets of n-grams, as `survey` has them of texts."""
+        sets = len(found.offsets) - 1
         filled = np.flatnonzero(np.diff(found.offsets))
-        bands = np.zeros((len(texts), PERMUTATIONS // self.rows_per_band), np.uint32)
+        bands = np.zeros((sets, PERMUTATIONS // self.rows_per_band), np.uint32)
         if len(filled):
             bands[filled] = self._bands(signatures(found.hashes, found.offsets[filled], self._config.seed))
         return bands

@@ -32,31 +32,47 @@ class Shingles(NamedTuple):
 
     hashes: Column
     offsets: Column
-    tokens: Column
-    """Number of tokens of each text."""
+
+
+class Tokens(NamedTuple):
+    """The tokens of several texts, one text after another, by their hashes; and how many each text has."""
+
+    hashes: Column
+    counts: Column
+
+    def shingles(self, n: int, whole: bool = True) -> Shingles:
+        """The n-grams of each text.
+
+        Args:
+            n: tokens in an n-gram.
+            whole: a text of fewer than n tokens is one n-gram, all of it; otherwise it has none.
+        """
+        grams = np.maximum(self.counts - n + 1, (self.counts > 0) & whole)
+        offsets = np.concatenate([[0], np.cumsum(grams)])
+        first_token = np.cumsum(self.counts) - self.counts
+        first = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - first_token, grams)
+        last = first + np.repeat(np.minimum(self.counts, n), grams)
+        return Shingles(_mixed(_spans(self.hashes, first, last, _TOKEN_BASE)), offsets)
+
+    def wholes(self) -> Column:
+        """One hash for all of each text; 0 for a text without tokens."""
+        ends = np.cumsum(self.counts)
+        return np.where(self.counts > 0, _mixed(_spans(self.hashes, ends - self.counts, ends, _TOKEN_BASE)), np.uint64(0))
+
+
+def tokenised(texts: Sequence[str], unit: Unit = "word") -> Tokens:
+    """The tokens of each text: words, or single characters without the spaces between them."""
+    if not texts:
+        return Tokens(np.zeros(0, np.uint64), np.zeros(0, np.int64))
+    bytes_, ends_of_texts = _letters(texts)
+    starts, ends = _tokens(bytes_, unit)
+    hashes = _mixed(_spans(bytes_.astype(np.uint64) + np.uint64(1), starts, ends, _BASE))
+    return Tokens(hashes, np.diff(np.searchsorted(starts, ends_of_texts), prepend=0))
 
 
 def shingles(texts: Sequence[str], n: int, unit: Unit = "word", whole: bool = True) -> Shingles:
-    """The n-grams of each text.
-
-    Args:
-        texts: any texts.
-        n: tokens in an n-gram.
-        unit: tokens are words, or single characters without the spaces between them.
-        whole: a text of fewer than n tokens is one n-gram, all of it; otherwise it has none.
-    """
-    if not texts:
-        return Shingles(np.zeros(0, np.uint64), np.zeros(1, np.int64), np.zeros(0, np.int64))
-    bytes_, ends_of_texts = _letters(texts)
-    starts, ends = _tokens(bytes_, unit)
-    tokens = _mixed(_spans(bytes_.astype(np.uint64) + np.uint64(1), starts, ends, _BASE))
-    counts = np.diff(np.searchsorted(starts, ends_of_texts), prepend=0)
-    grams = np.maximum(counts - n + 1, (counts > 0) & whole)
-    offsets = np.concatenate([[0], np.cumsum(grams)])
-    first_token = np.cumsum(counts) - counts
-    first = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - first_token, grams)
-    last = first + np.repeat(np.minimum(counts, n), grams)
-    return Shingles(_mixed(_spans(tokens, first, last, _TOKEN_BASE)), offsets, counts)
+    """The n-grams of each text; see `Tokens.shingles`."""
+    return tokenised(texts, unit).shingles(n, whole)
 
 
 def token_texts(text: str, unit: Unit = "word") -> list[str]:

@@ -6,6 +6,7 @@ STAGES = {
     "generate": "synthgen.stages.generate",
     "filter": "synthgen.stages.filter",
     "dedup": "synthgen.stages.dedup",
+    "decontaminate": "synthgen.stages.decontaminate",
     "select": "synthgen.stages.select",
     "export": "synthgen.stages.export",
     "sft": "synthgen.stages.sft",

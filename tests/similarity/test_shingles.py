@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.similarity.shingles import jaccard, shingles, token_texts, unique_sets
+from synthgen.similarity.shingles import jaccard, shingles, token_texts, tokenised, unique_sets
 
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.text("ab \0.é你", max_size=40), min_size=1, max_size=8)
 
@@ -17,7 +17,7 @@ def grams(tokens, n):
 def test_equal_hashes_are_equal_ngrams_in_order(texts, n, unit):
     found = shingles(texts, n, unit)
     tokens = [token_texts(text, unit) for text in texts]
-    assert found.tokens.tolist() == [len(each) for each in tokens]
+    assert tokenised(texts, unit).counts.tolist() == [len(each) for each in tokens]
     expected = [gram for each in tokens for gram in grams(each, n)]
     assert np.diff(found.offsets).tolist() == [len(grams(each, n)) for each in tokens]
     names = {}
@@ -53,3 +53,9 @@ def test_jaccard_of_sets():
     one, *others = unique_sets(shingles(["a b c d", "a b c e", "a b c d", "x", "a a b b c d"], 1))
     assert jaccard(one, others).tolist() == [3 / 5, 1.0, 0.0, 1.0]
     assert len(jaccard(one, [])) == 0
+
+
+def test_wholes_are_the_longest_ngram_of_each_text():
+    texts = ["a b c", "a b", "", "A, b. c!"]
+    wholes = tokenised(texts).wholes()
+    assert wholes.tolist() == [shingles(["a b c"], 3).hashes[0], shingles(["a b"], 2).hashes[0], 0, wholes[0]]

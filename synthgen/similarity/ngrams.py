@@ -1,0 +1,152 @@
+"""Contamination: which evaluation rows a training row repeats, by shared n-grams, as a whole, or nearly.
+
+The evaluation rows are indexed once; training rows are read past the index in any number of processes. Word 13-grams are
+GPT-3's rule (arXiv 2005.14165, appendix C); a text shorter than an n-gram is compared whole only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from synthgen.similarity.contract import Fields
+from synthgen.similarity.fields import text_of
+from synthgen.similarity.minhash import MinHash, MinHashConfig
+from synthgen.similarity.row_file import Span
+from synthgen.similarity.shingles import Shingles, jaccard, token_texts, tokenised, unique_sets
+
+Column = np.ndarray[Any, Any]
+Kind = Literal["ngram", "whole", "fuzzy"]
+
+FILTER_BITS = 22  # of the table that passes over nearly every n-gram before the search
+FUZZY_NGRAM = 3
+
+
+class Hit(NamedTuple):
+    """One evaluation row that a row repeats.
+
+    `row` is the row's place in its span, `n` the n-gram's length (0 for whole and fuzzy), `coverage` the share of the
+    evaluation row's n-grams found (for fuzzy, the Jaccard similarity of both questions' 3-grams), `text` the first n-gram.
+    """
+
+    row: int
+    kind: Kind
+    n: int
+    evaluation: int
+    coverage: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Grams:
+    """The n-grams of one length of all evaluation rows, each once, with the rows that hold it."""
+
+    n: int
+    hashes: Column
+    starts: Column
+    rows: Column
+    per_row: Column
+    filter: Column
+
+    @classmethod
+    def of(cls, texts: Sequence[str], n: int) -> Grams:
+        """The n-grams of the texts; those of fewer than n tokens have none."""
+        found = tokenised(texts).shingles(n, whole=False)
+        owner = np.repeat(np.arange(len(texts)), np.diff(found.offsets))
+        pairs = np.unique(np.stack([found.hashes, owner.astype(np.uint64)], 1), axis=0) if len(owner) else np.zeros((0, 2), np.uint64)
+        hashes, starts = np.unique(pairs[:, 0], return_index=True)
+        rows = pairs[:, 1].astype(np.int64)
+        passed = np.zeros(1 << FILTER_BITS, bool)
+        passed[(hashes >> np.uint64(64 - FILTER_BITS)).astype(np.int64)] = True
+        return cls(n, hashes, np.append(starts, len(rows)), rows, np.bincount(rows, minlength=len(texts)), passed)
+
+    def places(self, hashes: Column) -> tuple[Column, Column]:
+        """Which of `hashes` are known, and where each of those stands."""
+        if not len(self.hashes):
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        maybe = np.flatnonzero(self.filter[(hashes >> np.uint64(64 - FILTER_BITS)).astype(np.int64)])
+        at = np.minimum(np.searchsorted(self.hashes, hashes[maybe]), len(self.hashes) - 1)
+        known = self.hashes[at] == hashes[maybe]
+        return maybe[known], at[known]
+
+
+class EvaluationIndex:
+    """What is known of the evaluation rows. Memory: about 16 bytes an n-gram, and 4 MB a length of n-gram."""
+
+    def __init__(self, texts: Sequence[str], lengths: Sequence[int], fuzzy: float | None) -> None:
+        self.grams = [Grams.of(texts, n) for n in lengths]
+        wholes = tokenised(texts).wholes()
+        order = np.argsort(wholes, kind="stable")
+        self.wholes, self.whole_rows = wholes[order], order
+        self.method = MinHash(MinHashConfig(threshold=fuzzy, ngram=FUZZY_NGRAM)) if fuzzy else None
+        self.sets: list[Column] = []
+        if self.method:
+            self.sets = unique_sets(tokenised(texts).shingles(FUZZY_NGRAM))
+            bands = self.method.survey(texts)
+            self.band_order = np.argsort(bands, axis=0, kind="stable")
+            self.bands = np.take_along_axis(bands, self.band_order, axis=0)
+
+    def hits(self, questions: Sequence[str], contents: Sequence[str]) -> list[Hit]:
+        """What each row repeats: its question as a whole or nearly, or any n-gram of its content; best match of each sort."""
+        tokens = tokenised(contents)
+        found = [hit for grams in self.grams for hit in self._by_ngram(grams, tokens.shingles(grams.n, whole=False), contents)]
+        asked = tokenised(questions)
+        found += self._whole(asked.wholes())
+        found += self._fuzzy(asked.shingles(FUZZY_NGRAM))
+        return sorted(found, key=lambda hit: hit.row)
+
+    def _by_ngram(self, grams: Grams, mine: Shingles, contents: Sequence[str]) -> list[Hit]:
+        where, places = grams.places(mine.hashes)
+        rows = np.searchsorted(mine.offsets, where, side="right") - 1
+        hits = []
+        edges = np.flatnonzero(np.diff(rows, prepend=-1))
+        for start, end in pairwise([*edges.tolist(), len(rows)]):
+            row = int(rows[start])
+            owners = np.concatenate([grams.rows[grams.starts[at] : grams.starts[at + 1]] for at in set(places[start:end].tolist())])
+            evaluation, shared = np.unique(owners, return_counts=True)
+            share = shared / grams.per_row[evaluation]
+            best = int(np.lexsort((evaluation, -share, -shared))[0])
+            first = int(where[start] - mine.offsets[row])
+            words = token_texts(contents[row])[first : first + grams.n]
+            hits.append(Hit(row, "ngram", grams.n, int(evaluation[best]), float(share[best]), " ".join(words)))
+        return hits
+
+    def _whole(self, mine: Column) -> list[Hit]:
+        at = np.minimum(np.searchsorted(self.wholes, mine), len(self.wholes) - 1)
+        same = np.flatnonzero((self.wholes[at] == mine) & (mine != 0))
+        return [Hit(row, "whole", 0, int(self.whole_rows[at[row]]), 1.0, "") for row in same.tolist()]
+
+    def _fuzzy(self, mine: Shingles) -> list[Hit]:
+        if self.method is None or self.method.threshold is None:
+            return []
+        bands = self.method.bands_of(mine)
+        candidates: dict[int, set[int]] = {}
+        for column in range(bands.shape[1]):
+            known = self.bands[:, column]
+            first, last = np.searchsorted(known, bands[:, column], "left"), np.searchsorted(known, bands[:, column], "right")
+            for row in np.flatnonzero((first < last) & (bands[:, column] != 0)).tolist():
+                candidates.setdefault(row, set()).update(self.band_order[first[row] : last[row], column].tolist())
+        hits = []
+        for row, others in candidates.items():
+            in_order = sorted(others)
+            scores = jaccard(np.unique(mine.hashes[mine.offsets[row] : mine.offsets[row + 1]]), [self.sets[other] for other in in_order])
+            best = int(np.argmax(scores))
+            if scores[best] > self.method.threshold:
+                hits.append(Hit(row, "fuzzy", 0, in_order[best], float(scores[best]), ""))
+        return hits
+
+
+class Searcher:
+    """Reads a span of rows against an index; built in each process."""
+
+    def __init__(self, index: EvaluationIndex, question: Fields, content: Fields) -> None:
+        self._index, self._question, self._content = index, question, content
+
+    def __call__(self, span: Span) -> tuple[Column, list[Hit]]:
+        """The lengths of the span's lines, and its rows' hits."""
+        rows, lengths = span.rows()
+        return lengths, self._index.hits([text_of(row, self._question) for row in rows], [text_of(row, self._content) for row in rows])

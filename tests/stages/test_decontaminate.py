@@ -1,0 +1,111 @@
+import orjson
+import pytest
+from curation import artefact, curate
+
+from synthgen.config import build
+from synthgen.errors import ConfigError, EmptyResult, StageFailed
+from synthgen.stages import decontaminate
+from synthgen.stages.contract import Need
+
+LONG = "a train leaves the old station at nine in the morning and reaches the coast before noon on most days"
+SHORT = "What is the capital of France?"
+
+
+def evaluation(tmp_path, rows, name="test.jsonl"):
+    path = tmp_path / name
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    return str(path)
+
+
+def rows_of(*texts):
+    return [{"id": f"r{at}", "instruction": text, "output": "fine"} for at, text in enumerate(texts)]
+
+
+def test_ngrams_and_whole_questions_drop_and_name_the_evaluation_row(tmp_path):
+    path = evaluation(tmp_path, [{"id": "e0", "question": LONG}, {"question": SHORT}])
+    words = LONG.split()
+    rows = rows_of("Tell me: " + " ".join(words[2:16]) + ", and why?", "what is the capital of france", "something else", "in short, " + " ".join(words[:9]))
+    rows.append({"id": "r4", "instruction": "quite unrelated", "output": f"It says {LONG}."})
+    done = curate("decontaminate", tmp_path, rows, {"against": [path]})
+    assert [row["id"] for row in done.rows] == ["r2", "r3"]
+    why = {row["id"]: row["rejection"] for row in done.rejected}
+    assert why["r0"] == {
+        "kind": "rejected", "stage": "decontaminate", "rule": "ngram_13", "threshold": 13, "matched_id": "e0", "score": pytest.approx(2 / 8),
+        "value": {"evaluation": path, "ngram": " ".join(words[2:15]), "coverage": 0.25},
+    }  # fmt: skip
+    assert (why["r1"]["rule"], why["r1"]["matched_id"]) == ("whole", "line 2")
+    assert (why["r4"]["rule"], why["r4"]["score"]) == ("ngram_13", 1.0)
+    assert {(line["id"], line["rule"], line["dropped"]) for line in done.report} >= {("r3", "ngram_8", False), ("r0", "ngram_8", True), ("r1", "whole", True)}
+    assert done.outcome.counts.plain()["rejected"] == {"ngram_13": 2, "whole": 1}
+
+
+def test_a_question_that_resembles_one_is_reported_and_dropped_where_asked(tmp_path):
+    path = evaluation(tmp_path, [{"question": "Explain how plants turn light into sugar today"}])
+    rows = rows_of("Explain how plants turn light into sugar", "Name a fish")
+    done = curate("decontaminate", tmp_path, rows, {"against": path})
+    assert len(done.rows) == 2
+    assert [(line["rule"], line["coverage"]) for line in done.report] == [("fuzzy", 0.8333)]
+    assert [row["id"] for row in curate("decontaminate", tmp_path, rows, {"against": path, "drop_fuzzy": True}).rows] == ["r1"]
+    assert not curate("decontaminate", tmp_path, rows, {"against": path, "fuzzy": None}).report
+
+
+def test_the_runs_own_parts_are_kept_out(tmp_path):
+    assert decontaminate.needs(decontaminate.Config())["validation"] == Need("split", part="validation", optional=True)
+    test = artefact(tmp_path / "split" / "test.jsonl", rows_of(SHORT), "split", "split", "test")
+    done = curate("decontaminate", tmp_path, [{"id": "a", "instruction": SHORT}, {"id": "b", "instruction": "x"}], {}, test=(test,))
+    assert [row["id"] for row in done.rows] == ["b"]
+    assert done.rejected[0]["rejection"]["value"]["evaluation"] == "split.test"
+
+
+def test_report_only_and_coverage(tmp_path):
+    path = evaluation(tmp_path, [{"question": LONG}])
+    rows = rows_of(" ".join(LONG.split()[:14]), "other")
+    assert len(curate("decontaminate", tmp_path, rows, {"against": [path], "action": "report"}).rows) == 2
+    assert len(curate("decontaminate", tmp_path, rows, {"against": [path], "min_coverage": 0.5}).rows) == 2
+    assert len(curate("decontaminate", tmp_path, rows, {"against": [path], "min_coverage": 0.2}).rows) == 1
+
+
+def test_any_field_of_an_evaluation_file(tmp_path):
+    path = evaluation(tmp_path, [{"prompt_text": SHORT, "options": ["a", "b"]}])
+    done = curate("decontaminate", tmp_path, rows_of(SHORT, "x"), {"against": [{"path": path, "field": "prompt_text"}]})
+    assert [row["id"] for row in done.rows] == ["r1"]
+    with pytest.raises(StageFailed, match="no evaluation row has any text"):
+        curate("decontaminate", tmp_path, rows_of(SHORT), {"against": [path]})
+
+
+def test_kept_rows_keep_their_bytes_whatever_the_workers(tmp_path, monkeypatch):
+    from synthgen.similarity import processes, row_file
+
+    path = evaluation(tmp_path, [{"question": f"question number {at} about the thing called {at * 7}"} for at in range(50)])
+    rows = [{"id": str(at), "instruction": f"question number {at} about the thing called {at * 7}" if at % 3 == 0 else f"free {at}"} for at in range(90)]
+    monkeypatch.setattr(processes, "WORTH_WORKERS", 1)
+    written = set()
+    for workers, span in ((1, 1 << 20), (1, 50), (2, 500), (4, 200)):
+        monkeypatch.setattr(row_file, "SPAN", span)
+        done = curate("decontaminate", tmp_path, rows, {"against": [path]}, workers=workers)
+        written.add(tuple((done.out / name).read_bytes() for name in ("rows.jsonl", "rejected.jsonl", "report.jsonl")))
+    assert len(written) == 1
+    assert len(done.rejected) == 17
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path):
+    with pytest.raises(StageFailed, match="nothing to compare with"):
+        curate("decontaminate", tmp_path, rows_of("x"), {})
+    with pytest.raises(ConfigError, match="no such evaluation file"):
+        curate("decontaminate", tmp_path, rows_of("x"), {"against": [str(tmp_path / "none.jsonl")]})
+    torn = tmp_path / "torn.jsonl"
+    torn.write_bytes(b'{"question": "a"}\n{"question": \n')
+    with pytest.raises(StageFailed, match="cannot be read") as fault:
+        curate("decontaminate", tmp_path, rows_of("x"), {"against": [str(torn)]})
+    assert "torn.jsonl:2" in str(fault.value)
+    with pytest.raises(EmptyResult, match="every one"):
+        curate("decontaminate", tmp_path, rows_of(SHORT), {"against": [evaluation(tmp_path, [{"question": SHORT}])]})
+    with pytest.raises(EmptyResult, match="no rows"):
+        curate("decontaminate", tmp_path, [], {"against": [evaluation(tmp_path, [{"question": SHORT}])]})
+
+
+@pytest.mark.parametrize("raw", [{"drop_ngram": 1}, {"fuzzy": 1.0}, {"min_coverage": 2}, {"against": [{"file": "x"}]}, {"action": "keep"}])
+def test_bad_options_are_refused(raw):
+    misfits = []
+    assert build(decontaminate.Config, raw, (), misfits) is None
+    assert misfits
