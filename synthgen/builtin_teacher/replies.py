@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from synthgen.builtin_teacher import general, lists, working
+from synthgen.builtin_teacher import general, lists, steps, working
 from synthgen.builtin_teacher.request import Asked, Refused, read_request
 from synthgen.builtin_teacher.tokens import count_tokens, cut_to
 
@@ -57,12 +57,15 @@ def _made(asked: Asked, samples: Sequence[int]) -> tuple[str, list[tuple[str, st
     wanted = lists.find_list(asked.text)
     if wanted is not None:
         return "questions", [lists.reply(asked, sample, wanted) for sample in samples]
+    step = steps.find_step(asked)
+    if step is not None:
+        return step[0], [step[1](sample) for sample in samples]
     found = working.find_question(asked.text)
     if found is not None:
         return "rationale", [working.reply(asked, sample, found) for sample in samples]
     response = general.respond(asked.text)
     if response is not None:
-        return "respond", [general.reply(asked, sample, response) for sample in samples]
+        return "respond", [general.spoilt(asked, sample, response) for sample in samples]
     shown = asked.text.strip()[:80]
     raise Refused(
         "the builtin teacher does not know this question; it knows the arithmetic and logic problems and the simple instructions that it "

@@ -14,6 +14,7 @@ from synthgen.builtin_teacher.request import Asked
 
 _FAMILIES = (*words.FAMILIES, *numbers.FAMILIES, *facts.FAMILIES, *writing.FAMILIES)
 LONGEST = 1000  # characters of an instruction or input that are looked at: none of ours comes near
+_LABELLING = (writing.REVIEWS,)
 OPENED = 0.85  # share of the instructions with an input that say whom they are for
 _ALPACA = re.compile(r"### Instruction:\s*(?P<instruction>.*?)\s*(?:### Input:\s*(?P<input>.*?)\s*)?### Response:\s*\Z", re.DOTALL)
 
@@ -43,8 +44,26 @@ def respond(text: str) -> str | None:
     return None
 
 
-def reply(asked: Asked, sample: int, response: str) -> tuple[str, str, str | None]:
-    """A response: text, finish_reason, and the mistake that was made."""
+def is_classification(instruction: str) -> bool:
+    """Whether an instruction asks for one of a few labels."""
+    bare = without_opener(instruction)
+    return any(way.fits(bare) for family in _LABELLING for way in family.ways)
+
+
+def instance(instruction: str, rng: random.Random) -> Task | None:
+    """An instruction with an input, where it needs one, and its output; None where no family knows it."""
+    if len(instruction) > LONGEST:
+        return None
+    bare = without_opener(instruction)
+    for family in _FAMILIES:
+        task = family.instance(bare, rng)
+        if task is not None:
+            return replace(task, instruction=instruction)
+    return None
+
+
+def spoilt(asked: Asked, sample: int, response: str) -> tuple[str, str, str | None]:
+    """A response, with a mistake where the sample is to make one: text, finish_reason, mistake."""
     mistake = mistakes.mistake_of(asked, sample, mistakes.IN_RESPONSES)
     rng = asked.rng(sample, "response")
     if mistake == "refusal":

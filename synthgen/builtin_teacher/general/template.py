@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import xxhash
 
+DRAWS = 1000
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -27,6 +28,10 @@ class Way:
 
     instruction: str
     input: str = ""
+
+    def fits(self, instruction: str) -> bool:
+        """Whether an instruction is put in this way."""
+        return _patterns((self,))[0][0].fullmatch(instruction) is not None
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,20 @@ class Family:
                 output = self.answer({**first.groupdict(), **second.groupdict()})
                 if output is not None:
                     return output
+        return None
+
+
+    def instance(self, instruction: str, rng: random.Random) -> Task | None:
+        """The instruction with a new input, where it needs one, and its output; None where it is of another family."""
+        for way, (told, _) in zip(self.ways, _patterns(self.ways), strict=True):
+            said = told.fullmatch(instruction)
+            if said is None:
+                continue
+            for _ in range(DRAWS if way.input else 1):  # until an input fits what the instruction says
+                values = {**self.draw(rng), **said.groupdict()} if way.input else said.groupdict()
+                output, given = self.answer(values), way.input.format_map(values)
+                if output is not None and output not in (instruction, given):
+                    return Task(instruction, given, output)
         return None
 
 

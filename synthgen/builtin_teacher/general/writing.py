@@ -106,6 +106,13 @@ def _email(values: Mapping[str, str]) -> str:
     return pick(("{event} on {day}", "{day}: {event} at {place}", "Join us on {day}: {event}"), values).format(event=values["event"].capitalize(), day=values["day"], place=values["place"])
 
 
+REVIEWS = Family(
+    ways("Is this review positive or negative? \"{review}\"", "Judge the mood of the customer who wrote: \"{review}\"", ("Classify the review as positive or negative.", "{review}")),
+    _review,
+    _feeling,
+)
+"""The one family that asks for a label."""
+
 FAMILIES = (
     Family(
         ways("Write {name} a short invitation to a {adjective} {event} at {place} on {day} at {time}.", "Invite {name} to the {adjective} {event} that we hold at {place}, {day} at {time}."),
@@ -127,11 +134,7 @@ FAMILIES = (
         lambda rng: {name: said for name, said in _story(rng).items() if name != "second"},
         _headline,
     ),
-    Family(
-        ways("Is this review positive or negative? \"{review}\"", "Judge the mood of the customer who wrote: \"{review}\"", ("Classify the review as positive or negative.", "{review}")),
-        _review,
-        _feeling,
-    ),
+    REVIEWS,
     Family(
         ways("Say it politely: \"{command}\"", "Soften this order: \"{command}\"", ("Turn the command into a friendly request.", "{command}")),
         _command,
