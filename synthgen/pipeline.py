@@ -67,7 +67,10 @@ class RunResult:
     stages: dict[str, Manifest] = field(default_factory=dict)
     done: dict[str, str] = field(default_factory=dict)
     """Stage id -> ran, skipped or linked."""
-    tables: list[str] = field(default_factory=list)
+
+    def table(self, stage_id: str) -> str:
+        """What a stage has to show: the scores of an evaluation, the drops of a filter."""
+        return str(self.stages[stage_id].extra.get("table", ""))
 
     def rows(self, stage_id: str, part: str | None = None) -> Iterator[dict[str, Any]]:
         """The rows that a stage kept."""
@@ -143,8 +146,6 @@ class _Engine:
 
     def _note(self, spec: StageSpec, done: str, manifest: Manifest) -> None:
         self.result.stages[spec.id], self.result.done[spec.id] = manifest, done
-        if manifest.extra.get("table"):
-            self.result.tables.append(str(manifest.extra["table"]))
         self.log.append({"at": _now(), "event": done, "stage": spec.id, "counts": manifest.counts})
         if done != "ran":
             self.reporter.say(f"{spec.id}: {'unchanged' if done == 'skipped' else f'the same as in run {manifest.linked_from}'}, {_counts_line(manifest)}")
@@ -330,10 +331,12 @@ def _where_they_went(outcome: Outcome) -> str:
 def _disk_fault(fault: OSError, run_dir: Path) -> SynthgenError:
     import errno
 
-    if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+    where = str(fault.filename or run_dir)
+    if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         free = shutil.disk_usage(run_dir).free
-        return StageFailed("the disk is full", str(fault.filename or run_dir), f"{free / 1e9:.1f} GB are free there; make room and give the same command: nothing that was paid for is lost")
-    return StageFailed(f"{fault.strerror or fault}", str(fault.filename or run_dir))
+        what = "the disk is full" if fault.errno == errno.ENOSPC else "a limit on what may be written here is reached"
+        return StageFailed(what, where, f"{free / 1e9:.1f} GB are free there; make room and give the same command: nothing that was paid for is lost")
+    return StageFailed(f"{fault.strerror or fault}", where)
 
 
 def _now() -> str:

@@ -225,7 +225,7 @@ def model_files(run_dir: Path) -> dict[str, str]:
 def test_a_student_is_trained_and_measured(calm_student):
     metrics = orjson.loads((calm_student.run_dir / "evaluate" / "metrics.json").read_bytes())
     assert metrics
-    table = calm_student.tables[-1]
+    table = calm_student.table("evaluate")
     assert "teacher" in table and "base" in table and "student" in table
     answers = (calm_student.run_dir / "evaluate" / "answers.jsonl").read_bytes().splitlines()
     assert len(answers) == 40

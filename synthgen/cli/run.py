@@ -55,9 +55,10 @@ def execute(checked: Pipeline, chosen: RunOptions, as_json: bool, file: Path) ->
     if as_json:
         o.out_json({"run_dir": str(result.run_dir), "stages": {name: {"done": result.done[name], **manifest.model_dump(include={"counts", "requests", "usage", "seconds"})} for name, manifest in result.stages.items()}})
         return
-    for table in result.tables:
-        o.out(table)
-        o.out("")
+    for stage_id, manifest in result.stages.items():
+        table = manifest.extra.get("table")
+        if table and (manifest.writes == "metrics" or len(result.stages) == 1):
+            o.out(f"{stage_id}\n\n{table}\n")
     o.hint(f"synthgen inspect {result.run_dir}", f"synthgen status {result.run_dir}")
 
 

@@ -67,4 +67,5 @@ def teacher_failed(config: TeacherConfig, failure: Failure, why: str = "") -> Te
     words = f" ({failure.detail})" if failure.detail else ""
     what = f"{why}: {failure.reason}{words}" if why else f"the teacher answers {failure.reason}{words}"
     address = config.base_url if isinstance(config.base_url, str) else ", ".join(config.base_url or ()) or config.provider
-    return TeacherFailed(what, f"{config.model} at {address}", failure.next or "the same command goes on once the teacher answers; all replies so far are kept")
+    after = failure.next.replace("that teacher.api_key_env names", config.api_key_env) if config.api_key_env else failure.next
+    return TeacherFailed(what, f"{config.model} at {address}", after or "the same command goes on once the teacher answers; all replies so far are kept")

@@ -27,7 +27,7 @@ class Source(Component):
     path: Annotated[str | None, InputFile(named=True)] = Field(None, description="a file, a folder or a glob; .jsonl .json .csv .tsv .parquet, each also .gz or .zst")
     dataset: str | None = Field(None, description="id of a dataset on the Hugging Face hub")
     name: str | None = Field(None, description="the dataset's configuration")
-    split: str = Field("train", description="the dataset's split")
+    split: str | None = Field(None, description="the dataset's split; train where left out")
     revision: str | None = Field(None, description="the dataset's commit, branch or tag")
     columns: dict[str, str] = Field(default_factory=dict, description="our field: their column, e.g. {instruction: question, reference: gold}")
     format: str | None = Field(None, description="how records are laid out; recognised by their columns where left out")
@@ -83,7 +83,7 @@ class Part:
             return read_file(self.path)
         source = self.source
         assert source.dataset is not None
-        return read_hub(source.dataset, source.name, source.split, source.revision)
+        return read_hub(source.dataset, source.name, source.split or "train", source.revision)
 
     def place(self, number: int) -> str:
         """Where a record is, for people."""
