@@ -2,7 +2,8 @@
 
 `auto` doubles while that makes the replies come faster, then climbs: it tries a little more, keeps it where throughput rose,
 and goes back where it did not; now and then it tries a little less, and keeps that where nothing was lost (a server
-that only queues answers no faster). Refusals for load (429, 503) and timeouts cut it at once.
+that only queues answers no faster). Many refusals for load (503, 529) or timeouts in one round cut it at once; a few do
+not, since some servers refuse a share of requests whatever the load. Limits on the rate (429) are `Pace`'s matter.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from synthgen.teachers.config import Limits
 AUTO_START, AUTO_MAX = 64, 1024
 STEP = 1.2  # one try up (and its inverse, one down)
 GAIN = 1.05  # throughput must rise by this for a step up to be kept …
-LOSS = 0.98  # … and must not fall below this for a step down
+LOSS = 0.97  # … and must not fall below this share of the best for a step down
+FADING = 0.995  # a round: what the best throughput is still worth
 REST = 3  # rounds between two tries
-OVERLOAD = ("http_429", "http_503", "http_529", "timeout")
+CUT = 0.75  # on overload: so much is left
+SIGN, SHARE = 5, 0.15  # so many refusals, and such a share of a round, are a sign of overload
+OVERLOAD = ("http_503", "http_529", "timeout")
 
 
 class Limiter:
@@ -25,8 +29,9 @@ class Limiter:
         self.limit = AUTO_START if limits.concurrency == "auto" else limits.concurrency
         self._doubling = True
         self._full = False
-        self._overloaded = False
+        self._refusals = 0
         self._answers = 0
+        self._best = 0.0
         self._round_started = -1.0
         self._before: tuple[int, float] | None = None
         """Limit and throughput before the try that is under way."""
@@ -41,42 +46,37 @@ class Limiter:
 
     def answered(self, now: float, latency: float, reason: str) -> None:
         """Notes an answer after `latency` seconds; `reason` is empty for a reply."""
-        if not self.auto:
+        if not self.auto or reason == "http_429":
             return
         self._latency = latency if self._latency == 0.0 else 0.9 * self._latency + 0.1 * latency
         if self._round_started < 0:
             self._round_started = now - latency
+        self._answers += 1
         if reason in OVERLOAD:
-            self._overloaded = True
-            if now - self._cut_at > max(1.0, self._latency):
+            self._refusals += 1
+            if self._refusals >= max(SIGN, SHARE * self._answers) and now - self._cut_at > max(1.0, self._latency):
                 self._cut_at = now
-                self._set(self.limit * 0.75)
-                self._doubling, self._before, self._rest = False, None, REST
+                self._set(self.limit * CUT)
+                self._doubling, self._before, self._rest, self._best = False, None, REST, 0.0
                 self._new_round(now)
             return
-        self._answers += 1
         if self._answers >= max(self.limit, 16) and now - self._round_started >= self._latency * 0.8:
-            self._end_round(self._answers / max(now - self._round_started, 1e-6))
+            self._end_round((self._answers - self._refusals) / max(now - self._round_started, 1e-6))
             self._new_round(now)
 
     def _new_round(self, now: float) -> None:
-        self._answers, self._round_started, self._full, self._overloaded = 0, now, False, False
+        self._answers, self._refusals, self._round_started, self._full = 0, 0, now, False
 
     def _end_round(self, throughput: float) -> None:
-        if not self._full or self._overloaded:
+        if not self._full:
             return  # what limits us is something else
         if self._doubling:
-            if self._before is not None and throughput < self._before[1] * 1.25:
-                self._doubling = False
-                if throughput < self._before[1] * GAIN:
-                    self._set(self._before[0])
-                self._before, self._rest = None, REST
-            else:
-                self._before = (self.limit, throughput)
-                self._set(self.limit * 2)
-        elif self._before is not None:
+            self._double(throughput)
+            return
+        best, self._best = self._best, max(throughput, self._best * FADING)
+        if self._before is not None:
             limit, before = self._before
-            kept = throughput >= before * (GAIN if self._up else LOSS)
+            kept = throughput >= before * GAIN if self._up else throughput >= best * LOSS
             if not kept:
                 self._set(limit)
                 self._up = not self._up
@@ -84,10 +84,22 @@ class Limiter:
         elif self._rest > 0:
             self._rest -= 1
         else:
+            self._up = self._up or throughput < best * LOSS
             self._before = (self.limit, throughput)
             self._set(self.limit * STEP + 1 if self._up else self.limit / STEP)
             if self.limit == self._before[0]:
                 self._before, self._up = None, not self._up
+
+    def _double(self, throughput: float) -> None:
+        if self._before is None or throughput >= self._before[1] * 1.25:
+            self._before = (self.limit, throughput)
+            self._set(self.limit * 2)
+            return
+        self._doubling = False
+        self._best = max(throughput, self._before[1])
+        if throughput < self._before[1] * GAIN:
+            self._set(self._before[0])
+        self._before, self._rest = None, REST
 
     def _set(self, limit: float) -> None:
         self.limit = max(1, min(AUTO_MAX, int(limit)))

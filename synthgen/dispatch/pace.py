@@ -9,15 +9,19 @@ Three things hold a request back, whichever asks for the longest wait:
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping
 
 from synthgen.teachers.config import Limits
 
 BURST_SECONDS = 0.5  # what a bucket holds: a burst above the server's own would be refused
 CUT = 0.97  # of the accepted rate, after a refusal
-GROWTH, FAST_GROWTH, FAST_AFTER = 0.002, 0.02, 30.0  # a second; the faster one after so many seconds in peace
+GROWTH, FAST_GROWTH, FAST_AFTER = 0.004, 0.01, 15.0  # a second; the faster one after so many seconds in peace
 SLOWEST = 0.2  # requests a second
-STREAK = 8  # refusals without a reply between them: the whole teacher rests for its Retry-After
+STREAK = 8  # refusals without a reply between them: the whole teacher rests, for its Retry-After or else
+REST = 0.5  # seconds
+SMOOTH = 0.02  # seconds of a learnt rate that may be sent at once
+WINDOW, SLOT = 10.0, 0.1  # seconds over which acceptance is measured, and of one count
 USELESS = 0.6  # slowed to this share of the first rate, refusals as frequent as before: they don't depend on the rate
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
@@ -58,11 +62,13 @@ class Pace:
         self._learnt: Bucket | None = None
         self._quiet_until = 0.0
         self._streak = 0
-        self._accepted = self._refused = 0
-        self._since = -1.0
+        self._recent: deque[list[float]] = deque(maxlen=int(WINDOW / SLOT) + 1)
+        self._lag = 0.05
+        """Seconds until a refusal comes back: what was sent since may yet be refused."""
         self._grown_at = self._cut_at = -1e9
         self._first: tuple[float, float] | None = None
         """The rate and the share of refusals when we first slowed down."""
+        self._in_vain = 0
         self._useless_until = -1e9
 
     @property
@@ -90,24 +96,23 @@ class Pace:
             self._tokens.take(now, size * self._tokens_per_byte)
         if self._learnt is not None:
             self._learnt.take(now, 1)
+        self._slot(now)[1] += 1
 
     def used(self, tokens: int, size: int) -> None:
         """Notes what a request of so many bytes really used, to guess the next ones better."""
         if tokens and size:
             self._tokens_per_byte += 0.05 * (tokens / size - self._tokens_per_byte)
 
-    def answered(self, now: float, reason: str, headers: Mapping[str, str], retry_after: float | None) -> None:
-        """Notes an answer; `reason` is empty for a reply."""
-        if self._since < 0:
-            self._since = now
+    def answered(self, now: float, latency: float, reason: str, headers: Mapping[str, str], retry_after: float | None) -> None:
+        """Notes an answer after `latency` seconds; `reason` is empty for a reply."""
         if reason == "http_429":
-            self._refused += 1
+            self._note_refusal(now - latency)
+            self._lag = 0.8 * self._lag + 0.2 * latency
             self._streak += 1
-            if self._streak >= STREAK and retry_after:
-                self._quiet_until = max(self._quiet_until, now + min(retry_after, 120.0))
+            if self._streak >= STREAK:
+                self._quiet_until = max(self._quiet_until, now + min(retry_after or REST, 120.0))
             self._slow_down(now)
         elif not reason:
-            self._accepted += 1
             self._streak = 0
         if "x-ratelimit-remaining-requests" in headers:
             self._obey(now, headers, "requests")
@@ -127,35 +132,49 @@ class Pace:
             self._quiet_until = max(self._quiet_until, now + min(limit * 0.02 / rate, full_in, 60.0))
 
     def _slow_down(self, now: float) -> None:
-        """After a refusal: a little below the rate at which the server has accepted since the last one."""
-        seconds = now - self._since
-        if seconds < 1.0 or now < self._useless_until:
+        """After a refusal: a little below the rate at which the server has accepted lately (or since the last cut)."""
+        if now < self._useless_until or not self._recent:
             return
-        accepted, share = self._accepted / seconds, self._refused / (self._accepted + self._refused)
+        known = now - SLOT - 2 * self._lag
+        since = max(now - (WINDOW if self._learnt is not None else 1.5), self._cut_at, self._recent[0][0])
+        seconds = known + SLOT - since
+        if seconds < (0.75 if self._learnt is None else 2.0):
+            return
+        slots = [slot for slot in self._recent if since <= slot[0] <= known]
+        sent, refused = sum(slot[1] for slot in slots), sum(slot[2] for slot in slots)
+        accepted, share = max(0.0, sent - refused) / seconds, refused / max(sent, 1.0)
         rate = max(SLOWEST, CUT * (accepted if self._learnt is None else min(accepted, self._learnt.rate)))
         if self._first is None:
             self._first = (max(accepted, SLOWEST), share)
-        elif rate < self._first[0] * USELESS and share > self._first[1] * 0.5 and self._accepted + self._refused >= 20:
-            self._learnt, self._first, self._useless_until = None, None, now + 60.0
-            self._count_anew(now)
-            return
-        self._learnt = Bucket(rate, max(1.0, rate * 0.2))
+        elif rate < self._first[0] * USELESS and share > self._first[1] * 0.5 and sent >= 20:
+            self._in_vain += 1
+            if self._in_vain >= 3:
+                self._learnt, self._first, self._in_vain, self._useless_until = None, None, 0, now + 60.0
+                return
+        else:
+            self._in_vain = 0
+        self._learnt = Bucket(rate, max(1.0, rate * SMOOTH))
         self._grown_at = self._cut_at = now
-        self._count_anew(now)
 
-    def _count_anew(self, now: float) -> None:
-        self._accepted = self._refused = 0
-        self._since = now
+    def _note_refusal(self, sent_at: float) -> None:
+        for slot in reversed(self._recent):
+            if slot[0] <= sent_at:
+                slot[2] += 1
+                return
+
+    def _slot(self, now: float) -> list[float]:
+        """The count [since, sent, refused of these] of this moment."""
+        if not self._recent or now - self._recent[-1][0] >= SLOT:
+            self._recent.append([now, 0.0, 0.0])
+        return self._recent[-1]
 
     def _grow(self, now: float, learnt: Bucket) -> None:
         seconds = min(now - self._grown_at, 5.0)
         if seconds < 0.25:
             return
         learnt.rate *= (1 + (FAST_GROWTH if now - self._cut_at > FAST_AFTER else GROWTH)) ** seconds
-        learnt.size = max(1.0, learnt.rate * 0.2)
+        learnt.size = max(1.0, learnt.rate * SMOOTH)
         self._grown_at = now
-        if now - self._since > 20.0:
-            self._accepted, self._refused, self._since = self._accepted // 2, self._refused // 2, now - (now - self._since) / 2
 
 
 def seconds_of(text: str) -> float | None:

@@ -220,7 +220,7 @@ class Sender:
             return
         now = self.loop.time()
         reason = verdict.failure.reason if verdict.failure else ""
-        self.pace.answered(now, reason, verdict.headers, verdict.retry_after)
+        self.pace.answered(now, now - started, reason, verdict.headers, verdict.retry_after)
         self.limiter.answered(now, now - started, reason)
         if verdict.reached:
             self.doubt.contacted = True
