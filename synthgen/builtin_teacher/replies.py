@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from synthgen.builtin_teacher import general, lists, steps, working
@@ -45,7 +46,7 @@ def answer(body: Any, samples: Sequence[int] | None = None) -> Answered:
         raise Refused(f"{len(samples)} sample numbers for {asked.n} samples", code="invalid_header")
     task, made = _made(asked, samples or range(asked.n))
     answers = tuple(_finished(asked, *text) for text in made)
-    return Answered(task, answers, count_tokens(asked.prompt_text))
+    return Answered(task, answers, sum(map(_prompt_tokens, asked.texts)))
 
 
 def mistakes_in(body: Any, samples: Sequence[int] | None = None) -> list[str | None]:
@@ -71,6 +72,12 @@ def _made(asked: Asked, samples: Sequence[int]) -> tuple[str, list[tuple[str, st
         "the builtin teacher does not know this question; it knows the arithmetic and logic problems and the simple instructions that it "
         f"writes itself, and prompts that ask for a list of them (this one begins: {shown!r}). Other questions need another teacher"
     )
+
+
+@lru_cache(maxsize=512)
+def _prompt_tokens(text: str) -> int:
+    """The tokens of one message: system texts and examples come again and again."""
+    return count_tokens(text)
 
 
 def _finished(asked: Asked, text: str, reason: str, mistake: str | None) -> Answer:

@@ -36,7 +36,12 @@ class Asked:
     temperature: float
     rates: Mapping[str, float]
     seed: bytes
-    prompt_text: str
+    texts: tuple[str, ...]
+
+    @property
+    def prompt_text(self) -> str:
+        """All messages, one after the other."""
+        return "\n".join(self.texts)
 
     def rng(self, sample: int, purpose: str) -> random.Random:
         """A generator for one use in one sample; without temperature all samples are the same."""
@@ -81,7 +86,7 @@ def read_request(body: Any) -> Asked:
         temperature=temperature,
         rates=rates,
         seed=xxhash.xxh3_128_digest(orjson.dumps(core)),
-        prompt_text="\n".join(text for _, text in texts),
+        texts=tuple(text for _, text in texts),
     )
 
 

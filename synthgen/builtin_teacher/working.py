@@ -47,18 +47,18 @@ def make_problem(subject: str, rng: random.Random) -> tuple[str, str]:
 
 
 def find_question(text: str) -> Found | None:
-    """The question of a prompt: all of it, what stands after the last `Question:` or `Q:`, or a paragraph of it."""
+    """The question of a prompt: what stands after the last `Question:` or `Q:`, all of it, or a paragraph of it."""
     return next((found for found in map(work_out, _candidates(text)) if found is not None), None)
 
 
 def _candidates(text: str) -> Iterator[str]:
-    yield text.strip()
     labels = list(_LABEL.finditer(text))
     if labels:
         asked = text[labels[-1].end() :]
         yield _AFTER.split(asked, maxsplit=1)[0].strip()
         yield asked.strip()
-    else:
+    yield text.strip()
+    if not labels:
         yield from (part.strip() for part in re.split(r"\n\s*\n", text) if part.strip())
 
 
