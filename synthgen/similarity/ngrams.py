@@ -87,8 +87,8 @@ class EvaluationIndex:
         if self.method:
             self.sets = unique_sets(tokenised(texts).shingles(FUZZY_NGRAM))
             bands = self.method.survey(texts)
-            self.band_order = np.argsort(bands, axis=0, kind="stable")
-            self.bands = np.take_along_axis(bands, self.band_order, axis=0)
+            self.band_order = np.ascontiguousarray(np.argsort(bands, axis=0, kind="stable").T)
+            self.bands = np.take_along_axis(np.ascontiguousarray(bands.T), self.band_order, axis=1)
 
     def hits(self, questions: Sequence[str], contents: Sequence[str]) -> list[Hit]:
         """What each row repeats: its question as a whole or nearly, or any n-gram of its content; best match of each sort."""
@@ -125,11 +125,11 @@ class EvaluationIndex:
             return []
         bands = self.method.bands_of(mine)
         candidates: dict[int, set[int]] = {}
-        for column in range(bands.shape[1]):
-            known = self.bands[:, column]
-            first, last = np.searchsorted(known, bands[:, column], "left"), np.searchsorted(known, bands[:, column], "right")
-            for row in np.flatnonzero((first < last) & (bands[:, column] != 0)).tolist():
-                candidates.setdefault(row, set()).update(self.band_order[first[row] : last[row], column].tolist())
+        for known, order, wanted in zip(self.bands, self.band_order, np.ascontiguousarray(bands.T), strict=True):
+            first = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+            for row in np.flatnonzero((known[first] == wanted) & (wanted != 0)).tolist():
+                last = np.searchsorted(known, wanted[row], "right")
+                candidates.setdefault(row, set()).update(order[first[row] : last].tolist())
         hits = []
         for row, others in candidates.items():
             in_order = sorted(others)

@@ -107,17 +107,27 @@ def _unique(hashes: Column) -> Column:
 
 def _letters(texts: Sequence[str]) -> tuple[Column, Column]:
     """All texts as bytes, where 32 or less is no letter, and the position after the last byte of each."""
-    plain = [text if text.isascii() else unicodedata.normalize("NFKC", text).casefold() for text in texts]
-    joined = "\0".join(plain)
-    if joined.count("\0") != len(plain) - 1:
-        joined = "\0".join(text.replace("\0", " ") for text in plain)
+    joined = "\0".join(texts)
+    if joined.count("\0") != len(texts) - 1:
+        texts = [text.replace("\0", " ") for text in texts]
+        joined = "\0".join(texts)
     if not joined.isascii():
-        beyond = set(_ASCII_RUNS.sub("", joined))
-        for sign in beyond:
-            if not sign.isalnum() and unicodedata.category(sign)[0] != "M":  # marks belong to the letter before them
-                joined = joined.replace(sign, " ")
+        places = [at for at, text in enumerate(texts) if not text.isascii()]
+        plain = list(texts)
+        for at, text in zip(places, _without_signs("\0".join(texts[at] for at in places)).split("\0"), strict=True):
+            plain[at] = text
+        joined = "\0".join(plain)
     bytes_ = np.frombuffer(joined.encode("utf-8", "surrogatepass").lower().translate(_SPACED), np.uint8)
     return bytes_, np.append(np.flatnonzero(bytes_ == 0), len(bytes_))
+
+
+def _without_signs(joined: str) -> str:
+    """Text in NFKC, case folded, with spaces for what beyond ASCII is no letter, digit or mark of one."""
+    joined = unicodedata.normalize("NFKC", joined).casefold()
+    for sign in set(_ASCII_RUNS.sub("", joined)):
+        if not sign.isalnum() and unicodedata.category(sign)[0] != "M":
+            joined = joined.replace(sign, " ")
+    return joined
 
 
 def _tokens(bytes_: Column, unit: Unit) -> tuple[Column, Column]:
