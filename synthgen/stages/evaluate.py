@@ -74,7 +74,7 @@ def provenance(need: str, artefacts: Sequence[Artefact]) -> Any:
 def prefetch(inputs: Inputs, config: Config, context: Context) -> None:
     """Asks the teacher's questions before a student needs the machine."""
     if "teacher" in config.models:
-        rows = [row for row in _rows(inputs, context) if question_text(row)]
+        rows = [row for row in _rows(inputs, config, context) if question_text(row)]
         context.sessions.open(config.teacher).fetch(asking(rows, config.max_new_tokens, context.sessions.open(config.teacher).config), total=len(rows), stage=context.stage_id)
 
 
@@ -128,14 +128,15 @@ def _ask_teacher(rows: Sequence[Row], config: Config, context: Context) -> Teach
     return teacher_answers(session, asking(rows, config.max_new_tokens, session.config))
 
 
-def _rows(inputs: Inputs, context: Context) -> Iterator[Row]:
-    return input_rows([artefact.file for artefact in inputs["questions"]], context.limit)
+def _rows(inputs: Inputs, config: Config, context: Context) -> Iterator[Row]:
+    """The test rows; `--limit` is about what a teacher is asked."""
+    return input_rows([artefact.file for artefact in inputs["questions"]], context.limit if teachers(config) else None)
 
 
 def _test_rows(inputs: Inputs, students: Sequence[Artefact], config: Config, context: Context, counts: Counts, rejects: RowWriter) -> tuple[list[Row], dict[str, Any] | None]:
     """The rows that are evaluated, and what of them was found among the training rows."""
     rows: list[Row] = []
-    for row in _rows(inputs, context):
+    for row in _rows(inputs, config, context):
         counts.in_ += 1
         if question_text(row):
             rows.append(row)

@@ -1,0 +1,197 @@
+"""What is in a file of rows or in a run: counts, lengths, random rows, drop reasons, duplicates beside what they matched.
+
+Works while a run is under way: what a stage has written so far is read, and what the run says of itself is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from synthgen.errors import InputError
+from synthgen.records import Row, question_text
+from synthgen.reports.run_folder import Stage, published_rows, rows_by_id, stages_of, under_way
+from synthgen.reports.survey import Survey
+from synthgen.reports.tables import percent, shortened, table
+from synthgen.store.manifest import read_manifest
+from synthgen.store.publish import NEW
+
+BROKEN = 5  # unreadable lines that are listed
+
+
+def inspect_path(path: Path, samples: int = 3, seed: int = 0) -> dict[str, Any]:
+    """Plain figures of a file or a run folder, with `samples` random rows; the same draw for the same seed.
+
+    Raises:
+        InputError: the path is neither a row file nor a run folder.
+    """
+    return inspect_run(path, samples, seed) if path.is_dir() else inspect_file(path, samples, seed)
+
+
+def inspect_file(path: Path, samples: int = 3, seed: int = 0) -> dict[str, Any]:
+    """Plain figures of a file in any container that load reads."""
+    from synthgen.formats.containers import read_file
+
+    if not path.is_file():
+        raise InputError("no such file", str(path))
+    survey, unreadable = Survey(samples, seed), 0
+    broken: list[dict[str, Any]] = []
+    for record in read_file(path):
+        if record.fields is None:
+            unreadable += 1
+            if len(broken) < BROKEN:
+                broken.append({"line": record.number, "fault": record.fault})
+        else:
+            survey.add(record.fields)
+    beside = [path.with_name("rows.jsonl"), *_inputs_beside(path)]
+    return {"file": str(path), **survey.plain(), "broken": unreadable, "broken_lines": broken, "drops": _drops(survey, [file for file in beside if file.is_file() and file != path])}
+
+
+def inspect_run(run_dir: Path, samples: int = 3, seed: int = 0) -> dict[str, Any]:
+    """Plain figures of a run: its stages, what each dropped and why, the rows it came to, and the stage under way."""
+    from synthgen.reports.status import live_status
+
+    stages = stages_of(run_dir)
+    live, writing = live_status(run_dir), under_way(run_dir)
+    if not stages and writing is None and live is None:
+        raise InputError("this is no run: no stage is published in it, and none is under way", str(run_dir))
+    found: dict[str, Any] = {"run": run_dir.name, "folder": str(run_dir), "live": live, "stages": [_stage(stage, seed) for stage in stages], "under_way": None, "rows": None}
+    if writing is not None:
+        found["under_way"] = _unfinished(writing, samples, seed)
+    last = next((stage for stage in reversed(stages) if stage.manifest.writes in ("rows", "split")), None)
+    if last is not None:
+        file = next(path for _, path in last.row_files())
+        found["rows"] = {"stage": last.id, "file": str(file), **Survey(samples, seed).add_all(published_rows(file)).plain()}
+    return found
+
+
+def _stage(stage: Stage, seed: int) -> dict[str, Any]:
+    manifest = stage.manifest
+    rejected = stage.folder / "rejected.jsonl"
+    survey = Survey(0, seed).add_all(published_rows(rejected)) if rejected.is_file() else Survey(0)
+    files = [path for name, path in stage.row_files() if name != "rejected"] + stage.input_files()
+    return {
+        "stage": stage.id, "kind": manifest.kind, "counts": manifest.counts, "requests": manifest.requests, "usage": manifest.usage, "seconds": manifest.seconds,
+        "partial": manifest.partial, "table": manifest.extra.get("table"), "drops": _drops(survey, files),
+    }  # fmt: skip
+
+
+def _unfinished(folder: Path, samples: int, seed: int) -> dict[str, Any]:
+    """What a stage has written so far; its writer holds back up to a megabyte."""
+    survey, drops = Survey(samples, seed), Survey(0, seed)
+    for path in sorted(folder.glob("*.jsonl")):
+        if path.name == "rejected.jsonl":
+            drops.add_all(published_rows(path))
+        elif path.name != "answers.jsonl":
+            survey.add_all(published_rows(path))
+    return {"stage": folder.name.removeprefix(NEW), **survey.plain(), "drops": _drops(drops, sorted(folder.glob("rows.jsonl")))}
+
+
+def _drops(survey: Survey, files: Sequence[Path]) -> dict[str, Any]:
+    """Rule -> how many, and examples, each beside the row it matched."""
+    examples = {rule: reservoir.drawn() for rule, reservoir in survey.examples.items()}
+    matched = rows_by_id((row["rejection"].get("matched_id") for drawn in examples.values() for row in drawn), files)
+    return {
+        rule: {"rows": number, "examples": [_example(row, matched) for row in examples.get(rule, ())]}
+        for rule, number in sorted(survey.dropped.items(), key=lambda entry: (-entry[1], entry[0]))
+    }
+
+
+def _example(row: Row, matched: dict[str, Row]) -> dict[str, Any]:
+    rejection = row["rejection"]
+    shown = {"id": row.get("id"), "rejection": rejection, "row": {name: value for name, value in row.items() if name != "rejection"}}
+    if rejection.get("matched_id"):
+        shown["matched"] = matched.get(rejection["matched_id"])
+    return shown
+
+
+def _inputs_beside(path: Path) -> list[Path]:
+    manifest = read_manifest(path.parent)
+    return Stage(path.parent.name, path.parent, manifest).input_files() if manifest is not None else []
+
+
+def inspect_text(found: dict[str, Any]) -> str:
+    """The figures as text for people."""
+    return "\n".join(_run_lines(found) if "stages" in found else _file_lines(found))
+
+
+def _file_lines(found: dict[str, Any]) -> Iterator[str]:
+    yield f"{found['file']}: {found['rows']:,} rows" + (f", {found['broken']:,} lines that cannot be read" if found["broken"] else "")
+    for line in found["broken_lines"]:
+        yield f"  line {line['line']}: {line['fault']}"
+    yield from _rows_lines(found)
+    yield from _drop_lines(found["drops"])
+
+
+def _run_lines(found: dict[str, Any]) -> Iterator[str]:
+    yield f"run {found['run']} in {found['folder']}" + (f" · at work now: {found['live']['line']}" if found["live"] else "")
+    yield ""
+    rows = [[stage["stage"], *(f"{number:,}" for number in _sums(stage["counts"]))] for stage in found["stages"]]
+    yield table(("stage", "in", "kept", "rejected", "failed"), rows)
+    for stage in found["stages"]:
+        if stage["drops"]:
+            yield f"\n{stage['stage']} dropped"
+            yield from _drop_lines(stage["drops"])
+    if found["under_way"]:
+        writing = found["under_way"]
+        yield f"\n{writing['stage']} is under way: {writing['rows']:,} rows on disk so far"
+        yield from _rows_lines(writing)
+        yield from _drop_lines(writing["drops"])
+    elif found["rows"]:
+        yield f"\nrows of {found['rows']['stage']}: {found['rows']['rows']:,}"
+        yield from _rows_lines(found["rows"])
+
+
+def _sums(counts: dict[str, Any]) -> tuple[int, int, int, int]:
+    return counts.get("in", 0), counts.get("kept", 0), sum(counts.get("rejected", {}).values()), sum(counts.get("failed", {}).values())
+
+
+def _rows_lines(found: dict[str, Any]) -> Iterator[str]:
+    if found["words"]:
+        yield ""
+        rows = [
+            [name, f"{found['fields'][name]:,}", *(f"{lengths[which]:,}" for which in ("min", "p5", "median", "p95", "max")), bars(lengths["histogram"])]
+            for name, lengths in found["words"].items()
+        ]
+        yield table(("words in", "rows", "min", "5%", "median", "95%", "max", "from min to max"), rows)
+    others = [name for name in found["fields"] if name not in found["words"]]
+    if others:
+        yield "other fields: " + ", ".join(f"{name} {found['fields'][name]:,}" for name in others[:20])
+    for row in found["samples"]:
+        yield ""
+        yield from row_lines(row)
+
+
+def _drop_lines(drops: dict[str, Any]) -> Iterator[str]:
+    total = sum(entry["rows"] for entry in drops.values())
+    for rule, entry in drops.items():
+        yield f"  {rule}: {entry['rows']:,} ({percent(entry['rows'] / total)})"
+        for example in entry["examples"]:
+            rejection = example["rejection"]
+            measured = ", ".join(f"{name} {shortened(str(rejection[name]), 60)}" for name in ("value", "threshold", "score") if name in rejection)
+            yield f"    {example['id']}{f' ({measured})' if measured else ''}: {shortened(gist(example['row'], rejection.get('rule', '')), 140)}"
+            if "matched" in example:
+                matched = example["matched"]
+                yield f"    = {rejection['matched_id']}: {shortened(gist(matched, ''), 140) if matched else '(not in this run)'}"
+
+
+def gist(row: Row, rule: str) -> str:
+    """The part of a row that a rule is most likely about: the answer for rules on replies, else the question."""
+    if rule in ("refusal", "truncated", "run_on", "answer_match", "echo", "length") and (row.get("output") or row.get("rationale")):
+        return str(row.get("output") or row.get("rationale"))
+    return question_text(row) or str(row.get("output") or row.get("text") or row)
+
+
+def row_lines(row: Row, limit: int = 400) -> Iterable[str]:
+    """A row for people: each field on a line of its own."""
+    for name, value in row.items():
+        if name == "meta" and isinstance(value, dict):
+            value = ", ".join(f"{key} {part}" for key, part in value.items() if isinstance(part, str | int | float))
+        yield f"  {name:<12} {shortened(str(value), limit)}"
+
+
+def bars(histogram: Sequence[Sequence[int]]) -> str:
+    """A histogram as a row of blocks; a dot where there is nothing."""
+    most = max(count for _, _, count in histogram)
+    return "".join("·▁▂▃▄▅▆▇█"[0 if not count else max(1, round(8 * count / most))] for _, _, count in histogram)

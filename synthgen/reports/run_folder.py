@@ -1,0 +1,104 @@
+"""What lies in a run's folder, for those who look at it: its stages in order, their row files, rows by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from synthgen.errors import InputError
+from synthgen.records import Row
+from synthgen.store.manifest import Manifest, read_manifest
+from synthgen.store.publish import NEW
+
+ROW_FILES = ("rows.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl", "rejected.jsonl")
+"""Files of rows that a stage may publish, in the order in which they are shown."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A published stage of a run."""
+
+    id: str
+    folder: Path
+    manifest: Manifest
+
+    def row_files(self) -> Iterator[tuple[str, Path]]:
+        """(`rows`, `train` … or `rejected`, file) of each row file that is there."""
+        for name in ROW_FILES:
+            path = self.folder / name
+            if path.is_file():
+                yield name.removesuffix(".jsonl"), path
+
+    def input_files(self) -> list[Path]:
+        """The row files that the stage had read, as far as they are still there."""
+        records = [record for group in self.manifest.inputs.values() for record in group]
+        files = [self.folder.parent / record.file for record in records if record.file.endswith(".jsonl")]
+        return [path for path in files if path.is_file()]
+
+
+def stages_of(run_dir: Path) -> list[Stage]:
+    """The published stages of a run, in the order of its pipeline.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    if not run_dir.is_dir():
+        raise InputError("there is no such run", str(run_dir))
+    found = {}
+    for folder in sorted(run_dir.iterdir()):
+        manifest = read_manifest(folder) if folder.is_dir() and not folder.name.startswith(".") else None
+        if manifest is not None:
+            found[folder.name] = Stage(folder.name, folder, manifest)
+    order = {stage_id: at for at, stage_id in enumerate(_planned(run_dir))}
+    return sorted(found.values(), key=lambda stage: (order.get(stage.id, len(order)), stage.manifest.finished_at, stage.id))
+
+
+def under_way(run_dir: Path) -> Path | None:
+    """The folder that a stage is being written into, or None."""
+    folders = sorted(run_dir.glob(f"{NEW}*"))
+    return folders[-1] if folders else None
+
+
+def _planned(run_dir: Path) -> list[str]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        tree: Any = YAML(typ="safe").load((run_dir / "pipeline.resolved.yaml").read_text(encoding="utf-8"))
+        return [str(options["id"]) for entry in tree["stages"] for options in entry.values()]
+    except (OSError, YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def published_rows(path: Path) -> Iterator[Row]:
+    """The rows of a file that is published, or is being written: a torn last line is passed over."""
+    with open(path, "rb") as source:
+        for number, line in enumerate(source, 1):
+            try:
+                row = orjson.loads(line)
+            except orjson.JSONDecodeError as fault:
+                if not line.endswith(b"\n"):
+                    return
+                raise InputError("a line is no JSON object", f"{path}:{number}", "the file was changed after it was written; run its stage again with --force") from fault
+            if isinstance(row, dict):
+                yield row
+
+
+def rows_by_id(ids: Iterable[str], files: Iterable[Path]) -> dict[str, Row]:
+    """The first row with each id that the files hold; ids that are in none are left out."""
+    wanted = {row_id for row_id in ids if row_id}
+    found: dict[str, Row] = {}
+    for path in files:
+        if len(found) == len(wanted):
+            break
+        for row in published_rows(path):
+            row_id = row.get("id")
+            if row_id in wanted and row_id not in found:
+                found[row_id] = row
+                if len(found) == len(wanted):
+                    break
+    return found

@@ -1,0 +1,127 @@
+"""A look through rows in one pass and flat memory: fields, lengths, random samples, and why rows were dropped."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar
+
+from synthgen.records import Row
+
+T = TypeVar("T")
+
+FIELD_NAMES = 1000  # different field names that are counted
+TEXT_FIELDS = 50  # fields whose lengths are told
+EXACT_LENGTH = 10_000  # up to here lengths are counted one by one, beyond it to two digits
+RULES = 1000  # different rules for which examples are kept
+
+
+class Reservoir(Generic[T]):
+    """A fair draw of up to `size` things from a stream of unknown length (Vitter 1985, algorithm R), the same for a seed."""
+
+    def __init__(self, size: int, seed: int | str) -> None:
+        self.size, self.seen = size, 0
+        self.kept: list[tuple[int, T]] = []
+        self._random = random.Random(seed)
+
+    def add(self, thing: T) -> None:
+        """Offers one thing."""
+        self.seen += 1
+        if len(self.kept) < self.size:
+            self.kept.append((self.seen, thing))
+            return
+        place = self._random.randrange(self.seen)
+        if place < self.size:
+            self.kept[place] = (self.seen, thing)
+
+    def drawn(self) -> list[T]:
+        """What was drawn, in the order of the stream."""
+        return [thing for _, thing in sorted(self.kept, key=lambda entry: entry[0])]
+
+
+class Lengths:
+    """How long texts are: counts by length, from which quantiles are read; exact to 10,000, then to two digits."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[int] = Counter()
+        self.number = self.total = 0
+
+    def add(self, length: int) -> None:
+        """Counts one text."""
+        if length > EXACT_LENGTH:
+            step = 10 ** (len(str(length)) - 2)
+            length = length // step * step
+        self.counts[length] += 1
+        self.number += 1
+        self.total += length
+
+    def plain(self) -> dict[str, Any]:
+        """min, p5, median, p95, max, mean, and a histogram of up to ten equal bins as [from, to, count]."""
+        ordered = sorted(self.counts.items())
+        low, high = ordered[0][0], ordered[-1][0]
+        width = max(1, -(-(high - low + 1) // 10))
+        bins: Counter[int] = Counter()
+        for length, count in ordered:
+            bins[(length - low) // width] += count
+        histogram = [[low + at * width, min(high, low + (at + 1) * width - 1), bins[at]] for at in range(max(bins) + 1)]
+        return {"min": low, "p5": self._quantile(ordered, 0.05), "median": self._quantile(ordered, 0.5), "p95": self._quantile(ordered, 0.95), "max": high, "mean": round(self.total / self.number, 1), "histogram": histogram}
+
+    def _quantile(self, ordered: list[tuple[int, int]], share: float) -> int:
+        rank, seen = share * (self.number - 1), 0
+        for length, count in ordered:
+            seen += count
+            if seen > rank:
+                return length
+        return ordered[-1][0]
+
+
+class Survey:
+    """What is told of a file of rows."""
+
+    def __init__(self, samples: int = 3, seed: int = 0, examples: int = 2) -> None:
+        self.rows = 0
+        self.fields: Counter[str] = Counter()
+        self.words: dict[str, Lengths] = {}
+        self.samples: Reservoir[Row] = Reservoir(samples, seed)
+        self.dropped: Counter[str] = Counter()
+        self.examples: dict[str, Reservoir[Row]] = {}
+        self._example_count, self._seed = examples, seed
+
+    def add_all(self, rows: Iterable[Row]) -> Survey:
+        """Adds rows; returns itself."""
+        for row in rows:
+            self.add(row)
+        return self
+
+    def add(self, row: Row) -> None:
+        """Adds one row."""
+        self.rows += 1
+        for name, value in row.items():
+            if name in self.fields or len(self.fields) < FIELD_NAMES:
+                self.fields[name] += 1
+            text = _text(name, value)
+            if text is not None and (name in self.words or len(self.words) < TEXT_FIELDS):
+                self.words.setdefault(name, Lengths()).add(len(text.split()))
+        self.samples.add(row)
+        rejection = row.get("rejection")
+        if isinstance(rejection, dict):
+            rule = str(rejection.get("rule"))
+            self.dropped[rule] += 1
+            if rule in self.examples or len(self.examples) < RULES:
+                self.examples.setdefault(rule, Reservoir(self._example_count, f"{self._seed} {rule}")).add(row)
+
+    def plain(self) -> dict[str, Any]:
+        """Counts, lengths in words, samples."""
+        return {
+            "rows": self.rows, "fields": dict(self.fields), "words": {name: self.words[name].plain() for name in self.words},
+            "dropped": dict(self.dropped.most_common()), "samples": self.samples.drawn(),
+        }  # fmt: skip
+
+
+def _text(name: str, value: Any) -> str | None:
+    if isinstance(value, str):
+        return value if name != "id" else None
+    if name == "messages" and isinstance(value, list):
+        return "\n".join(str(turn.get("content") or "") for turn in value if isinstance(turn, dict))
+    return None

@@ -1,0 +1,109 @@
+import random
+
+import orjson
+import pytest
+from made_runs import asked, make_run
+
+from synthgen.errors import InputError
+from synthgen.reports.inspect import inspect_path, inspect_text
+from synthgen.reports.survey import Lengths, Reservoir, Survey
+from synthgen.store.jsonl import write_rows
+
+
+def test_a_run_with_its_drops_beside_what_they_matched(tmp_path):
+    found = inspect_path(make_run(tmp_path / "run"), samples=2)
+    assert [stage["stage"] for stage in found["stages"]] == ["load", "split", "rationales", "filter", "dedup", "student", "evaluate"]
+    drops = {stage["stage"]: stage["drops"] for stage in found["stages"]}
+    assert drops["filter"]["answer_match"]["rows"] == 1
+    assert drops["filter"]["answer_match"]["examples"][0]["rejection"]["value"] == "99"
+    (example,) = drops["dedup"]["rouge_l"]["examples"]
+    assert (example["id"], example["matched"]["id"], example["rejection"]["score"]) == ("b007", "b000", 0.95)
+    assert found["rows"]["stage"] == "dedup" and found["rows"]["rows"] == 6
+    assert len(found["rows"]["samples"]) == 2
+    shown = inspect_text(found)
+    assert "b007 (threshold 0.9, score 0.95)" in shown and "= b000: Tom has 0 apples" in shown
+    assert orjson.dumps(found)
+
+
+def test_while_a_stage_is_being_written(tmp_path):
+    run = make_run(tmp_path / "run")
+    staging = run / ".new-more"
+    staging.mkdir()
+    write_rows(staging / "rows.jsonl", [asked(1), asked(2)])
+    with open(staging / "rows.jsonl", "ab") as file:
+        file.write(b'{"id": "torn')
+    write_rows(staging / "rejected.jsonl", [{**asked(3), "rejection": {"kind": "rejected", "rule": "novelty", "matched_id": "a001", "score": 0.8}}])
+    found = inspect_path(run)
+    assert (found["under_way"]["stage"], found["under_way"]["rows"]) == ("more", 2)
+    assert found["under_way"]["drops"]["novelty"]["examples"][0]["matched"]["id"] == "a001"
+    assert "more is under way: 2 rows on disk so far" in inspect_text(found)
+
+
+def test_before_anything_is_published(tmp_path):
+    (tmp_path / "run" / ".new-load").mkdir(parents=True)
+    assert inspect_path(tmp_path / "run")["stages"] == []
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no run"):
+        inspect_path(tmp_path / "empty")
+    with pytest.raises(InputError, match="no such"):
+        inspect_path(tmp_path / "none")
+
+
+def test_any_file_of_the_users(tmp_path):
+    path = tmp_path / "mine.jsonl"
+    path.write_bytes(b'{"question": "one two three", "gold": 4}\n{broken\n{"question": "one"}\n[1]\n')
+    found = inspect_path(path)
+    assert (found["rows"], found["broken"], [line["line"] for line in found["broken_lines"]]) == (2, 2, [2, 4])
+    assert (found["words"]["question"]["min"], found["words"]["question"]["max"]) == (1, 3)
+    assert "line 2" in inspect_text(found)
+    table = tmp_path / "t.csv"
+    table.write_text("question,gold\nwhat is it,4\n")
+    assert inspect_path(table)["fields"] == {"question": 1, "gold": 1}
+
+
+def test_a_rejected_file_shows_what_was_matched(tmp_path):
+    run = make_run(tmp_path / "run")
+    found = inspect_path(run / "dedup" / "rejected.jsonl")
+    assert found["drops"]["rouge_l"]["examples"][0]["matched"]["id"] == "b000"
+
+
+def test_text_from_rows_stays_on_its_line(tmp_path):
+    path = tmp_path / "mine.jsonl"
+    write_rows(path, [{"id": "x", "instruction": "one\ntwo\x1b[31mred\x00\u202e", "output": "y"}])
+    shown = inspect_text(inspect_path(path))
+    assert "\x1b" not in shown and "\x00" not in shown and "\u202e" not in shown
+    assert "one two [31mred" in shown
+
+
+def test_samples_are_drawn_fairly_and_again_the_same():
+    counts = [0] * 20
+    for seed in range(4000):
+        reservoir = Reservoir(5, seed)
+        for at in range(20):
+            reservoir.add(at)
+        drawn = reservoir.drawn()
+        assert len(set(drawn)) == 5 and drawn == sorted(drawn)
+        for at in drawn:
+            counts[at] += 1
+    assert all(850 < count < 1150 for count in counts)  # 1,000 expected, standard deviation 27
+    one, other = (Survey(3, 7).add_all({"id": str(at), "output": "x"} for at in range(100)).plain() for _ in range(2))
+    assert one == other
+
+
+def test_quantiles_are_those_of_the_sorted_lengths():
+    rng = random.Random(1)
+    values = [rng.randrange(300) for _ in range(501)]
+    lengths = Lengths()
+    for value in values:
+        lengths.add(value)
+    plain, ordered = lengths.plain(), sorted(values)
+    assert (plain["min"], plain["median"], plain["max"]) == (ordered[0], ordered[250], ordered[-1])
+    assert (plain["p5"], plain["p95"]) == (ordered[25], ordered[475])
+    assert sum(count for _, _, count in plain["histogram"]) == 501 and len(plain["histogram"]) <= 10
+
+
+def test_memory_does_not_grow_with_long_texts():
+    lengths = Lengths()
+    for value in range(10_000, 2_000_000, 7):
+        lengths.add(value)
+    assert len(lengths.counts) < 400

@@ -1,0 +1,90 @@
+import orjson
+import pytest
+from made_runs import make_run
+
+from synthgen.errors import InputError
+from synthgen.reports.why import why_row, why_text
+
+
+@pytest.fixture
+def run(tmp_path):
+    return make_run(tmp_path / "run")
+
+
+def test_a_row_that_was_kept(run):
+    found = why_row(run, "b000")
+    assert [(step["stage"], step["verdict"]) for step in found["path"]] == [("rationales", "kept"), ("filter", "kept"), ("dedup", "kept"), ("student", "trained on")]
+    assert found["path"][1]["rules"] == ["answer_match", "length(max_words=50)"]
+    assert [parent["id"] for parent in found["parents"]] == ["a000"]
+    assert [(other["id"], other["rule"], other["score"]) for other in found["took_out"]] == [("b007", "rouge_l", 0.95)]
+    assert len(found["neighbours"]) == 3 and "b000" not in [other["id"] for other in found["neighbours"]]
+    shown = why_text(found)
+    assert "made from a000" in shown and "filter: kept (held to answer_match, length(max_words=50))" in shown
+    assert orjson.dumps(found)
+
+
+def test_a_row_that_was_dropped(run):
+    found = why_row(run, "b003")
+    assert found["path"][-1]["verdict"] == "rejected" and found["path"][-1]["rejection"]["rule"] == "answer_match"
+    assert "filter: rejected by answer_match (value 99, threshold 7)" in why_text(found)
+    duplicate = why_row(run, "b007")
+    assert duplicate["matched"]["id"] == "b000"
+    assert "it is like b000" in why_text(duplicate)
+
+
+def test_a_question_and_what_was_made_of_it(run):
+    found = why_row(run, "a003")
+    assert [(step["stage"], step["verdict"]) for step in found["path"]] == [("load", "kept"), ("split", "in train")]
+    assert [(child["id"], child["stage"]) for child in found["children"]] == [("b003", "filter")]
+
+
+def test_a_test_question_and_the_students_answer(run):
+    found = why_row(run, "a008")
+    assert found["path"][-1]["verdict"] == "in test"
+    (asked,) = found["answers"]
+    assert asked["answers"]["student"]["right"] is True
+    assert "student      right, parsed 8, stopped: <b>8</b>" in why_text(found)
+
+
+def test_ids_that_are_not_there_or_not_one(run):
+    assert why_row(run, "b00" + "0")["id"] == "b000"
+    with pytest.raises(InputError, match="8 ids begin with 'b00'"):
+        why_row(run, "b00")
+    with pytest.raises(InputError, match="no row of this run has the id 'zz'"):
+        why_row(run, "zz")
+
+
+def test_the_beginning_of_an_id_is_enough(run):
+    assert why_row(run, "a01" + "0")["id"] == "a010"
+
+
+def test_prompt_and_reply_from_the_ledger(tmp_path):
+    from synthgen.dispatch.session import open_sessions
+    from synthgen.exchange import Request
+    from synthgen.reports.progress import Reporter
+    from synthgen.store.jsonl import write_rows
+    from synthgen.teachers.builtin import BuiltinConfig
+
+    question = "Otto is older than Mira. Tessa is younger than Mira. Who is the second oldest?"
+
+    def talk():
+        reply = yield Request(messages=({"role": "user", "content": question},), label="rationale")
+        return reply.first
+
+    ledger = tmp_path / "ledger"
+    sessions = open_sessions({"": BuiltinConfig(mistakes={"wrong_answer": 0, "run_on": 0, "refusal": 0, "truncated": 0})}, ledger_dir=ledger, run="r", budget=None, reporter=Reporter("silent"), stopping=lambda: 0, grace=1.0, retry_failed=False)
+    try:
+        session = sessions.open("")
+        session.fetch([talk], total=1, stage="s")
+        (rendered,) = session.render([talk])
+    finally:
+        sessions.close()
+    run = make_run(tmp_path / "run")
+    (run / "load" / "rows.jsonl").unlink()
+    write_rows(run / "load" / "rows.jsonl", [{"id": "r1", "instruction": question, "meta": {"request": rendered.keys[0]}}, {"id": "r2", "instruction": "x", "meta": {"request": "0" * 32 + "-0"}}])
+    found = why_row(run, "r1", ledger)
+    assert found["request"]["reply"] == rendered.result.text and "Mira" in found["request"]["reply"]
+    assert found["request"]["messages"] == [{"role": "user", "content": question}]
+    assert "asked as" in why_text(found)
+    assert why_row(run, "r2", ledger)["request"]["missing"]
+    assert why_row(run, "r1")["request"] is None
