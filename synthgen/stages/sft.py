@@ -20,6 +20,7 @@ from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Need, Ou
 from synthgen.store.jsonl import RowWriter, read_rows
 from synthgen.training.card import model_card, teachers_of
 from synthgen.training.completions import NEEDED, Completion, completion_text, missing_fields
+from synthgen.training.faults import kinder_faults
 from synthgen.training.options import StudentOptions, TrainingOptions
 from synthgen.training.preflight import Preflight, prepare
 from synthgen.training.prompting import student_prompt
@@ -49,7 +50,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     if config.early_stopping is not None and validation is None:
         raise ConfigError("early_stopping needs validation rows", next="split: {validation: N, …} makes them; or leave early_stopping out")
     context.work.mkdir(parents=True, exist_ok=True)
-    with quiet(is_local(config.student)):
+    with quiet(is_local(config.student)), kinder_faults(context.work):
         return _run(rows, validation, config, context, out)
 
 

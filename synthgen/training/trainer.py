@@ -6,10 +6,8 @@ Imported only once torch, transformers and trl are known to be there (`student.q
 from __future__ import annotations
 
 import dataclasses
-import errno
 import math
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,8 +81,7 @@ def train(
             trainer.add_callback(follower)
             try:
                 if not (checkpoint and early and standing.without_gain >= early.patience):
-                    with _kinder_faults(work):
-                        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+                    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
             finally:
                 follower.close()
         if follower.stopped:
@@ -155,22 +152,6 @@ def _promised_processes() -> int:
     if promised > 1 and not torch.distributed.is_torchelastic_launched():
         raise StageFailed(f"{promised} processes were launched, but each would train alone", next=TORCHRUN)
     return promised
-
-
-@contextmanager
-def _kinder_faults(work: Path) -> Iterator[None]:
-    """Turns the libraries' ways of saying "disk full" and "out of memory" into ours."""
-    try:
-        yield
-    except torch.OutOfMemoryError as fault:
-        raise StageFailed("the GPU's memory is not enough", next="lower batch_size (and raise gradient_accumulation by as much), lower max_length, or method: lora") from fault
-    except OSError:
-        raise
-    except Exception as fault:
-        said = str(fault)
-        if "os error 28" in said or "No space left" in said or ("file write failed" in said or "PytorchStreamWriter" in said) and shutil.disk_usage(work).free < 1 << 26:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work)) from fault
-        raise
 
 
 def _take_back(model: Any, checkpoint: Path, method: str) -> None:
