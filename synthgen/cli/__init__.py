@@ -16,6 +16,7 @@ from synthgen.cli import (
     diff,
     init,
     inspect,
+    ledger,
     listing,
     preview,
     prompts,
@@ -50,6 +51,7 @@ app.command("diff")(diff.diff)
 app.command("list")(listing.list_components)
 app.command("schema")(schema.schema)
 app.add_typer(prompts.app, name="prompts")
+app.add_typer(ledger.app, name="ledger")
 app.command("serve-builtin")(serve_builtin.serve_builtin)
 
 

@@ -7,6 +7,7 @@ were left out, and those for which the teacher gave no answer). Test questions, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,7 +27,8 @@ from synthgen.evaluation.teacher import TeacherAnswers, asking, teacher_answers
 from synthgen.records import Row, question_text, rejected
 from synthgen.registry import Choice
 from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Need, Outcome, StageConfig
-from synthgen.stages.generate import _share, input_rows
+from synthgen.stages.asking import input_rows
+from synthgen.stages.generate import read_share
 from synthgen.store.jsonl import RowWriter
 
 VERSION = 1
@@ -46,7 +48,7 @@ class Config(StageConfig):
     batch_size: int = Field(64, ge=1, description="questions a local model answers at a time")
     threads: int | None = Field(None, ge=1, description="CPU threads of a local model; where left out one for a small model, the machine's cores for a large one")
     teacher: Annotated[str, Unhashed()] = Field("", description="a name under `teachers`; the pipeline's teacher where left out")
-    max_failed: Annotated[float, BeforeValidator(_share), Unhashed()] = Field(0.0, ge=0, le=1, description="share of questions to which the teacher may give no answer, as 0.01 or 1%; above it the exit code is 4")
+    max_failed: Annotated[float, BeforeValidator(read_share), Unhashed()] = Field(0.0, ge=0, le=1, description="share of questions to which the teacher may give no answer, as 0.01 or 1%; above it the exit code is 4")
     near_duplicate_threshold: float | None = Field(None, ge=0, lt=1, description="ROUGE-L above which a training question counts as near a test question; where left out that of the pipeline's own dedup")
     on_leak: Literal["fail", "exclude", "warn"] = Field("fail", description="test questions that were trained on: fail (a score over them is worth nothing), exclude them, or warn in the table")
 
@@ -130,7 +132,8 @@ def _ask_teacher(rows: Sequence[Row], config: Config, context: Context) -> Teach
 
 def _rows(inputs: Inputs, config: Config, context: Context) -> Iterator[Row]:
     """The test rows; `--limit` is about what a teacher is asked."""
-    return input_rows([artefact.file for artefact in inputs["questions"]], context.limit if teachers(config) else None)
+    every = (row for artefact in inputs["questions"] for row in read_rows(artefact.file))
+    return islice(every, context.limit if teachers(config) else None)
 
 
 def _test_rows(inputs: Inputs, students: Sequence[Artefact], config: Config, context: Context, counts: Counts, rejects: RowWriter) -> tuple[list[Row], dict[str, Any] | None]:

@@ -1,0 +1,57 @@
+"""`synthgen ledger`: what has been paid for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from synthgen.cli import options as o
+
+if TYPE_CHECKING:
+    from synthgen.store.ledger import Ledger as LedgerStore
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Count, export or tidy the ledger of replies.")
+
+
+@app.command("stats")
+def stats(ledger: o.Ledger = o.LEDGER, as_json: o.AsJson = False) -> None:
+    """Show how many replies the ledger holds, and what they cost, by model."""
+    from synthgen.reports.tables import table
+
+    found = _open(ledger).stats()
+    if as_json:
+        o.out_json(found)
+        return
+    rows = [[name, f"{share['replies']:,}", f"{share['prompt_tokens']:,}", f"{share['completion_tokens']:,}", f"${share['cost_usd']:,.2f}"] for name, share in found["models"].items()]
+    o.out(table(["model", "replies", "prompt tokens", "completion tokens", "cost"], rows))
+    o.out(f"\n{found['requests']:,} requests, {found['samples']:,} samples, {found['refusals']:,} refused for good, {found['failures']:,} failed; {found['bytes'] / 1e6:,.1f} MB in {found['files']} file(s)")
+
+
+@app.command("export")
+def export(
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="a new JSONL file")], ledger: o.Ledger = o.LEDGER
+) -> None:
+    """Write every request and reply to a JSONL file."""
+    from synthgen.errors import ConfigError
+
+    if out.exists():
+        raise ConfigError("the file is there already", str(out), "give another -o")
+    o.out(f"{_open(ledger).export(out):,} samples written to {out}")
+
+
+@app.command("vacuum")
+def vacuum(ledger: o.Ledger = o.LEDGER) -> None:
+    """Give back disk space that the ledger's files no longer use."""
+    before, after = _open(ledger).vacuum()
+    o.out(f"{before / 1e6:,.1f} MB before, {after / 1e6:,.1f} MB after")
+
+
+def _open(folder: Path) -> LedgerStore:
+    from synthgen.errors import InputError
+    from synthgen.store.ledger import open_ledger
+
+    if not folder.is_dir():
+        raise InputError("no ledger here", str(folder), "--ledger DIR names another folder")
+    return open_ledger(folder)
