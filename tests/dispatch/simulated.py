@@ -64,7 +64,7 @@ def simulate(server: Server, seconds: float, seed: int = 0, **limits: Any) -> Ru
     options = Limits(**limits)
     limiter, pace, run = Limiter(options), Pace(options), Run()
     events: list[tuple[float, int, str, Any]] = []
-    counter, in_flight, waiting, wake = 0, 0, 0, -1.0
+    counter, in_flight, wake = 0, 0, -1.0
     server.level = server.burst
 
     def push(at: float, kind: str, what: Any = None) -> None:

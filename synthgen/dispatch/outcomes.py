@@ -1,0 +1,87 @@
+"""Replies that are not whole: `finish_reason` is an outcome, and a policy says what to do about it.
+
+    keep       the sample as it is
+    reject     the sample as it is; whoever makes rows of it rejects them
+    continue   the model is asked to go on where it stopped, at most `CONTINUATIONS` times, and the texts are joined
+    escalate   the request is asked once more, with `ESCALATION` times the tokens
+
+A wrapped conversation asks for what its policy wants as requests of its own, so all of it is in the ledger, is paid once and
+replays like any other request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from typing import Literal, TypeVar
+
+from synthgen.dispatch.contract import Conversation
+from synthgen.exchange import Reply, Request, Sample
+from synthgen.teachers.config import TeacherConfig
+
+T = TypeVar("T")
+
+Policy = Literal["keep", "reject", "continue", "escalate"]
+
+CONTINUATIONS = 3
+ESCALATION = 4
+
+
+def with_policies(conversation: Conversation[T], policies: Mapping[str, str], config: TeacherConfig) -> Conversation[T]:
+    """The conversation with each reply made whole as `policies` (finish_reason -> policy) say.
+
+    Only "length" can be continued or escalated; escalation needs a known max_tokens (the request's own or the teacher's).
+    """
+    policy = policies.get("length", "keep")
+    if policy not in ("continue", "escalate"):
+        return conversation
+
+    def whole() -> Generator[Request, Reply, T]:
+        inner = conversation()
+        try:
+            request = next(inner)
+            while True:
+                reply = yield request
+                if any(sample.finish_reason == "length" for sample in reply.samples):
+                    reply = yield from (_continued(request, reply, config) if policy == "continue" else _escalated(request, reply, config))
+                request = inner.send(reply)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        finally:
+            inner.close()
+
+    return whole
+
+
+def _escalated(request: Request, reply: Reply, config: TeacherConfig) -> Generator[Request, Reply, Reply]:
+    limit = request.sampling.get("max_tokens") or config.sampling.max_tokens
+    if limit is None:
+        return reply
+    cut = [sample.index for sample in reply.samples if sample.finish_reason == "length"]
+    longer = yield replace(request, n=len(cut), sampling={**request.sampling, "max_tokens": limit * ESCALATION})
+    found = {sample.index: sample for sample in reply.samples}
+    for index, sample in zip(cut, longer.samples, strict=True):
+        found[index] = replace(sample, index=index)
+    return Reply(tuple(found[sample.index] for sample in reply.samples))
+
+
+def _continued(request: Request, reply: Reply, config: TeacherConfig) -> Generator[Request, Reply, Reply]:
+    samples = []
+    for sample in reply.samples:
+        for _ in range(CONTINUATIONS):
+            if sample.finish_reason != "length" or not sample.text:
+                break
+            more = yield _going_on(request, sample, config)
+            sample = replace(sample, text=sample.text + more.first.text, finish_reason=more.first.finish_reason)
+        samples.append(sample)
+    return Reply(tuple(samples))
+
+
+def _going_on(request: Request, sample: Sample, config: TeacherConfig) -> Request:
+    """The request for what comes after a sample's text."""
+    if request.prompt is not None:
+        return replace(request, n=1, prompt=request.prompt + sample.text)
+    messages = (*request.messages, {"role": "assistant", "content": sample.text})
+    prefill = {"continue_final_message": True, "add_generation_prompt": False} if config.provider == "vllm" else {}
+    return replace(request, n=1, messages=messages, sampling={**request.sampling, **prefill})
