@@ -26,7 +26,7 @@ from synthgen.builtin_teacher.replies import Answered, answer, mistakes_in
 from synthgen.builtin_teacher.request import Refused
 
 HOST = "127.0.0.1"
-LARGEST_BODY = 16 << 20  # bytes
+LARGEST_BODY = 4 << 20  # bytes
 PARENT_SECONDS = 1.0  # between two looks at whether the parent still lives
 
 
@@ -100,7 +100,10 @@ def application(log: bool = False) -> web.Application:
     counts = Counts()
 
     async def decoded(request: web.Request) -> tuple[Any, bytes]:
-        raw = await request.read()
+        try:
+            raw = await request.read()
+        except web.HTTPRequestEntityTooLarge as fault:
+            raise Refused(f"the body is larger than {LARGEST_BODY:,} bytes", 413, "body_too_large") from fault
         try:
             return orjson.loads(raw), raw
         except orjson.JSONDecodeError as fault:

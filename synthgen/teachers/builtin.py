@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import orjson
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from synthgen.builtin_teacher import DEFAULT_RATES, MODEL, VERSION
 from synthgen.config import Component
@@ -35,6 +35,13 @@ class Mistakes(Component):
     truncated: float = Field(DEFAULT_RATES["truncated"], ge=0, le=1, description="is cut off in the middle")
     near_duplicate: float = Field(DEFAULT_RATES["near_duplicate"], ge=0, le=1, description="a list whose last third almost repeats its first")
     malformed_list: float = Field(DEFAULT_RATES["malformed_list"], ge=0, le=1, description="a list with one thing wrong in its form")
+
+    @model_validator(mode="after")
+    def _at_most_one_a_reply(self) -> Mistakes:
+        for names in (("wrong_answer", "run_on", "refusal", "truncated"), ("near_duplicate", "malformed_list")):
+            if sum(getattr(self, name) for name in names) > 1 + 1e-9:
+                raise ValueError(f"{', '.join(names)} add up to more than 1, and a reply makes at most one mistake")
+        return self
 
 
 class BuiltinConfig(TeacherConfig):
@@ -67,7 +74,7 @@ class Builtin:
 
     @property
     def key_variable(self) -> str | None:
-        """None: it needs no key."""
+        """None, unless what stands before it at `base_url` wants a key."""
         return self._config.api_key_env
 
     def addresses(self) -> tuple[str, ...]:

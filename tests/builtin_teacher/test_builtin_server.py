@@ -68,6 +68,7 @@ def test_the_counts_are_exact(base_url: str) -> None:
         ("chat/completions", b"{", 400, "invalid_body"),
         ("chat/completions", b'{"prompt": "x"}', 400, "invalid_body"),
         ("completions", b"\xff\xfe", 400, "invalid_body"),
+        ("completions", b" " * (5 << 20), 413, "body_too_large"),
     ],
 )
 def test_refusals_are_openai_errors(base_url: str, path: str, content: bytes, status: int, code: str) -> None:

@@ -66,3 +66,10 @@ def test_a_rate_that_is_no_share_is_a_fault() -> None:
     assert build(BuiltinConfig, {"mistakes": {"wrong_answer": 3, "wrong_anser": 0.1}}, ("teacher",), misfits) is None
     assert len(misfits) == 2
     assert any("wrong_answer" in misfit.next for misfit in misfits)
+
+
+def test_rates_that_leave_no_reply_fine_are_a_fault() -> None:
+    misfits: list = []
+    assert build(BuiltinConfig, {"mistakes": {"wrong_answer": 0.6, "refusal": 0.6}}, ("teacher",), misfits) is None
+    assert "more than 1" in misfits[0].what
+    assert build(BuiltinConfig, {"mistakes": {"wrong_answer": 1.0, "run_on": 0, "refusal": 0, "truncated": 0}}, ("teacher",), []) is not None
