@@ -7,6 +7,7 @@ STAGES = {
     "filter": "synthgen.stages.filter",
     "dedup": "synthgen.stages.dedup",
     "decontaminate": "synthgen.stages.decontaminate",
+    "score": "synthgen.stages.score",
     "select": "synthgen.stages.select",
     "export": "synthgen.stages.export",
     "sft": "synthgen.stages.sft",

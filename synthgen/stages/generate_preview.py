@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from synthgen.dispatch.contract import Conversation, Rendered
 from synthgen.exchange import Reply, Request
 from synthgen.records import Row, rejected
+from synthgen.stages.asking import input_rows
 from synthgen.stages.contract import Context, Inputs
 from synthgen.stages.generated import Births, with_policy
 from synthgen.tasks.contract import Item, Rejected
@@ -44,7 +45,7 @@ class Preview:
 
 def preview(inputs: Inputs, config: Config, context: Context, n: int) -> list[Preview]:
     """See `generate.plan_preview`."""
-    from synthgen.stages.generate import about, input_rows
+    from synthgen.stages.generate import about
 
     session = context.sessions.open(config.teacher)
     task = config.task.load()(config.task.options, context.seed)

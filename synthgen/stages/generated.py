@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from synthgen.records import Provenance, Row, RowIds, ordered, rejected
 from synthgen.stages.contract import Counts
@@ -41,10 +41,11 @@ class ItemWriter:
     check of the sum sees an item that was lost in between.
     """
 
-    def __init__(self, out: Path, stage: str, about: Mapping[str, Any]) -> None:
+    def __init__(self, out: Path, stage: str, about: Mapping[str, Any] | None) -> None:
+        """With `about` rows are born here; without it they keep the id and provenance that they have."""
         self.stage = stage
         self.counts = Counts()
-        self._births = Births(about)
+        self._births = Births(about) if about is not None else None
         self._rows = RowWriter(out / "rows.jsonl")
         self._rejected = RowWriter(out / "rejected.jsonl")
 
@@ -54,14 +55,14 @@ class ItemWriter:
 
     def keep(self, row: Row, parents: Iterable[str] = ()) -> Row:
         """Writes a row; returns it with its id and provenance."""
-        row = self._births.born(row, parents)
+        row = self._births.born(row, parents) if self._births else row
         self._rows.write(row)
         self.counts.kept += 1
         return row
 
     def reject(self, item: Rejected, parents: Iterable[str] = ()) -> None:
         """Writes an item under the rule that said no."""
-        row = self._births.born(item.row, parents)
+        row = self._births.born(item.row, parents) if self._births else item.row
         self._rejected.write(
             rejected(row, stage=self.stage, rule=item.rule, value=item.value, threshold=item.threshold, matched_id=item.matched_id, score=item.score)
         )
@@ -76,7 +77,7 @@ class ItemWriter:
         """The files written and their rows."""
         return {"rows.jsonl": self._rows.rows, "rejected.jsonl": self._rejected.rows}
 
-    def __enter__(self) -> ItemWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -1,7 +1,10 @@
 """Tasks: what a teacher is asked, and how its reply becomes rows; see `contract`."""
 
 TASKS = {
+    "attributes": "synthgen.tasks.attributes:Attributes",
+    "conversation": "synthgen.tasks.conversation:Conversation",
     "evolve": "synthgen.tasks.evolve:Evolve",
+    "preferences": "synthgen.tasks.preferences:Preferences",
     "rationale": "synthgen.tasks.rationale:Rationale",
     "respond": "synthgen.tasks.respond:Respond",
     "self_instruct": "synthgen.tasks.self_instruct:SelfInstruct",

@@ -75,6 +75,8 @@ class Pool(Protocol):
         """Takes in a kept row; it has its id."""
         ...
 
+    # `report(self) -> dict[str, Any]`, where a pool has it, goes into the manifest: coverage of a grid, say.
+
 
 class PoolTask(Protocol):
     """A task that makes rows from seeds until `num_rows` are kept.

@@ -36,6 +36,7 @@ from synthgen.tasks.instances import (
 )
 from synthgen.tasks.instruction_rules import BLACKLIST, InstructionRules
 from synthgen.tasks.item_lists import QUESTION_NAMES, TASK_NAMES, ParsedItem, is_no_input, parse_items
+from synthgen.tasks.novelty import NoveltyPool
 
 GIVEN = ("num_tasks", "demonstrations")
 NUMBERS = ("first", "last")
@@ -199,29 +200,6 @@ class SelfInstruct:
         for row in self.seeds:
             pool.add(row)
         return pool
-
-
-class NoveltyPool:
-    """Rows by their instruction text; a new one must not be too much like any (ROUGE-L F, strictly above)."""
-
-    def __init__(self, threshold: float | None, tokenizer: Literal["ascii", "unicode"]) -> None:
-        from synthgen.similarity.rouge_l import NoveltyIndex
-
-        self._threshold = threshold
-        self._index = NoveltyIndex(threshold, tokenizer) if threshold is not None else None
-
-    def judge(self, row: Row) -> Rejected | None:
-        """The rejection by rule `novelty`, with the nearest row, or None."""
-        found = self._index.nearest(str(row["instruction"])) if self._index is not None else None
-        if found is None:
-            return None
-        matched_id, score = found
-        return Rejected(row, "novelty", value=score, threshold=self._threshold, matched_id=matched_id, score=score)
-
-    def add(self, row: Row) -> None:
-        """Later rows are held against this one too."""
-        if self._index is not None:
-            self._index.add(row["id"], str(row["instruction"]))
 
 
 def read_seeds(paths: Sequence[str], kind: str) -> tuple[list[Row], list[Rejected]]:

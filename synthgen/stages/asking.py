@@ -1,0 +1,237 @@
+"""Asking a teacher for a stage: rows asked about one by one, or calls until enough rows are kept; both accounts kept."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered, Session
+from synthgen.errors import BudgetReached, EmptyResult, StageFailed
+from synthgen.records import Row
+from synthgen.stages.contract import Context, Counts, Inputs, Outcome
+from synthgen.stages.generated import ItemWriter, with_policy
+from synthgen.store.jsonl import read_rows
+from synthgen.tasks.contract import Item, PoolTask, Rejected, RowTask
+
+YIELD_CALLS = 20  # calls over which a pool task's yield is judged
+FIRST_YIELD = 0.7  # share of the items asked for that is expected to be kept, until it is known
+ACCOUNT_KEYS = 1000  # replies whose usage is added up at a time
+
+
+class Work:
+    """What both forms of task share: the account of requests, and the keys of the replies that rows were made of."""
+
+    def __init__(self, task: Any, session: Session, context: Context, writer: ItemWriter, policies: Mapping[str, str]) -> None:
+        self.task, self.session, self.context, self.writer, self.policies = task, session, context, writer, policies
+        self.asked = 0  # rows or calls
+        self.failed: dict[str, int] = {}
+        self.requests: dict[str, Any] = {}
+        self.usage: dict[str, Any] = {}
+        self.extra: dict[str, Any] = {}
+        self._keys: list[str] = []
+
+    def account(self, keys: Iterable[str]) -> None:
+        """Adds replies to the usage."""
+        self._keys.extend(keys)
+        if len(self._keys) >= ACCOUNT_KEYS:
+            self.close_account()
+
+    def close_account(self) -> None:
+        """Adds up what is left of the replies' usage."""
+        for name, value in self.session.account(self._keys).items() if self._keys else ():
+            if isinstance(value, int | float):
+                self.usage[name] = self.usage.get(name, 0) + value
+        self._keys.clear()
+
+    def fail(self, row: Row, rendered: Rendered[Any], accepted: bool) -> None:
+        """Counts a row or call without a result."""
+        reason = rendered.reason or "failed"
+        if rendered.state == "unsent":
+            if not accepted:
+                raise StageFailed(f"{self.context.stage_id}: requests were left unsent", next="run the same command again")
+            reason = "budget"
+        self.failed[reason] = self.failed.get(reason, 0) + 1
+        self.writer.arrived(1)
+        self.writer.fail(row, reason, rendered.detail)
+
+
+class RowWork(Work):
+    """A task over rows: the ledger is filled, then every row is rendered from it in order."""
+
+    task: RowTask
+
+    def run(self, inputs: Inputs) -> None:
+        """Fetches, then renders and writes."""
+        artefacts = inputs["rows"]
+        total = sum(artefact.rows for artefact in artefacts)
+        if self.context.limit is not None:
+            total = min(total, self.context.limit)
+        rows = partial(input_rows, [artefact.file for artefact in artefacts], self.context.limit)
+        accepted = False
+        try:
+            self.requests = _plain(self.session.fetch(_conversations(self.task, rows()), total=total, stage=self.context.stage_id))
+        except BudgetReached:
+            if not self.context.accept_partial:
+                raise
+            accepted = True
+        states = {"answered": 0, "failed": 0, "unsent": 0}
+        for row, rendered in zip(rows(), self.session.render(_conversations(self.task, rows())), strict=True):
+            self.asked += 1
+            states[rendered.state] += 1
+            self.account(rendered.keys)
+            if rendered.state != "answered":
+                self.fail(row, rendered, accepted)
+                continue
+            items = rendered.result or [Rejected(row, "no_items")]
+            self.writer.arrived(len(items))
+            parents = [row["id"]] if row.get("id") else []
+            for item in items:
+                self._write(with_policy(item, self.policies), parents)
+        self.close_account()
+        if self.asked != total:
+            raise StageFailed(f"{self.context.stage_id}: {total} rows were to be asked about, {self.asked} were found", next="the input changed while it was read; run again")
+        if accepted:  # the account that the budget broke off, by rows
+            failed = {reason: number for reason, number in sorted(self.failed.items()) if reason != "budget"}
+            self.requests = {"planned": self.asked, "answered": states["answered"], "failed": failed, "unsent": states["unsent"]}
+
+    def _write(self, item: Item, parents: Sequence[str]) -> None:
+        if isinstance(item, Rejected):
+            self.writer.reject(item, parents)
+        else:
+            self.writer.keep(item, parents)
+
+
+class PoolWork(Work):
+    """A task that makes rows until enough are kept: replies are judged in call order, whatever the order they came in."""
+
+    task: PoolTask
+
+    def run(self, inputs: Inputs) -> None:
+        """Streams calls until enough rows are kept."""
+        task, limit = self.task, self.context.limit
+        self.wanted = task.num_rows if limit is None else min(task.num_rows, limit)
+        self.pool = task.pool()
+        self.kept: list[Row] = []  # only where prompts draw on them
+        self.kept_after_round: list[int] = []
+        for fault in task.seed_faults:
+            self.writer.arrived(1)
+            self.writer.reject(fault)
+        recent: deque[int] = deque(maxlen=YIELD_CALLS)
+        planned = 0
+        try:
+            with closing(self.session.stream(self._conversations(), ahead=self._ahead, stage=self.context.stage_id, total=None)) as replies:  # type: ignore[type-var]
+                for rendered in replies:
+                    planned += max(1, rendered.requests)
+                    before = self.writer.counts.kept
+                    self._judge(rendered)
+                    self._end_call(recent, self.writer.counts.kept - before)
+                    if self.writer.counts.kept >= self.wanted:
+                        break
+        except BudgetReached:
+            if not self.context.accept_partial:
+                raise
+            self.fail({"meta": {}}, Rendered("unsent", detail=f"stopped at call {self.asked + 1}"), True)
+        self.close_account()
+        if hasattr(self.pool, "report"):
+            self.extra = self.pool.report()
+        failed = sum(self.failed.values())
+        self.requests = {"planned": planned, "answered": planned - failed, "failed": dict(sorted(self.failed.items())), "unsent": 0}
+
+    def _judge(self, rendered: Rendered[list[Item]]) -> None:
+        self.account(rendered.keys)
+        if rendered.state != "answered":
+            self.fail({"meta": {"call": self.asked}}, rendered, False)
+            return
+        items = rendered.result or [Rejected({"meta": {}}, "no_items")]
+        self.writer.arrived(len(items))
+        for item in items:
+            item = with_policy(item, self.policies)
+            if not isinstance(item, Rejected):
+                item = self.pool.judge(item) or item
+            if isinstance(item, Rejected):
+                self.writer.reject(item)
+            elif self.writer.counts.kept >= self.wanted:
+                self.writer.reject(Rejected(item, "surplus", threshold=self.wanted))
+            else:
+                row = self.writer.keep(item)
+                self.pool.add(row)
+                if self.task.round_calls:
+                    self.kept.append(row)
+
+    def _end_call(self, recent: deque[int], kept: int) -> None:
+        self.asked += 1
+        if self.task.round_calls and self.asked % self.task.round_calls == 0:
+            self.kept_after_round.append(len(self.kept))
+        recent.append(kept)
+        asked_for = YIELD_CALLS * self.task.per_call
+        counts = self.writer.counts
+        if len(recent) == YIELD_CALLS and counts.kept < self.wanted and sum(recent) < self.task.min_yield * asked_for:
+            reasons = sorted({**counts.rejected, **counts.failed}.items(), key=lambda entry: -entry[1])[:3]
+            raise StageFailed(
+                f"{self.context.stage_id}: the yield fell under min_yield: of the last {asked_for:,} items asked for {sum(recent)} were kept ({counts.kept:,} of {self.wanted:,} so far; most went by {', '.join(name for name, _ in reasons)})",
+                next="give more varied seeds, ask for fewer rows, raise `novelty`, or lower `min_yield`; the replies stay in the ledger",
+            )
+
+    def _conversations(self) -> Iterator[Conversation[list[Item]]]:
+        for index in count():
+            round_calls = self.task.round_calls
+            done = index // round_calls - 2 if round_calls else -1
+            kept = self.kept[: self.kept_after_round[done]] if done >= 0 else []
+            yield partial(self.task.call, index, kept)
+
+    def _ahead(self) -> int:
+        """How many calls may be started beyond the one being judged: as many as the missing rows will likely take.
+
+        It decides what is paid for, never what is kept. With rounds, a call waits until the round before the last is judged.
+        """
+        task, counts = self.task, self.writer.counts
+        expected = FIRST_YIELD * task.per_call
+        rate = (counts.kept + 2 * expected) / (self.asked + 2)
+        calls = max(1, math.ceil((self.wanted - counts.kept) / max(rate, 0.05 * task.per_call)))
+        if task.round_calls:
+            calls = min(calls, (self.asked // task.round_calls + 2) * task.round_calls - 1 - self.asked)
+        return calls
+
+
+def input_rows(files: Sequence[Path], limit: int | None) -> Iterator[Row]:
+    """The rows of several files in order, up to a limit."""
+    return islice((row for file in files for row in read_rows(file)), limit)
+
+
+def _conversations(task: RowTask, rows: Iterable[Row]) -> Iterator[Conversation[list[Item]]]:
+    return (partial(task.ask, row) for row in rows)
+
+
+def _plain(counts: FetchCounts) -> dict[str, Any]:
+    return {"planned": counts.planned, "answered": counts.answered, "failed": dict(sorted(counts.failed.items())), "unsent": counts.unsent}
+
+
+def outcome_of(work: Work, writer: ItemWriter, context: Context) -> Outcome:
+    """The stage's result.
+
+    Raises:
+        EmptyResult: no row was kept.
+        StageFailed: the sum of requests is off.
+    """
+    counts = writer.counts
+    requests = work.requests
+    if requests["planned"] != requests["answered"] + sum(requests["failed"].values()) + requests["unsent"]:
+        raise StageFailed(f"{context.stage_id}: {requests['planned']} requests were planned but not all are accounted for", next="this is a fault in synthgen; nothing was published")
+    if not counts.kept:
+        most = sorted({**counts.rejected, **counts.failed}.items(), key=lambda entry: -entry[1])[:3]
+        raise EmptyResult(f"{context.stage_id}: no row was kept ({', '.join(f'{name} {number:,}' for name, number in most) or 'no rows came in'})", next="`synthgen preview` shows prompts, replies and verdicts")
+    return Outcome(counts, writer.files(), requests=requests, usage=work.usage or None, extra=work.extra, table=_table(counts), asked=work.asked)
+
+
+def _table(counts: Counts) -> str:
+    entries = [("kept", counts.kept), *sorted(counts.rejected.items()), *((f"failed: {reason}", number) for reason, number in sorted(counts.failed.items()))]
+    width = max(len(name) for name, _ in entries)
+    return "\n".join(f"{name:<{width}}  {number:>9,}  {number / max(counts.in_, 1):>6.1%}" for name, number in entries)
+
+

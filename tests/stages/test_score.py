@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_session import OneSession, Refusal, ScriptedSession
+
+from synthgen.config import Misfit, build, fingerprint
+from synthgen.errors import EmptyResult
+from synthgen.exchange import Request
+from synthgen.reports.progress import Reporter
+from synthgen.stages import score
+from synthgen.stages.contract import Artefact, Context, Outcome
+from synthgen.store.jsonl import read_rows, write_rows
+
+
+def made(raw: dict[str, Any]) -> score.Config:
+    misfits: list[Misfit] = []
+    config = build(score.Config, raw, (), misfits)
+    assert config is not None, misfits
+    return config
+
+
+def run(tmp_path: Path, raw: dict[str, Any], answer: Any) -> tuple[Outcome, list[dict[str, Any]], list[dict[str, Any]]]:
+    rows = [{"id": f"r{at}", "instruction": f"Question {at}?", "output": f"Answer {at}.", "human": at % 5 + 1, "meta": {"parents": ["p"]}} for at in range(6)]
+    file, out = tmp_path / "rows.jsonl", tmp_path / "out"
+    artefact = Artefact("generate", "generate", "rows", tmp_path, file, "", write_rows(file, rows))
+    out.mkdir()
+    session = ScriptedSession(answer)
+    context = Context(run_dir=tmp_path, stage_id="score", work=tmp_path, seed=0, sessions=OneSession(session), reporter=Reporter("silent"), stopping=lambda: 0)
+    outcome = score.run({"rows": (artefact,)}, made(raw), context, out)
+    outcome.counts.check("score")
+    return outcome, list(read_rows(out / "rows.jsonl")), list(read_rows(out / "rejected.jsonl"))
+
+
+def grader(request: Request, number: int) -> Any:
+    text = request.messages[-1]["content"]
+    at = next(at for at in range(6) if f"Answer {at}." in text)
+    return Refusal("too long") if at == 4 else "no grade" if at == 3 else f"Reason: so.\nScore: {at % 5 + 1}"
+
+
+def test_rows_keep_their_ids_and_get_scores(tmp_path: Path) -> None:
+    outcome, kept, rejected = run(tmp_path, {"golden": "human"}, grader)
+    assert [row["id"] for row in kept] == ["r0", "r1", "r2", "r5"] and kept[1]["meta"] == {"parents": ["p"], "scores": {"judge": 2, "judge_reason": "so."}}
+    assert [(row["id"], row["rejection"]["rule"], row["rejection"]["kind"]) for row in rejected] == [("r3", "ungraded", "rejected"), ("r4", "http_400", "failed")]
+    assert outcome.extra["grades"] == {"1": 2, "2": 1, "3": 1} and outcome.extra["agreement"] == {"rows": 4, "equal": 1.0, "within_one": 1.0, "kappa": 1.0}
+    assert outcome.asked == 6 and outcome.requests == {"planned": 6, "answered": 5, "failed": {"http_400": 1}, "unsent": 0}
+
+
+def test_no_grade_at_all(tmp_path: Path) -> None:
+    with pytest.raises(EmptyResult, match="ungraded 6"):
+        run(tmp_path, {}, lambda *_: "hm")
+
+
+def test_the_rubric_is_part_of_the_key(tmp_path: Path) -> None:
+    base = fingerprint(made({}))
+    assert fingerprint(made({"judge": {"high": 10}})) != base
+    assert fingerprint(made({"judge": {"prompt": "judge/score"}})) != base
+    assert fingerprint(made({"teacher": "judge", "max_failed": "2%"})) == base
+    assert score.teachers(made({"teacher": "judge"})) == ("judge",)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synthgen.tasks.grades import agreement, both_orders, read_checklist, read_grade, read_side
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ("Reason: Correct.\nScore: 5", 5),
+        ("Reason: Correct.\nScore: 5/5", 5),
+        ("Reason: Correct.\nScore: 4 out of 5", 4),
+        ("Reason: Correct.\n**Score:** 4", 4),
+        ("Reason: Correct.\n**Score: 4**", 4),
+        ("Reason: Correct.\nScore: **4**", 4),
+        ("Score: 3\nReason: A gap.", 3),
+        ("score = 2", 2),
+        ("The score is 2.", 2),
+        ("I would give this a rating of 3.", 3),
+        ("Rating: [[4]]", 4),
+        ("[[2]]", 2),
+        ("Grade: 1", 1),
+        ('{"reason": "fine", "score": 4}', 4),
+        ('{"score": "4"}', 4),
+        ("4", 4),
+        ("4/5", 4),
+        ("It is fine.\n\n4", 4),
+        ("**4**", 4),
+        ("Score: 3, but then I saw the error.\nScore: 2", 2),
+        ("Score: 4.0", 4),
+        ("Score: 6", None),
+        ("Score: 0", None),
+        ("Score: -1", None),
+        ("Score: 3.5", None),
+        ("Score: high", None),
+        ("A score cannot be given.", None),
+        ("", None),
+        ("I'm sorry, I can't grade this.", None),
+        ("There are 3 errors here.", None),
+        ("Score:", None),
+    ],
+)
+def test_grades(text: str, score: int | None) -> None:
+    assert read_grade(text).score == score
+
+
+def test_scales_and_reasons() -> None:
+    assert read_grade("Score: 9", 0, 10).score == 9 and read_grade("Score: 0", 0, 10).score == 0
+    assert read_grade("Reason: A gap.\nScore: 3").reason == "A gap."
+    assert read_grade("**Explanation:** wrong sum\nScore: 1").reason == "wrong sum"
+    assert read_grade('{"score": 4, "reason": "fine"}').reason == "fine"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1. Yes: it is\n2. No: it is not", [True, False]),
+        ("1) yes\n2) no", [True, False]),
+        ("**1.** Yes\n**2.** No", [True, False]),
+        ("1. **Yes**\n2. **No**", [True, False]),
+        ("- 1. Yes\n- 2. True", [True, True]),
+        ("2. No\n1. Yes", [True, False]),
+        ("1. [Yes]\n2. [No]", [True, False]),
+        ("Here:\n1: yes - ok\n2: false", [True, False]),
+        ("1. Yes\n2. No\n3. Yes", [True, False]),
+        ("1. Yes", None),
+        ("1. Maybe\n2. No", None),
+        ("yes no", None),
+        ("", None),
+    ],
+)
+def test_checklists(text: str, said: list[bool] | None) -> None:
+    assert read_checklist(text, 2) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "side"),
+    [
+        ("Reason: better.\nVerdict: A", "A"),
+        ("Verdict: B", "B"),
+        ("Verdict: Tie", "tie"),
+        ("**Verdict:** **B**", "B"),
+        ("Verdict: Answer A", "A"),
+        ("Verdict: [[B]]", "B"),
+        ("Winner: A", "A"),
+        ("The better answer is B.", "B"),
+        ("Verdict: neither", "tie"),
+        ("Verdict: C", "tie"),
+        ("B", "B"),
+        ("Long text.\nA", "A"),
+        ("Verdict: A\nOn reflection.\nVerdict: B", "B"),
+        ("Both are bad in their own way", None),
+        ("", None),
+    ],
+)
+def test_sides(text: str, side: str | None) -> None:
+    assert read_side(text) == side
+
+
+def test_both_orders_must_agree() -> None:
+    assert both_orders("A", "B") == "A" and both_orders("B", "A") == "B"
+    assert both_orders("A", "A") == "tie" and both_orders("tie", "tie") == "tie" and both_orders("A", "tie") == "tie"
+    assert both_orders(None, "A") is None
+
+
+def test_agreement_with_people() -> None:
+    assert agreement([1, 2, 3], [1, 2, 3]) == {"rows": 3, "equal": 1.0, "within_one": 1.0, "kappa": 1.0}
+    assert agreement([1, 5], [5, 1])["kappa"] == -1.0
+    # By hand: weights (a-b)², observed mean 1/4, expected mean over all pairs 2.5/… = var_a + var_b + (mean difference)².
+    found = agreement([1, 2, 3, 4], [1, 2, 3, 5])
+    assert found["equal"] == 0.75 and found["within_one"] == 1.0
+    pairs = [(a - b) ** 2 for a in [1, 2, 3, 4] for b in [1, 2, 3, 5]]
+    assert found["kappa"] == pytest.approx(1 - (1 / 4) / (sum(pairs) / len(pairs)), abs=1e-4)
+    assert agreement([], []) == {"rows": 0} and "kappa" not in agreement([3, 3], [3, 4])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(), st.lists(st.sampled_from(["Score", ":", "[[", "]]", "Verdict", "A", "1", ".", "Yes", "\n", "{", "}", '"', "*", " "])).map("".join)))
+def test_nothing_raises(text: str) -> None:
+    read_grade(text)
+    read_checklist(text, 2)
+    read_side(text)
