@@ -1,0 +1,77 @@
+"""A run as one HTML file that needs nothing else: no script, no font, no address is loaded.
+
+All that comes from rows, replies or options is escaped by the template engine. The same run gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from synthgen.records import Row
+from synthgen.reports.inspect import bars, inspect_run
+from synthgen.reports.progress import duration
+from synthgen.reports.run_folder import stages_of
+from synthgen.reports.tables import percent, points
+from synthgen.store.publish import write_whole
+
+NAME = "report.html"
+SHOWN_CHARS = 2000  # of one field of a row
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""Characters that HTML forbids, or that turn a line's direction around."""
+
+
+def html_report(run_dir: Path, samples: int = 5, seed: int = 0) -> str:
+    """The report's text: counts, drop reasons with examples, lengths, random rows, scores, what each stage was made from.
+
+    Raises:
+        InputError: the folder holds no run.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    found = inspect_run(run_dir, samples, seed)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(shown=_shown, share=percent, points=points, duration=duration, bars=bars, number=lambda value: f"{value:,}", fields=_fields)
+    template = environment.from_string((Path(__file__).with_name("report.html.jinja")).read_text(encoding="utf-8"))
+    stages = [_stage(entry, stage) for entry, stage in zip(found["stages"], stages_of(run_dir), strict=True)]
+    costs = [stage["usage"] for stage in found["stages"] if stage["usage"]]
+    totals = {name: sum(usage.get(name) or 0 for usage in costs) for name in ("prompt_tokens", "completion_tokens", "cost_usd")}
+    return template.render(run=found["run"], stages=stages, rows=found["rows"], totals=totals, evaluations=[stage for stage in stages if stage["report"]]) + "\n"
+
+
+def write_html_report(run_dir: Path, samples: int = 5, seed: int = 0) -> Path:
+    """Writes `report.html` into the run's folder; returns its path."""
+    path = run_dir / NAME
+    write_whole(path, html_report(run_dir, samples, seed).encode("utf-8"))
+    return path
+
+
+def _stage(entry: dict[str, Any], stage: Any) -> dict[str, Any]:
+    import orjson
+
+    report: Any = None
+    metrics = stage.folder / "metrics.json"
+    if metrics.is_file():
+        try:
+            report = orjson.loads(metrics.read_bytes())
+        except orjson.JSONDecodeError:
+            report = None
+    counts = entry["counts"]
+    manifest = stage.manifest
+    return {
+        **entry, "in": counts.get("in", 0), "kept": counts.get("kept", 0), "rejected": sum(counts.get("rejected", {}).values()), "failed": sum(counts.get("failed", {}).values()),
+        "options": manifest.config, "inputs": [record.file for group in manifest.inputs.values() for record in group], "outputs": {name: record.sha256 for name, record in manifest.outputs.items() if "/" not in name},
+        "finished_at": manifest.finished_at, "linked_from": manifest.linked_from, "report": report if isinstance(report, dict) and "models" in report else None,
+    }  # fmt: skip
+
+
+def _shown(value: Any, limit: int = SHOWN_CHARS) -> str:
+    """A value as text, without characters that a page must not hold, at most so long."""
+    text = _UNSEEN.sub("\ufffd", str(value))
+    return text if len(text) <= limit else text[:limit] + f" … ({len(text) - limit:,} more characters)"
+
+
+def _fields(row: Row) -> list[tuple[str, str]]:
+    """A row's fields as texts."""
+    return [(_shown(name, 100), _shown(value)) for name, value in row.items() if name != "rejection"]
