@@ -24,7 +24,7 @@ from synthgen.training.faults import kinder_faults
 from synthgen.training.options import StudentOptions, TrainingOptions
 from synthgen.training.preflight import Preflight, prepare
 from synthgen.training.prompting import student_prompt
-from synthgen.training.student import Student, is_local, open_student, quiet, save
+from synthgen.training.student import Student, open_student, quiet, save
 
 VERSION = 1
 WRITES = "model"
@@ -50,7 +50,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     if config.early_stopping is not None and validation is None:
         raise ConfigError("early_stopping needs validation rows", next="split: {validation: N, …} makes them; or leave early_stopping out")
     context.work.mkdir(parents=True, exist_ok=True)
-    with quiet(is_local(config.student)), kinder_faults(context.work):
+    with quiet(), kinder_faults(context.work):
         return _run(rows, validation, config, context, out)
 
 

@@ -59,16 +59,14 @@ def base_model(folder: Path, config: Mapping[str, Any]) -> Base:
 
 
 @contextmanager
-def quiet(local: bool) -> Iterator[None]:
-    """Keeps transformers, datasets and the hub client from drawing bars, logging and telling; `local` keeps them off the net.
+def quiet() -> Iterator[None]:
+    """Keeps transformers, datasets and the hub client from drawing bars, logging and telling.
 
     Raises:
         ConfigError: the packages for training are not installed, with the line that installs them.
     """
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if local:
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
         import datasets
         import torch  # noqa: F401  (asked for here, where its absence is explained)
@@ -91,11 +89,6 @@ def quiet(local: bool) -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def is_local(options: StudentOptions) -> bool:
-    """Whether the student needs nothing from the hub."""
-    return options.model is None or Path(options.model).is_dir()
-
-
 def open_student(options: StudentOptions, texts: Callable[[], Iterable[str]], seed: int, lora: bool) -> Student:
     """The student before training; `texts` gives the training data's texts, for a tokenizer from scratch."""
     return _from_scratch(options.init, texts(), seed) if options.init is not None else _existing(options, lora)
@@ -112,6 +105,7 @@ def _from_scratch(options: InitOptions, texts: Iterable[str], seed: int) -> Stud
     config = LlamaConfig(
         hidden_size=options.hidden_size, intermediate_size=options.intermediate_size or max(16, options.hidden_size * 8 // 3 // 16 * 16),
         num_hidden_layers=options.layers, num_attention_heads=options.heads, vocab_size=len(tokenizer), max_position_embeddings=options.positions,
+        initializer_range=(2 / (5 * options.hidden_size)) ** 0.5,  # "small init" (arXiv 1910.05895): the usual 0.02 is for widths of a thousand
         tie_word_embeddings=True, bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
     model = LlamaForCausalLM(config)

@@ -238,3 +238,20 @@ def test_the_loss_curve_holds_no_times(undisturbed):
     for entry in read_log(undisturbed.folder / "out" / "metrics.jsonl"):
         assert set(entry) == {"step", "epoch", "loss", "learning_rate", "tokens"}
     assert orjson.loads((undisturbed.work / "threads.json").read_bytes()) == 1
+
+
+def test_a_local_student_needs_no_network(undisturbed, tmp_path, monkeypatch):
+    import socket
+
+    asked = []
+
+    def refuse(*args, **_):
+        asked.append(args)
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    Bench(tmp_path / "init", rows(16), epochs=1).run()
+    Bench(tmp_path / "folder", rows(16), student={"model": str(undisturbed.folder / "out" / "model")}, method="lora", epochs=1).run()
+    assert asked == []
