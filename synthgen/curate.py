@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.errors import ConfigError, InputError
+from synthgen.filters import DEFAULT_RULES
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import check_pipeline
 from synthgen.reports.progress import Reporter
@@ -17,7 +18,7 @@ from synthgen.store.manifest import Manifest, read_manifest, record_outputs, wri
 from synthgen.store.publish import publish
 
 DEFAULTS: dict[str, tuple[str, list[Any]]] = {
-    "filter": ("rules", ["length", "refusal", "truncated", "run_on", "echo"]),
+    "filter": ("rules", list(DEFAULT_RULES)),
     "dedup": ("methods", ["exact", "rouge_l"]),
 }
 """Stage kind -> the option that holds its components, and those used where none is named."""

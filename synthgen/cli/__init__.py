@@ -14,6 +14,7 @@ import typer
 from synthgen.cli import (
     curate,
     diff,
+    estimate,
     init,
     inspect,
     ledger,
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("validate")(validate.validate)
 app.command("preview")(preview.preview)
+app.command("estimate")(estimate.estimate)
 app.command("run")(run.run)
 for kind, command in stages.commands().items():
     app.command(kind)(command)
