@@ -4,5 +4,6 @@ METHODS = {
     "exact": "synthgen.similarity.exact:Exact",
     "minhash": "synthgen.similarity.minhash:MinHash",
     "rouge_l": "synthgen.similarity.rouge_l:RougeL",
+    "semantic": "synthgen.similarity.semantic:Semantic",
 }
 """Dedup method -> "module:Class"."""

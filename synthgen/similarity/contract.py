@@ -4,7 +4,8 @@
     method.keys(texts)             what is compared, for each text; None where there is nothing to compare
     method.survey(texts)           (optional) numbers per text: two texts can only be duplicates if they share one
     method.scores(key, others)     with `survey`: how similar a key is to each of others; above `threshold` is a duplicate
-    method.index()                 without `survey`: an index of its own
+    method.index()                 without `survey`: an index of its own; it may have `prime(numbers, keys)`, called with the
+                                   next rows before they are judged, for what is better compared many at once
 
 With `survey`, all rows are read once, in as many processes as there are, and only those that share a number with another are
 looked at again, in order. A method without it sees every row in order. All three are pure: any process gives the same.

@@ -131,7 +131,10 @@ def _judge(rows: RowFile, config: Config, context: Context, progress: Any) -> _J
         batch = [rows.row(number) for number in numbers]
         columns = [method.keys([text_of(row, field) for row in batch]) for method, field in zip(methods, fields, strict=True)]
         for rule, method, keys in zip(judged.uncompared, methods, columns, strict=True):
-            judged.uncompared[rule] += keys.count(None) if not hasattr(method, "survey") else 0
+            judged.uncompared[rule] += 0 if hasattr(method, "survey") else sum(key is None for key in keys)
+        for index, keys in zip(indexes, columns, strict=True):
+            if hasattr(index, "prime"):
+                index.prime(numbers, keys)
         for number, keys in zip(numbers, zip(*columns, strict=True), strict=True):
             duplicate = greedy.judge(number, keys, int(found.groups[number]))
             if duplicate is not None:

@@ -1,0 +1,179 @@
+"""Texts as vectors, from an OpenAI-compatible /v1/embeddings address or a model folder on this machine; each paid for once.
+
+Vectors are kept in an SQLite file per model, by the text's hash, and committed as they come: a rerun, a kill or another run asks
+for nothing twice, and gets the same numbers again, whatever a server would answer now.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import xxhash
+from pydantic import Field, field_validator
+
+from synthgen.config import Component, Unhashed
+from synthgen.digest import value_hash
+from synthgen.errors import ConfigError, StageFailed, TeacherFailed
+
+Column = np.ndarray[Any, Any]
+Encode = Callable[[Sequence[str]], Column]
+
+
+class EmbeddingsConfig(Component):
+    """Which model embeds, and where it is."""
+
+    model: str = Field(description="the model's name at base_url, or a sentence-transformers or model2vec folder")
+    base_url: str | None = Field(None, description="an OpenAI-compatible address, such as https://api.openai.com/v1")
+    api_key_env: Annotated[str | None, Unhashed()] = Field(None, description="name of the environment variable that holds the key")
+    dimensions: int | None = Field(None, ge=1, description="asked of the server, where it can give fewer than the model's own")
+    revision: str | None = Field(None, description="say another when a folder or a server's model changed under its name")
+    batch: Annotated[int, Unhashed()] = Field(128, ge=1, le=2048, description="texts in a request")
+    concurrency: Annotated[int, Unhashed()] = Field(8, ge=1, description="requests under way at once")
+    cache: Annotated[Path, Unhashed()] = Field(Path("data/ledger/embeddings"), description="folder of the vectors that were had before")
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_address(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://localhost")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an address starts with http:// or https:// and names a host")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("an address must hold no user, password or query; name the key's variable in api_key_env")
+        return value
+
+
+class Embedder:
+    """Gives each text its vector, of length 1.
+
+    Memory: the vectors of one call.
+    """
+
+    def __init__(self, config: EmbeddingsConfig) -> None:
+        self._config = config
+        parts = urlsplit(config.base_url or "")
+        # The port and the folder above a local model are where it happens to be, not who answers.
+        who = f"{parts.hostname}{parts.path.rstrip('/')}" if config.base_url else "folder"
+        self.identity = value_hash([who, config.model if config.base_url else Path(config.model).name, config.dimensions, config.revision])
+        self._encode: Encode | None = None
+        self.asked = 0
+        """Texts that were not in the cache."""
+
+    def vectors(self, texts: Sequence[str]) -> Column:
+        """float32 of shape (texts, dimensions).
+
+        Raises:
+            ConfigError: the folder, a package or the key is missing.
+            TeacherFailed: the server refuses, or does not answer.
+        """
+        keys = [xxhash.xxh3_128_digest(text.encode("utf-8", "surrogatepass")) for text in texts]
+        with self._open() as cache:
+            known = dict(_known(cache, list(dict.fromkeys(keys))))
+            missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+            for found in self._encoded(_batches(list(missing.items()), self._config.batch)):
+                with cache:
+                    cache.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", ((key, vector.tobytes()) for key, vector in found))
+                known.update((key, vector.tobytes()) for key, vector in found)
+                self.asked += len(found)
+        return np.stack([np.frombuffer(known[key], np.float32) for key in keys]) if keys else np.zeros((0, 1), np.float32)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        folder = self._config.cache
+        folder.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(folder / f"{self.identity}.sqlite", timeout=60)) as cache:
+            cache.execute("CREATE TABLE IF NOT EXISTS vectors (text BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID")
+            yield cache
+
+    def _encoded(self, batches: Iterator[list[tuple[bytes, str]]]) -> Iterator[list[tuple[bytes, Column]]]:
+        """(key, vector) of each text, batch by batch, as they come back in order; a few batches are under way at once."""
+        first = next(batches, None)
+        if first is None:
+            return
+        if self._encode is None:
+            self._encode = _server(self._config) if self._config.base_url else _folder(Path(self._config.model))
+        encode = self._encode
+        workers = self._config.concurrency if self._config.base_url else 1
+
+        def embed(batch: list[tuple[bytes, str]]) -> list[tuple[bytes, Column]]:
+            found = np.asarray(encode([text for _, text in batch]), np.float32)
+            lengths = np.linalg.norm(found, axis=1, keepdims=True)
+            return list(zip((key for key, _ in batch), found / np.where(lengths > 0, lengths, 1), strict=True))
+
+        with ThreadPoolExecutor(workers) as threads:
+            under_way = [threads.submit(embed, first)]
+            for batch in batches:
+                if len(under_way) >= workers:
+                    yield under_way.pop(0).result()
+                under_way.append(threads.submit(embed, batch))
+            for future in under_way:
+                yield future.result()
+
+
+def _known(cache: sqlite3.Connection, keys: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    for start in range(0, len(keys), 500):
+        part = keys[start : start + 500]
+        yield from cache.execute(f"SELECT text, vector FROM vectors WHERE text IN ({','.join('?' * len(part))})", part)
+
+
+def _batches(items: list[tuple[bytes, str]], size: int) -> Iterator[list[tuple[bytes, str]]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _server(config: EmbeddingsConfig) -> Encode:
+    """Asks an OpenAI-compatible address; the client retries what can be retried."""
+    import openai
+
+    key = os.environ.get(config.api_key_env) if config.api_key_env else "none"
+    if not key:
+        raise ConfigError(f"the environment variable {config.api_key_env} is not set", "embeddings.api_key_env", "export it, or put it into an --env-file")
+    client = openai.OpenAI(api_key=key, base_url=config.base_url, max_retries=8, timeout=120)
+    lock = threading.Lock()
+    sizes: set[int] = set()
+
+    def encode(texts: Sequence[str]) -> Column:
+        wanted: dict[str, Any] = {"dimensions": config.dimensions} if config.dimensions else {}
+        try:
+            answer = client.embeddings.create(model=config.model, input=list(texts), encoding_format="float", **wanted)
+        except openai.APIStatusError as fault:
+            raise TeacherFailed(f"the embeddings server answered {fault.status_code}", str(config.base_url), "look at the model's name, the key, and the length of the texts") from None
+        except openai.APIConnectionError as fault:
+            raise TeacherFailed("the embeddings server cannot be reached", str(config.base_url), f"{type(fault).__name__}; is it running?") from None
+        vectors = np.array([entry.embedding for entry in sorted(answer.data, key=lambda entry: entry.index)], np.float32)
+        with lock:
+            sizes.add(vectors.shape[-1])
+        if len(vectors) != len(texts) or vectors.ndim != 2 or len(sizes) > 1:
+            raise StageFailed(f"the embeddings server gave {len(vectors)} vectors for {len(texts)} texts, or of different lengths", str(config.base_url))
+        return vectors
+
+    return encode
+
+
+def _folder(path: Path) -> Encode:
+    """A model2vec folder (static vectors, no torch needed) or a sentence-transformers one."""
+    if not path.is_dir():
+        raise ConfigError(f"no embedding model in {path}", str(path), "name a sentence-transformers or model2vec folder, or give base_url")
+    modules = path / "modules.json"
+    # model2vec writes a modules.json for sentence-transformers beside its own files; older ones had none.
+    static = not modules.exists() or "StaticEmbedding" in modules.read_text()
+    package = "model2vec" if static else "sentence-transformers"
+    try:
+        if static:
+            from model2vec import StaticModel
+
+            model = StaticModel.from_pretrained(str(path))
+            return lambda texts: np.asarray(model.encode(list(texts)))
+        from sentence_transformers import SentenceTransformer
+
+        transformer = SentenceTransformer(str(path))
+        return lambda texts: np.asarray(transformer.encode(list(texts), show_progress_bar=False))
+    except ImportError as fault:
+        raise ConfigError(f"{package} is not installed", str(path), f"pip install {package}") from fault

@@ -1,0 +1,145 @@
+import math
+import random
+
+import numpy as np
+import pytest
+from embedding_server import serving, vector
+
+from synthgen.config import build
+from synthgen.errors import ConfigError, StageFailed, TeacherFailed
+from synthgen.similarity import semantic
+from synthgen.similarity.embeddings import Embedder, EmbeddingsConfig
+from synthgen.similarity.semantic import Semantic, SemanticConfig, SemanticIndex
+
+
+def embeddings(tmp_path, url, **more):
+    return EmbeddingsConfig(model="counts", base_url=url, cache=tmp_path / "cache", **more)
+
+
+def test_vectors_are_of_length_one_in_the_order_of_the_texts_and_had_once(tmp_path):
+    texts = [f"text number {at}" for at in range(30)] + ["text number 3"]
+    with serving() as server:
+        found = Embedder(embeddings(tmp_path, server.url, batch=4, concurrency=3)).vectors(texts)
+        again = Embedder(embeddings(tmp_path, server.url)).vectors(texts[::-1])
+    assert sorted(server.texts) == sorted(texts[:30])
+    assert (found == again[::-1]).all()
+    for text, row in zip(texts, found, strict=True):
+        plain = np.array(vector(text))
+        assert row == pytest.approx(plain / np.linalg.norm(plain))
+
+
+def test_what_was_paid_for_before_a_failure_is_kept(tmp_path):
+    with serving() as server:
+        embedder = Embedder(embeddings(tmp_path, server.url, batch=1, concurrency=1))
+        embedder.vectors(["a", "b"])
+    with serving(status=401) as refusing, pytest.raises(TeacherFailed, match="401") as fault:
+        Embedder(embeddings(tmp_path, refusing.url)).vectors(["a", "b", "c"])
+    assert "sk-secret" not in str(fault.value)
+    with serving() as server:
+        Embedder(embeddings(tmp_path, server.url)).vectors(["a", "b", "c"])
+    assert server.texts == ["c"]
+
+
+def test_another_model_revision_or_size_is_another_cache(tmp_path):
+    with serving() as server:
+        for more in ({}, {"revision": "2"}, {"dimensions": 64}):
+            Embedder(embeddings(tmp_path, server.url, **more)).vectors(["a"])
+    assert server.texts == ["a", "a", "a"]
+
+
+def test_a_passing_failure_is_asked_again_and_a_wrong_answer_is_not_taken(tmp_path):
+    with serving(fail_first=1) as server:
+        assert Embedder(embeddings(tmp_path, server.url)).vectors(["a"]).shape == (1, 64)
+    with serving(wrong=True) as server, pytest.raises(StageFailed, match="1 vectors for 2 texts"):
+        Embedder(embeddings(tmp_path, server.url)).vectors(["b", "c"])
+
+
+def test_the_key_is_read_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("MY_KEY", "sk-mine")
+    with serving() as server:
+        Embedder(embeddings(tmp_path, server.url, api_key_env="MY_KEY")).vectors(["a"])
+    assert server.keys == {"Bearer sk-mine"}
+    monkeypatch.delenv("MY_KEY")
+    with pytest.raises(ConfigError, match="MY_KEY"):
+        Embedder(embeddings(tmp_path, "http://127.0.0.1:9/v1", api_key_env="MY_KEY")).vectors(["z"])
+
+
+def test_bad_addresses_and_folders_are_refused(tmp_path):
+    for raw in ({"model": "m", "base_url": "ftp://x"}, {"model": "m", "base_url": "https://me:pw@x/v1"}, {}):
+        misfits = []
+        assert build(SemanticConfig, {"embeddings": raw}, (), misfits) is None
+        assert misfits and "pw" not in str(misfits)
+    with pytest.raises(ConfigError, match="no embedding model"):
+        Embedder(EmbeddingsConfig(model=str(tmp_path / "none"), cache=tmp_path)).vectors(["a"])
+
+
+def test_a_model2vec_folder(tmp_path):
+    model2vec = pytest.importorskip("model2vec")
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = ["[UNK]", "[PAD]", "red", "green", "blue", "big", "small"]
+    tokenizer = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    vectors = np.random.default_rng(0).normal(size=(len(words), 8)).astype(np.float32)
+    model2vec.StaticModel(vectors=vectors, tokenizer=tokenizer, config={"normalize": False}).save_pretrained(str(tmp_path / "tiny"))
+    found = Embedder(EmbeddingsConfig(model=str(tmp_path / "tiny"), cache=tmp_path / "cache")).vectors(["big red", "small blue", "big red"])
+    assert (found[0] == found[2]).all() and abs(float(found[0] @ found[1])) < 0.99
+    assert float(np.linalg.norm(found[1])) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("primed", [False, True])
+def test_keeps_what_all_pairs_would_whatever_is_primed(monkeypatch, primed):
+    monkeypatch.setattr(semantic, "BLOCK", 16)
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(200, 6)).astype(np.float32)
+    vectors[100:] = vectors[rng.integers(0, 100, 100)] + rng.normal(scale=0.2, size=(100, 6)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    groups = [int(group) for group in rng.integers(-1, 3, 200)]
+    index, kept, matched = SemanticIndex(0.95), [], {}
+    for number in range(200):
+        if primed and number % 30 == 0:
+            index.prime(range(number, min(200, number + 30)), list(vectors[number : number + 30]))
+        match = index.nearest(vectors[number], groups[number], number)
+        if match is None:
+            index.add(vectors[number], number, groups[number])
+        else:
+            matched[number] = match
+        cosines = {other: round(math.fsum(vectors[number].astype(float) * vectors[other].astype(float)), 6) for other in kept if groups[number] < 0 or groups[other] != groups[number]}
+        above = [(-cosine, other) for other, cosine in cosines.items() if cosine > 0.95]
+        assert (match is None) == (not above)
+        if above:
+            assert match == (min(above)[1], -min(above)[0])
+        else:
+            kept.append(number)
+    assert 30 < len(matched) < 150
+
+
+def test_white_space_is_not_embedded(tmp_path):
+    with serving() as server:
+        method = Semantic(SemanticConfig(embeddings=embeddings(tmp_path, server.url), threshold=0.9))
+        blank, one, two = method.keys([" ", "one word", "one  WORD"])
+    assert blank is None
+    assert server.texts == ["one word", "one  WORD"]
+    index = method.index()
+    index.add(one, 7)
+    assert index.nearest(two) == (7, 1.0)
+
+
+def test_dedup_by_meaning_pays_once(tmp_path):
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).parent.parent / "stages"))
+    from curation import curate
+
+    rng = random.Random(0)
+    rows = [{"id": f"r{at}", "instruction": " ".join(rng.choices("alpha beta gamma delta eps zeta".split(), k=5))} for at in range(60)]
+    with serving() as server:
+        raw = {"methods": [{"semantic": {"threshold": 0.8, "embeddings": {"model": "counts", "base_url": server.url, "cache": str(tmp_path / "cache")}}}]}
+        first = curate("dedup", tmp_path, rows, raw)
+        asked = len(server.texts)
+        raw["methods"][0]["semantic"]["threshold"] = 0.99
+        second = curate("dedup", tmp_path, rows, raw, workers=2)
+    assert len(server.texts) == asked == len({row["instruction"] for row in rows})
+    assert len(first.rows) < len(second.rows) < 60
+    assert all(row["rejection"]["score"] > 0.8 for row in first.rejected)
