@@ -87,13 +87,24 @@ class ReleaseWrite:
 
 
 @dataclass(slots=True)
+class ChargeWrite:
+    """What a run is charged (or, negative, given back) beside its replies: the worst case of a batch that is under way."""
+
+    run: str
+    usd: float
+    tokens: int
+    requests: int
+    tag: Any = None
+
+
+@dataclass(slots=True)
 class Barrier:
     """Writes nothing; its commit tells that all handed in before is on disk."""
 
     tag: Any = None
 
 
-Write = ReplyWrite | RefusalWrite | FailureWrite | ReserveWrite | ReleaseWrite | Barrier
+Write = ReplyWrite | RefusalWrite | FailureWrite | ReserveWrite | ReleaseWrite | ChargeWrite | Barrier
 Told = Callable[[list[Write], SynthgenError | None], None]
 
 
@@ -195,6 +206,11 @@ def _apply(connection: sqlite3.Connection, writes: list[Write]) -> None:
             run("INSERT INTO reservations(id, run, usd, tokens, created) VALUES (?,?,?,?,?)", (write.reservation, write.run, write.usd, write.tokens, now))
         elif isinstance(write, ReleaseWrite):
             run("DELETE FROM reservations WHERE id=?", (write.reservation,))
+        elif isinstance(write, ChargeWrite):
+            total = spend.setdefault(write.run, [0.0, 0, 0])
+            total[0] += write.usd
+            total[1] += write.tokens
+            total[2] += write.requests
         elif isinstance(write, RefusalWrite):
             request = _request_id(connection, write.hash, write.canonical)
             run("INSERT OR IGNORE INTO refusals(request, reason, detail, created) VALUES (?,?,?,?)", (request, write.reason, write.detail, now))

@@ -7,6 +7,7 @@ file, whose last lines are told when it dies; the key that it was given is struc
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -29,6 +30,7 @@ TELL_SECONDS = 10.0  # between two lines about a server that is still loading
 HANG_SECONDS = 60.0  # that a server which takes no connections may take to answer again or to end
 PORT_TRIES = 3
 STOP_SECONDS = 20.0
+_EXCEPTION = re.compile(r"\b[A-Z]\w*(?:Error|Exception): .+")
 
 
 class ManagedServer:
@@ -48,6 +50,7 @@ class ManagedServer:
         self._start_seconds, self._restarts, self._left = start_seconds, restarts, restarts
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
+        self._log_read = 0
         self._port = 0
         self._stopped = threading.Event()
 
@@ -67,7 +70,7 @@ class ManagedServer:
             self._launch()
             if self._wait(reporter, stopping):
                 return self.base_url
-            lines = self._last_lines()
+            lines, fault = self._last_lines(), self._died(f"{self._name} did not start")
             self._end()
             if number := stopping():
                 raise Interrupted(number)
@@ -75,7 +78,7 @@ class ManagedServer:
                 raise TeacherFailed(f"{self._name} was stopped while it was starting")
             if not tries_left or not any("address already in use" in line.lower() for line in lines):
                 break
-        raise self._died(f"{self._name} did not start", lines)
+        raise fault
 
     def revive(self, reporter: Reporter, stopping: Callable[[], int]) -> str | None:
         """Starts it again if it has died (or hangs); None where it answers after all, else its new base URL.
@@ -93,9 +96,9 @@ class ManagedServer:
             raise Interrupted(number)
         lines = self._last_lines()
         if self._stopped.is_set() or not self._left:
-            raise self._died(f"{self._name} died {self._restarts + 1} times" if self._restarts else f"{self._name} died", lines)
+            raise self._died(f"{self._name} died {self._restarts + 1} times" if self._restarts else f"{self._name} died")
         self._left -= 1
-        reporter.say(f"{self._name} died ({lines[-1] if lines else 'it said nothing'}); starting it again, {self._restarts - self._left} of {self._restarts}")
+        reporter.say(f"{self._name} died ({self._cause() or (lines[-1] if lines else 'it said nothing')}); starting it again, {self._restarts - self._left} of {self._restarts}")
         self._end()
         return self.start(reporter, stopping)
 
@@ -106,7 +109,7 @@ class ManagedServer:
 
     def _launch(self) -> None:
         self._port = _free_port()
-        self._log = tempfile.TemporaryFile()
+        self._log, self._log_read = tempfile.TemporaryFile(), 0
         guard = str(Path(__file__).with_name("guard.py"))
         self._process = subprocess.Popen(
             [sys.executable, "-I", guard, *self._command(self._port)],
@@ -118,6 +121,7 @@ class ManagedServer:
         reporter.say(f"starting {self._name}")
         while self._alive() and not stopping() and not self._stopped.is_set():
             if self._healthy():
+                self._log_read = self._log_size()
                 reporter.say(f"{self._name} is up after {duration(time.monotonic() - started)}")
                 return True
             now = time.monotonic()
@@ -146,20 +150,32 @@ class ManagedServer:
             return False
         return True
 
-    def _last_lines(self) -> list[str]:
-        if self._log is None:
-            return []
+    def _log_size(self) -> int:
         try:
-            size = os.fstat(self._log.fileno()).st_size
-            text = os.pread(self._log.fileno(), LOG_BYTES, max(0, size - LOG_BYTES)).decode(errors="replace")
+            return 0 if self._log is None else os.fstat(self._log.fileno()).st_size
         except ValueError:
-            return []  # another thread has stopped the server just now
-        lines = [line.rstrip() for line in text.replace(self._key, "***").splitlines()]
-        return [line for line in lines if line][-LOG_LINES:]
+            return 0  # another thread has stopped the server just now
 
-    def _died(self, what: str, lines: list[str]) -> TeacherFailed:
+    def _read_log(self, start: int) -> list[str]:
+        try:
+            text = b"" if self._log is None else os.pread(self._log.fileno(), LOG_BYTES, max(0, start))
+        except ValueError:
+            text = b""
+        lines = [line.rstrip() for line in text.decode(errors="replace").replace(self._key, "***").splitlines()]
+        return [line for line in lines if line]
+
+    def _last_lines(self) -> list[str]:
+        return self._read_log(self._log_size() - LOG_BYTES)[-LOG_LINES:]
+
+    def _cause(self) -> str:
+        """The first exception since it was up: what follows it is mostly its echo in other processes."""
+        found = (_EXCEPTION.search(line) for line in self._read_log(self._log_read))
+        return next((match.group()[:300] for match in found if match), "")
+
+    def _died(self, what: str) -> TeacherFailed:
         command = " ".join(self._command(8000))
-        return TeacherFailed(what, "\n     ".join(["its last lines:", *lines]), f"try it alone: {command}")
+        cause = self._cause()
+        return TeacherFailed(f"{what}: {cause}" if cause else what, "\n     ".join(["its last lines:", *self._last_lines()]), f"try it alone: {command}")
 
     def _end(self) -> None:
         process, self._process = self._process, None

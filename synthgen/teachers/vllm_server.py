@@ -138,11 +138,14 @@ class VLLM(OpenAI):
             Interrupted: a signal asked us to stop meanwhile.
         """
         self.stop()
+        model = self._options.model
+        if model.startswith(("/", "./", "../", "~")) and not Path(model).is_dir():
+            raise ConfigError("no such folder", f"teacher.model: {model}", "name a model's folder, or its id on the hub")
         self._key = secrets.token_urlsafe(24)
         environment = {**os.environ, "VLLM_NO_USAGE_STATS": "1", **self._options.env, "VLLM_API_KEY": self._key}
-        program = vllm_program(self._options.python, self._options.model)
+        program = vllm_program(self._options.python, model)
         self._server = ManagedServer(
-            f"vLLM ({self._options.model})", lambda port: [*program, *self.arguments(port)], environment,
+            f"vLLM ({model})", lambda port: [*program, *self.arguments(port)], environment,
             key=self._key, start_seconds=self._options.start_timeout, restarts=self._options.restarts,
         )  # fmt: skip
         return self._server.start(reporter, stopping)

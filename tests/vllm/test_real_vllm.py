@@ -1,0 +1,112 @@
+"""Against a real vLLM on CPU: about a minute for each start of it."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from synthgen.dispatch.session import open_sessions
+from synthgen.exchange import Request
+from synthgen.reports.progress import Reporter
+from synthgen.teachers.vllm_server import VLLMConfig
+
+QUESTIONS = 200
+pytestmark = pytest.mark.timeout(900)
+
+
+def ask(number, n=1, **sampling):
+    def conversation():
+        reply = yield Request(messages=({"role": "user", "content": f"question {number}"},), n=n, sampling={"max_tokens": 24, "temperature": 0, **sampling})
+        return reply.samples
+
+    return conversation
+
+
+def processes_below(pid):
+    """Process ids of all descendants."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    children = {}
+    for line in listed.splitlines():
+        child, parent = map(int, line.split())
+        children.setdefault(parent, []).append(child)
+    found, queue = [], [pid]
+    while queue:
+        below = children.get(queue.pop(), [])
+        found += below
+        queue += below
+    return found
+
+
+def name_of(pid):
+    found = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+    return found
+
+
+@pytest.fixture(scope="module")
+def sessions(tiny_model, vllm_python, server_env, tmp_path_factory):
+    teacher = VLLMConfig.model_validate(
+        {
+            "model": str(tiny_model), "python": vllm_python, "env": server_env, "args": {"max-model-len": 256, "dtype": "bfloat16", "max-num-seqs": 16},
+            "limits": {"concurrency": 16}, "start_timeout": 600,
+        }
+    )  # fmt: skip
+    found = open_sessions({"": teacher}, ledger_dir=tmp_path_factory.mktemp("ledger"), run="run", budget=None, reporter=Reporter("plain"), stopping=lambda: 0, grace=5.0)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def session(sessions):
+    return sessions.open()
+
+
+def test_a_managed_server_answers_with_samples_and_logprobs(session):
+    conversation = ask(0, n=3, temperature=1.0, seed=7, logprobs=True, top_logprobs=2)
+    counts = session.fetch([conversation], total=1, stage="samples")
+    assert (counts.answered, counts.sent, counts.completion_tokens > 0) == (1, 1, True)
+    (rendered,) = session.render([conversation])
+    assert [sample.index for sample in rendered.result] == [0, 1, 2]
+    assert len({sample.key for sample in rendered.result}) == 3 and len({sample.text for sample in rendered.result}) > 1
+    first = rendered.result[0].logprobs["content"][0]
+    assert first["logprob"] <= 0 and len(first["top_logprobs"]) == 2
+    assert session.fetch([ask(0, n=4, temperature=1.0, seed=7, logprobs=True, top_logprobs=2)], total=1, stage="one more").completion_tokens <= 24
+
+
+def test_a_killed_engine_loses_nothing(session):
+    """The engine process is killed while replies come in; the server is started again and only what was in flight is asked twice."""
+    conversations = [ask(number, temperature=0) for number in range(QUESTIONS)]
+    server = session.provider._server._process.pid
+    engines = [pid for pid in processes_below(server) if "EngineCore" in name_of(pid)]
+    assert engines, [name_of(pid) for pid in processes_below(server)]
+    killed = threading.Event()
+
+    def kill_in_the_middle():
+        while session._sender.sent < QUESTIONS // 4:
+            time.sleep(0.001)
+        for pid in engines:
+            os.kill(pid, signal.SIGKILL)
+        killed.set()
+
+    threading.Thread(target=kill_in_the_middle, daemon=True).start()
+    counts = session.fetch(conversations, total=QUESTIONS, stage="killed")
+    assert killed.is_set() and counts.answered == QUESTIONS
+    assert session.provider._server._process.pid != server
+    replies = [rendered.result[0] for rendered in session.render(conversations)]
+    assert len(replies) == QUESTIONS and all(reply.finish_reason in ("stop", "length") for reply in replies)
+    assert counts.sent == QUESTIONS  # each reply is in the ledger once; attempts that the dead engine refused were sent again
+
+
+def test_everything_ends_with_the_session(sessions, session):
+    server = session.provider._server._process.pid
+    below = processes_below(server)
+    assert len(below) >= 2
+    sessions.stop_servers()
+    for pid in (server, *below):
+        until = time.monotonic() + 20
+        while Path(f"/proc/{pid}").exists() and name_of(pid) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not name_of(pid), name_of(pid)
