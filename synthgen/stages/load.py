@@ -53,7 +53,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """
     counts = Counts()
     tally: dict[str, Tally] = {}
-    with RowWriter(out / "rows.jsonl") as kept, RowWriter(out / "rejected.jsonl") as refused, context.reporter.stage(context.stage_id, context.limit) as progress:
+    with RowWriter(out / "rows.jsonl") as kept, RowWriter(out / "rejected.jsonl") as refused, context.reporter.stage(context.stage_id) as progress:
         for loaded in read_sources(config.sources, context.stage_id, tally):
             counts.in_ += 1
             if isinstance(loaded, Refused):
@@ -66,8 +66,6 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
                 progress.update(done=counts.in_, failed=counts.in_ - counts.kept)
                 if signal := context.stopping():
                     raise Interrupted(signal)
-            if context.limit is not None and counts.kept >= context.limit:
-                break
         progress.update(done=counts.in_, failed=counts.in_ - counts.kept)
     if not counts.kept:
         reasons = ", ".join(f"{rule}: {count}" for rule, count in sorted(counts.rejected.items()))
