@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import email.utils
 import hashlib
 import random
@@ -154,8 +155,8 @@ class MisbehavingTeacher:
         self.billed_prompt += payload["usage"]["prompt_tokens"]
         self.billed_completion += payload["usage"]["completion_tokens"]
         if fault == "reset":
-            assert http.transport is not None
-            http.transport.abort()
+            if http.transport is not None:  # else the client was faster
+                http.transport.abort()
             return web.Response()
         if fault == "no_usage":
             del payload["usage"]
@@ -174,10 +175,11 @@ class MisbehavingTeacher:
 
     async def _half(self, http: web.Request, data: bytes) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": str(len(data)), "Content-Type": "application/json"})
-        await response.prepare(http)
-        await response.write(data[: len(data) // 2])
-        assert http.transport is not None
-        http.transport.close()
+        with contextlib.suppress(ConnectionResetError):  # the client may have gone
+            await response.prepare(http)
+            await response.write(data[: len(data) // 2])
+        if http.transport is not None:
+            http.transport.close()
         return response
 
     def _payload(self, body: dict[str, Any], identity: str, n: int, fault: str | None) -> dict[str, Any]:
