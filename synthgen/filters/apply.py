@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -178,5 +179,9 @@ def _encoded(row: Row) -> bytes:
 
 
 def _broken(line: bytes, number: int, source: str, stage: str) -> bytes:
-    row: dict[str, Any] = {"raw": line.decode("utf-8", "backslashreplace"), "meta": {"source": source, "line": number}}
+    row: dict[str, Any] = {"meta": {"source": source, "line": number}}  # as load writes them
+    try:
+        row["raw"] = line.decode("utf-8")
+    except UnicodeDecodeError:
+        row["raw_base64"] = base64.b64encode(line).decode("ascii")
     return _encoded(rejected(row, stage=stage, rule=BROKEN, value=parse_line(number, line).fault))

@@ -35,7 +35,21 @@ class Echo:
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """A verdict for each row."""
-        return [self._verdict(row) for row in rows]
+        if self.config.ignore_case_and_marks or self.config.prefix:
+            return [self._verdict(row) for row in rows]
+        field = self.config.field
+        verdicts = [KEEP] * len(rows)
+        for at, row in enumerate(rows):  # nearly every row differs from its question in length already
+            reply = row.get(field)
+            if isinstance(reply, str) and isinstance(question := row.get("instruction"), str):
+                size = len(reply.strip())
+                extra = row.get("input")
+                if len(question) < size and (not extra or len(extra) < size):
+                    continue
+                if size and len(question.strip()) != size and (not extra or len(str(extra).strip()) != size):
+                    continue
+            verdicts[at] = self._verdict(row)
+        return verdicts
 
     def _verdict(self, row: Row) -> Verdict:
         replies = texts(row, self.config.field)

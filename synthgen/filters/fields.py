@@ -66,3 +66,8 @@ def _first(found: list[str], verdict: Callable[[str], Verdict]) -> Verdict:
         if last.reject:
             return last
     return last
+
+
+def column(rows: Sequence[Row], field: str) -> list[str]:
+    """A field of every row as one text each."""
+    return [found if isinstance(found := row.get(field), str) else "\n\n".join(texts(row, field)) for row in rows]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
 from synthgen.config import Component
-from synthgen.filters.contract import Verdict
-from synthgen.filters.fields import joined
+from synthgen.errors import ConfigError
+from synthgen.filters.contract import KEEP, Verdict
+from synthgen.filters.fields import column
 from synthgen.records import Row
 
 # Scripts that are written without spaces: every Han and Kana character counts as a word, the others by four letters.
@@ -45,35 +46,43 @@ class Length:
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[Component]] = LengthConfig
+    THRESHOLDS: ClassVar[frozenset[str]] = frozenset({"min_chars", "max_chars", "min_words", "max_words", "min_tokens", "max_tokens"})
 
     def __init__(self, config: LengthConfig) -> None:
         self.config = config
-        self._counters: list[tuple[str, Callable[[str], int], int | None, int | None]] = []
+        self._counters: list[tuple[str, Callable[[str], int], int | None, int | None]] = [("chars", lambda text: len(text.strip()), config.min_chars, config.max_chars)]
         if config.min_words is not None or config.max_words is not None:
             self._counters.append(("words", count_words, config.min_words, config.max_words))
         if config.tokenizer is not None:
             self._counters.append(("tokens", _token_counter(config.tokenizer), config.min_tokens, config.max_tokens))
+        self._only_least = len(self._counters) == 1 and config.max_chars is None
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
-        """A verdict for each row: {"chars", "words", "tokens"} as far as they are bounded."""
-        field = self.config.field
-        return [self._verdict(found if isinstance(found := row.get(field), str) else joined(row, field)) for row in rows]
+        """A verdict for each row; the value is the count that broke a bound."""
+        texts = column(rows, self.config.field)
+        if self._only_least:
+            least = self.config.min_chars
+            return [KEEP if len(text.strip()) >= least else self.decide({"chars": len(text.strip())}) for text in texts]
+        return [self.decide(self._counts(text)) for text in texts]
 
-    def _verdict(self, text: str) -> Verdict:
-        count = len(text.strip())
-        least, most = self.config.min_chars, self.config.max_chars
-        if count < least:
-            return Verdict(True, {"chars": count}, {"min_chars": least})
-        if most is not None and count > most:
-            return Verdict(True, {"chars": count}, {"max_chars": most})
-        measured = {"chars": count}
-        for unit, counter, least_, most_ in self._counters:
-            measured[unit] = count = counter(text)
-            if least_ is not None and count < least_:
-                return Verdict(True, {unit: count}, {f"min_{unit}": least_})
-            if most_ is not None and count > most_:
-                return Verdict(True, {unit: count}, {f"max_{unit}": most_})
-        return Verdict(False, measured)
+    def measure(self, rows: Sequence[Row]) -> list[Any]:
+        """{"chars", "words", "tokens"} of each row, as far as they are bounded."""
+        return [self._counts(text) for text in column(rows, self.config.field)]
+
+    def _counts(self, text: str) -> dict[str, int]:
+        return {unit: counter(text) for unit, counter, _, _ in self._counters}
+
+    def decide(self, value: Any) -> Verdict:
+        """The verdict on counts that were made before."""
+        for unit, _, least, most in self._counters:
+            count = value.get(unit)
+            if count is None:
+                raise ConfigError(f"length in {unit} was not measured", next="run the filter stage again")
+            if least is not None and count < least:
+                return Verdict(True, {unit: count}, {f"min_{unit}": least})
+            if most is not None and count > most:
+                return Verdict(True, {unit: count}, {f"max_{unit}": most})
+        return Verdict(False, value)
 
 
 def count_words(text: str) -> int:

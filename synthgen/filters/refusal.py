@@ -10,7 +10,8 @@ from pydantic import Field
 
 from synthgen.config import Component
 from synthgen.filters.contract import KEEP, Verdict
-from synthgen.filters.fields import judge_texts
+from synthgen.filters.fields import texts
+from synthgen.filters.hints import Hints
 from synthgen.records import Row
 
 # What a person says of their own plans ("I'm sorry, but I can't make it on Friday") is no refusal.
@@ -89,16 +90,22 @@ class Refusal:
     def __init__(self, config: RefusalConfig) -> None:
         self.config = config
         self._phrases = tuple(phrase.lower() for phrase in config.phrases)
-        self._beginnings = (*_BEGINNINGS, *self._phrases)
+        self._beginnings = Hints((*_BEGINNINGS, *self._phrases), starts=True)
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """A verdict for each row; the value is the refusing opening, at most 80 characters."""
-        return judge_texts(rows, self.config.field, self._verdict)
+        verdicts = [KEEP] * len(rows)
+        field = self.config.field
+        heads = [found[:40].lstrip(_AROUND).lower() if isinstance(found := row.get(field), str) else "" for row in rows]
+        for at in self._beginnings.holding(heads):
+            verdicts[at] = self._verdict(rows[at][field])
+        for at, head in enumerate(heads):
+            if not head:  # a conversation, or forty characters of nothing
+                verdicts[at] = next((verdict for text in texts(rows[at], field) if (verdict := self._verdict(text)).reject), KEEP)
+        return verdicts
 
     def _verdict(self, text: str) -> Verdict:
         head = text[:_WINDOW].lstrip(_AROUND).lower()
-        if not head.startswith(self._beginnings):
-            return KEEP
         if self._phrases and head.startswith(self._phrases):
             return Verdict(True, text.strip()[:80])
         found = _REFUSAL.match(head)

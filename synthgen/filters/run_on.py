@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from synthgen.config import Component
 from synthgen.filters.contract import KEEP, Verdict
-from synthgen.filters.fields import asked, texts
+from synthgen.filters.fields import asked, column, texts
+from synthgen.filters.hints import Hints
 from synthgen.records import Row
 
 _MARKS = (
@@ -16,7 +17,7 @@ _MARKS = (
     "[INST]", "[/INST]", "<<SYS>>", "<start_of_turn>", "<end_of_turn>",
 )  # fmt: skip
 _WORDS = "q|question|problem|exercise|human|user|student|instruction|input|prompt|task|frage|aufgabe|pregunta|problema|domanda|pergunta|vraag|вопрос|задача|问题|問題|质问|質問|質問文|문제|질문|سؤال|प्रश्न"
-_NEXT_TURN = re.compile(rf"\n[\s#*>_]*(?:next |new |neue |nouvelle )?({_WORDS})\s*(?:no\.\s*)?\d*\s*[*_]*\s*[:：]|\n\s*#+\s*(instruction|input|question|human|user)\b", re.IGNORECASE)
+_NEXT_TURN = re.compile(rf"\n[\s#*>_]*(?:next |new |neue |nouvelle )?({_WORDS})(?: ?(?:no\. ?)?\d+)? ?[*_]* ?[:：]|\n#+ (instruction|input|question|human|user)\b", re.IGNORECASE)
 _OPENING = re.compile(rf"\s*[ \t#*>_\d.)-]*({_WORDS}|a|answer|s|solution|antwort|respuesta|r[ée]ponse|答案|答)\s*\d*\s*[*_]*\s*[:：]", re.IGNORECASE)
 _QUESTION_WORD = re.compile(r"q|question|next question|frage|pregunta|domanda|pergunta|vraag|вопрос|问题|問題|质问|質問|질문|سؤال|प्रश्न", re.IGNORECASE)
 # Whoever asks for dialogues, forms or code gets lines that look like a next turn; `Question:` needs more of an excuse.
@@ -28,9 +29,20 @@ _ASKED_FOR = re.compile(
 # Several questions were asked for: then even worked answers may stand between them.
 _SEVERAL = re.compile(r"questions|(?:suggest|generate|write|create|ask|pose|form|make|come up|compose|classif|categori|identify|rephrase|rewrite|turn|convert)[^.?\n]{0,80}\bquestion|quiz|q\s?&\s?a|riddle|\bjokes?\b|puzzles|problems\b|exercises|interview|dialogue|conversation|\bfaqs?\b|flash\s?card|survey|questionnaire|transcript|role-?play|fragen|preguntas|вопросы|对话|對話|対話|대화", re.IGNORECASE)
 _ANSWER_IS = re.compile(
-    r"(?:the|final)\s+(?:final\s+)?answer\s*(?:is|:)|^\s*####\s+\S|\\boxed\{|die antwort (?:ist|lautet)|la r[ée]ponse est|la respuesta es|la risposta è|ответ:|答案(?:是|为|：)|答えは|정답은|답은",
+    r"(?:the|final)\s+(?:final\s+)?answer ?(?:is\b|:)|^\s*####\s+\S|\\boxed\{|die antwort (?:ist|lautet)|la r[ée]ponse est|la respuesta es|la risposta è|ответ:|答案(?:是|为|：)|答えは|정답은|답은",
     re.IGNORECASE | re.MULTILINE,
 )
+# One of these is in every text that goes on.
+_HEAD_ENDS = (":", " :", "：", " ：", "*", " *", "_", " _", "no.", " no.", *"0123456789", *(f" {digit}" for digit in range(10)))
+_HINTS = Hints(
+    (
+        *_MARKS,
+        *(f"{word}{end}" for word in _WORDS.split("|") if word != "q" for end in _HEAD_ENDS),
+        *(f"{before}q{end}" for before in "\n #*>_" for end in _HEAD_ENDS),
+        *(f"\n{hashes} {word}" for hashes in ("#", "##", "###", "####", "#####") for word in ("instruction", "input", "question", "human", "user")),
+        "answer is", "answeris", "answer:", "answer :", "####", "\\boxed{", "die antwort", "réponse est", "la reponse", "la respuesta es", "la risposta", "ответ:", "答案", "答え", "정답은", "답은",
+    )
+)  # fmt: skip
 _QUESTION_MARK = re.compile(r"[?？؟]")
 
 
@@ -56,13 +68,12 @@ class RunOn:
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """A verdict for each row; the value is the first 60 characters of what does not belong."""
-        return [self._verdict(row) for row in rows]
+        verdicts = [KEEP] * len(rows)
+        for at in _HINTS.holding(column(rows, self.config.field)):
+            verdicts[at] = self._verdict(rows[at])
+        return verdicts
 
     def _verdict(self, row: Row) -> Verdict:
-        found = row.get(self.config.field)
-        if isinstance(found, str):
-            at = run_on_at(found, row)
-            return KEEP if at is None else Verdict(True, found[at : at + 60].strip())
         for text in texts(row, self.config.field):
             at = run_on_at(text, row)
             if at is not None:
@@ -76,9 +87,7 @@ def run_on_at(text: str, row: Row) -> int | None:
         for mark in _MARKS:
             if mark in text:
                 return text.index(mark)
-    if "\n" not in text and "?" not in text and "？" not in text and "؟" not in text:
-        return None
-    turn = _NEXT_TURN.search(text, 1) if ":" in text or "：" in text or "#" in text else None
+    turn = _NEXT_TURN.search(text, 1) if "\n" in text and (":" in text or "：" in text or "#" in text) else None
     if turn and not _OPENING.match(text):
         excuse = _SEVERAL if turn[1] and _QUESTION_WORD.fullmatch(turn[1]) else _ASKED_FOR
         if not excuse.search(asked(row)):
