@@ -148,7 +148,7 @@ def test_a_wrong_key_stops_at_once_and_is_never_repeated(sessions, monkeypatch, 
     with MisbehavingTeacher(key="another") as teacher:
         with pytest.raises(TeacherFailed) as failed:
             sessions(teacher.url, api_key_env="A_KEY").open().fetch([question(i) for i in range(500)], total=500, stage="g")
-        assert "401" in str(failed.value) and "sk-secret" not in str(failed.value) and "api_key_env" in str(failed.value)
+        assert "401" in str(failed.value) and "sk-secret" not in str(failed.value) and "A_KEY" in str(failed.value)
         assert teacher.requests <= 32
     for path in (tmp_path / "ledger").rglob("*"):
         assert b"sk-secret" not in path.read_bytes()
