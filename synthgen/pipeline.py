@@ -79,8 +79,12 @@ class RunResult:
         return read_rows(self.run_dir / stage_id / f"{part or 'rows'}.jsonl")
 
 
-def run_pipeline(pipeline: Pipeline, options: RunOptions, reporter: Reporter | None = None) -> RunResult:
-    """Runs the stages that have to run and skips the others.
+OpenSessions = Callable[[Pipeline, RunOptions, Reporter, Callable[[], int], str], Sessions]
+"""Opens a run's teachers: (pipeline, options, reporter, stopping, the run's name)."""
+
+
+def run_pipeline(pipeline: Pipeline, options: RunOptions, reporter: Reporter | None = None, open_sessions: OpenSessions | None = None) -> RunResult:
+    """Runs the stages that have to run and skips the others; `open_sessions` puts other sessions in the place of live ones.
 
     Raises:
         SynthgenError: with the exit code of the batch-job contract; what was published stays published.
@@ -97,6 +101,8 @@ def run_pipeline(pipeline: Pipeline, options: RunOptions, reporter: Reporter | N
         log = AppendLog(run_dir / "run.log.jsonl")
         _write_resolved(pipeline, run_dir)
         engine = _Engine(pipeline, options, run_dir, reporter, stopping, lock, log)
+        if open_sessions is not None:
+            engine.sessions = LazySessions(pipeline, options, reporter, stopping.signal, run_dir.name, open_sessions)
         try:
             log.append({"at": _now(), "event": "run", "stages": [spec.id for spec in selected], "pid": os.getpid()})
             for spec in selected:
@@ -261,8 +267,8 @@ class _Engine:
 class LazySessions:
     """The run's teachers, opened when a stage first asks for one, so that a run that asks nobody starts nothing."""
 
-    def __init__(self, pipeline: Pipeline, options: RunOptions, reporter: Reporter, stopping: Callable[[], int], run: str) -> None:
-        self._open: Callable[[], Sessions] = lambda: _open_sessions(pipeline, options, reporter, stopping, run)
+    def __init__(self, pipeline: Pipeline, options: RunOptions, reporter: Reporter, stopping: Callable[[], int], run: str, opening: OpenSessions | None = None) -> None:
+        self._open: Callable[[], Sessions] = lambda: (opening or _open_sessions)(pipeline, options, reporter, stopping, run)
         self._sessions: Sessions | None = None
 
     def open(self, name: str = "") -> Session:

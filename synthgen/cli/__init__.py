@@ -12,6 +12,7 @@ import sys
 import typer
 
 from synthgen.cli import (
+    batch,
     curate,
     diff,
     estimate,
@@ -46,6 +47,7 @@ for kind, command in stages.commands().items():
     app.command(kind)(command)
 app.command("filter")(curate.filter_command)
 app.command("dedup")(curate.dedup_command)
+app.command("decontaminate")(curate.decontaminate_command)
 app.command("status")(status.status)
 app.command("inspect")(inspect.inspect)
 app.command("why")(why.why)
@@ -54,6 +56,7 @@ app.command("list")(listing.list_components)
 app.command("schema")(schema.schema)
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(batch.app, name="batch")
 app.command("serve-builtin")(serve_builtin.serve_builtin)
 
 

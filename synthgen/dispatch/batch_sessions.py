@@ -113,7 +113,6 @@ class PreparingSessions:
         self.inner, self.book, self.limits = inner, book, limits
         self.written = 0
         """Requests written into batch files so far."""
-        book.replace_prepared()
 
     def open(self, name: str = "") -> PreparingSession:
         """See `contract.Sessions`."""
@@ -123,9 +122,8 @@ class PreparingSessions:
         """None was started."""
 
     def close(self) -> None:
-        """Closes the ledger and the book."""
+        """Closes the ledger; the book is its opener's."""
         self.inner.close()
-        self.book.close()
 
 
 def batch_folder(run_dir: Path) -> Path:

@@ -43,15 +43,17 @@ class Desk:
         return open_sessions({"": self.teacher}, ledger_dir=self.folder / "ledger", run="run", budget=self.budget, reporter=Reporter("silent"), stopping=lambda: 0)
 
     def prepare(self, conversations, **limits):
-        sessions = PreparingSessions(self.sessions(), BatchBook(batch_folder(self.folder)), **limits)
-        try:
-            sessions.open().fetch(conversations, total=len(conversations), stage="generate")
-            return 0
-        except AwaitsBatch as waits:
-            assert waits.exit_code == 0
-            return waits.written
-        finally:
-            sessions.close()
+        with BatchBook(batch_folder(self.folder)) as book:
+            book.replace_prepared()
+            sessions = PreparingSessions(self.sessions(), book, **limits)
+            try:
+                sessions.open().fetch(conversations, total=len(conversations), stage="generate")
+                return 0
+            except AwaitsBatch as waits:
+                assert waits.exit_code == 0
+                return waits.written
+            finally:
+                sessions.close()
 
     def at(self, action):
         sessions = self.sessions()
@@ -225,10 +227,11 @@ def test_the_cap_holds_for_batches_too(tmp_path, server):
 
 
 def test_a_stream_of_calls_cannot_be_batched(desk):
-    sessions = PreparingSessions(desk.sessions(), BatchBook(batch_folder(desk.folder)))
-    with pytest.raises(ConfigError, match="cannot be asked in batches"):
-        sessions.open().stream([ask(1)], ahead=lambda: 1, stage="generate", total=None)
-    sessions.close()
+    with BatchBook(batch_folder(desk.folder)) as book:
+        sessions = PreparingSessions(desk.sessions(), book)
+        with pytest.raises(ConfigError, match="cannot be asked in batches"):
+            sessions.open().stream([ask(1)], ahead=lambda: 1, stage="generate", total=None)
+        sessions.close()
 
 
 def test_no_key_is_written_or_told(desk, server, tmp_path, monkeypatch):

@@ -1,0 +1,82 @@
+"""`synthgen batch`: ask by batch files, at half the price or on a machine without a network."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from synthgen.cli import options as o
+
+if TYPE_CHECKING:
+    from synthgen.dispatch.batch_book import Part
+
+app = typer.Typer(no_args_is_help=True, help="Ask by batch files: prepare, submit, status, collect; then `synthgen run` goes on.")
+
+
+@app.command("prepare")
+def prepare(
+    pipeline: o.PipelinePath, limit: o.Limit = None, set: o.Set = None, values: o.Values = None, runs: o.Runs = o.RUNS, run_dir: o.RunDir = None, ledger: o.Ledger = o.LEDGER,
+    retry_failed: o.RetryFailed = False, as_json: o.AsJson = False,
+) -> None:  # fmt: skip
+    """Write every request that the ledger lacks into batch files; ask nobody."""
+    from synthgen.batching import prepare_batch
+
+    done = prepare_batch(o.load(pipeline, set, values), o.run_options(limit=limit, runs=runs, run_dir=run_dir, ledger=ledger, retry_failed=retry_failed))
+    if as_json:
+        o.out_json(asdict(done))
+        return
+    if not done.waiting:
+        o.out("every reply is there; nothing waits for a batch")
+        o.hint(f"synthgen run {pipeline}")
+        return
+    for stage, requests in done.waiting.items():
+        o.out(f"{stage}: {requests:,} requests wait for a batch")
+    _show(done.parts, False)
+    o.hint(*(done.commands or [f"synthgen batch submit {pipeline}"]), f"synthgen batch collect {pipeline}")
+
+
+@app.command("submit")
+def submit(
+    pipeline: o.PipelinePath, limit: o.Limit = None, set: o.Set = None, values: o.Values = None, runs: o.Runs = o.RUNS, run_dir: o.RunDir = None, ledger: o.Ledger = o.LEDGER,
+    env_file: o.EnvFile = None, as_json: o.AsJson = False,
+) -> None:  # fmt: skip
+    """Send the files that were prepared."""
+    from synthgen.batching import submit_batch
+
+    _show(submit_batch(o.load(pipeline, set, values, env_file), o.run_options(limit=limit, runs=runs, run_dir=run_dir, ledger=ledger)), as_json, "nothing was prepared")
+    o.hint(f"synthgen batch status {pipeline}", f"synthgen batch collect {pipeline}")
+
+
+@app.command("status")
+def status(
+    pipeline: o.PipelinePath, limit: o.Limit = None, set: o.Set = None, values: o.Values = None, runs: o.Runs = o.RUNS, run_dir: o.RunDir = None, ledger: o.Ledger = o.LEDGER,
+    env_file: o.EnvFile = None, as_json: o.AsJson = False,
+) -> None:  # fmt: skip
+    """Say how far each file is."""
+    from synthgen.batching import batch_status
+
+    _show(batch_status(o.load(pipeline, set, values, env_file), o.run_options(limit=limit, runs=runs, run_dir=run_dir, ledger=ledger)), as_json)
+
+
+@app.command("collect")
+def collect(
+    pipeline: o.PipelinePath, limit: o.Limit = None, set: o.Set = None, values: o.Values = None, runs: o.Runs = o.RUNS, run_dir: o.RunDir = None, ledger: o.Ledger = o.LEDGER,
+    env_file: o.EnvFile = None, as_json: o.AsJson = False,
+) -> None:  # fmt: skip
+    """Take the results of files that have ended into the ledger."""
+    from synthgen.batching import collect_batch
+
+    _show(collect_batch(o.load(pipeline, set, values, env_file), o.run_options(limit=limit, runs=runs, run_dir=run_dir, ledger=ledger)), as_json, "no file has ended yet")
+    o.hint(f"synthgen batch prepare {pipeline}", f"synthgen run {pipeline}")
+
+
+def _show(parts: list[Part], as_json: bool, otherwise: str = "") -> None:
+    from synthgen.dispatch.batches import part_lines
+
+    if as_json:
+        o.out_json([asdict(part) for part in parts])
+        return
+    for line in part_lines(parts) or [otherwise]:
+        o.out(line)
