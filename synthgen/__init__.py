@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from synthgen.store.manifest import Manifest
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "dedup", "evaluate", "filter", "load", "preview", "run"]
+__all__ = ["__version__", "decontaminate", "dedup", "evaluate", "filter", "load", "preview", "run"]
 
 
 def run(pipeline: str | Path, *, set: Mapping[str, Any] | None = None, values: Sequence[str | Path] = (), **options: Any) -> RunResult:
@@ -68,6 +68,11 @@ def filter(*paths: str | Path, out: str | Path, rules: Sequence[Any] = (), colum
 def dedup(*paths: str | Path, out: str | Path, methods: Sequence[Any] = (), columns: Mapping[str, str] | None = None, overwrite: bool = False) -> Manifest:
     """Deduplicates files into `out` by methods, each a name or `{name: options}`."""
     return _curate("dedup", paths, out, methods, columns, overwrite)
+
+
+def decontaminate(*paths: str | Path, out: str | Path, against: Sequence[Any], columns: Mapping[str, str] | None = None, overwrite: bool = False) -> Manifest:
+    """Takes rows that repeat an evaluation row out of files, into `out`; `against` are JSONL files, each a path or `{path, field}`."""
+    return _curate("decontaminate", paths, out, against, columns, overwrite)
 
 
 def evaluate(pipeline: str | Path, *, set: Mapping[str, Any] | None = None, **options: Any) -> RunResult:

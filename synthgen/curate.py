@@ -1,4 +1,4 @@
-"""Filter or deduplicate any files, without a pipeline: `load` and one stage, published as one folder."""
+"""Filter, deduplicate or decontaminate any files, without a pipeline: `load` and one stage, published as one folder."""
 
 from __future__ import annotations
 
@@ -16,25 +16,28 @@ from synthgen.reports.progress import Reporter
 from synthgen.store.jsonl import RowWriter, read_rows
 from synthgen.store.manifest import Manifest, read_manifest, record_outputs, write_manifest
 from synthgen.store.publish import publish
+from synthgen.yaml_tree import Sources, assignment, put, yaml_value
 
 DEFAULTS: dict[str, tuple[str, list[Any]]] = {
     "filter": ("rules", list(DEFAULT_RULES)),
     "dedup": ("methods", ["exact", "rouge_l"]),
+    "decontaminate": ("against", []),
 }
-"""Stage kind -> the option that holds its components, and those used where none is named."""
+"""Stage kind -> the option that is given on the command line, and what is used where it is not."""
 
 
 def curate(
-    kind: str, files: Sequence[Path], out: Path, *, choices: Sequence[Any] = (), columns: Sequence[str] = (), overwrite: bool = False, workers: int = 0, reporter: Reporter | None = None
+    kind: str, files: Sequence[Path], out: Path, *, choices: Sequence[Any] = (), columns: Sequence[str] = (), sets: Sequence[str] = (), overwrite: bool = False, workers: int = 0, reporter: Reporter | None = None
 ) -> Manifest:
-    """Runs `filter` or `dedup` over files into `out`: rows.jsonl, rejected.jsonl (lines that could not be read among them) and manifest.json.
+    """Runs one stage over files into `out`: rows.jsonl, rejected.jsonl (lines that could not be read among them) and manifest.json.
 
     Args:
-        kind: "filter" or "dedup".
+        kind: "filter", "dedup" or "decontaminate".
         files: data files of the user's.
         out: the folder to publish; it must not exist, unless `overwrite`.
-        choices: rules or methods, each a name, `name:key=value,…` or `{name: options}`; the default set where empty.
+        choices: rules, methods or evaluation files, each a name, `name:key=value,…` or `{name: options}`; the default set where empty.
         columns: `field=column` pairs.
+        sets: other options of the stage, each `<kind>.key=value`, the value YAML.
         overwrite: replace `out`.
         workers: processes; 0 is one for each core.
         reporter: where progress goes.
@@ -46,9 +49,17 @@ def curate(
     if missing:
         raise InputError(f"no such file: {', '.join(map(str, missing))}")
     option, default = DEFAULTS[kind]
+    if not choices and not default:
+        raise ConfigError(f"{kind}: against what?", next=f"synthgen {kind} {files[0]} -o {out} --against test.jsonl")
+    chosen = [_component(choice) for choice in choices] or default
+    if kind == "decontaminate":
+        chosen = [_evaluation_file(choice) for choice in chosen]
     sources = [{"path": str(path), **({"columns": dict(_pair(text) for text in columns)} if columns else {})} for path in files]
-    tree = {"version": 1, "name": kind, "stages": [{"load": {"sources": sources}}, {kind: {option: [_component(choice) for choice in choices] or default}}]}
-    pipeline = check_pipeline(Path("command line"), tree, lambda path: "")
+    tree = {"version": 1, "name": kind, "stages": [{"load": {"sources": sources}}, {kind: {option: chosen}}]}
+    sources_of = Sources(Path("command line"), tree)
+    for text in sets:
+        put(tree, *assignment(text), f"--set {text}", sources_of)
+    pipeline = check_pipeline(Path("command line"), tree, lambda path: next((where for place, where in sources_of.overrides.items() if path[: len(place)] == place), ""))
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
         runs = Path(scratch)
@@ -71,9 +82,9 @@ def _merge(loaded: Manifest, curated: Manifest, run: Path, kind: str, out: Path)
         "in": loaded.counts["in"], "kept": curated.counts["kept"],
         "rejected": {**loaded.counts["rejected"], **curated.counts["rejected"]}, "failed": {**loaded.counts["failed"], **curated.counts["failed"]},
     }  # fmt: skip
-    rejected = sum(counts["rejected"].values())
+    rejected, rows = sum(counts["rejected"].values()), {name: record.rows for name, record in curated.outputs.items()}
     (folder / "manifest.json").unlink()
-    manifest = curated.model_copy(update={"counts": counts, "inputs": {}, "outputs": record_outputs(folder, {"rows.jsonl": counts["kept"], "rejected.jsonl": rejected})})
+    manifest = curated.model_copy(update={"counts": counts, "inputs": {}, "outputs": record_outputs(folder, {**rows, "rejected.jsonl": rejected})})
     write_manifest(folder, manifest)
     publish(folder, out)
     return manifest
@@ -90,8 +101,6 @@ def _component(choice: Any) -> Any:
     """`name:key=value,key=value` as `{name: {key: value}}`; the values are YAML."""
     if not isinstance(choice, str) or ":" not in choice or choice.partition(":")[2].isidentifier():
         return choice
-    from synthgen.yaml_tree import yaml_value
-
     name, _, text = choice.partition(":")
     options: dict[str, Any] = {}
     for part in text.split(","):
@@ -100,3 +109,11 @@ def _component(choice: Any) -> Any:
             raise ConfigError(f"{choice!r}: expected key=value, found {part!r}", next=f"for example {name}:field=output")
         options[key.strip()] = yaml_value(value, key)
     return {name: options}
+
+
+def _evaluation_file(choice: Any) -> Any:
+    """`{file: {field: …}}` as decontaminate's `against` has it."""
+    if not isinstance(choice, dict) or "path" in choice:
+        return str(choice) if isinstance(choice, Path) else choice
+    ((path, options),) = choice.items()
+    return {"path": path, **options}

@@ -1,9 +1,9 @@
-"""`synthgen filter` and `synthgen dedup`: a stage of a pipeline, or on any files without one."""
+"""`synthgen filter`, `dedup` and `decontaminate`: a stage of a pipeline, or on any files without one."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +23,7 @@ def filter_command(
     rule: Annotated[list[str] | None, typer.Option("--rule", metavar="NAME[:key=value,…]", help="for files: a rule, in order; repeatable")] = None,
     overwrite: Overwrite = False,
     stage: StageId = None,
+    force: o.Force = None,
     set: o.Set = None,
     values: o.Values = None,
     runs: o.Runs = o.RUNS,
@@ -31,7 +32,7 @@ def filter_command(
     as_json: o.AsJson = False,
 ) -> None:
     """Keep rows that pass every rule; the others are written down with rule, value and threshold."""
-    _curate("filter", "rules", rule, files, out, columns, overwrite, stage, set, values, runs, run_dir, workers, as_json)
+    _curate("filter", "--rule", rule, files, out, columns, overwrite, stage, set, values, as_json, force=force, runs=runs, run_dir=run_dir, workers=workers)
 
 
 def dedup_command(
@@ -41,6 +42,7 @@ def dedup_command(
     method: Annotated[list[str] | None, typer.Option("--method", metavar="NAME[:key=value,…]", help="for files: a method, in order; repeatable")] = None,
     overwrite: Overwrite = False,
     stage: StageId = None,
+    force: o.Force = None,
     set: o.Set = None,
     values: o.Values = None,
     runs: o.Runs = o.RUNS,
@@ -49,25 +51,46 @@ def dedup_command(
     as_json: o.AsJson = False,
 ) -> None:
     """Keep the first of each group of duplicates; the others name the row they matched."""
-    _curate("dedup", "methods", method, files, out, columns, overwrite, stage, set, values, runs, run_dir, workers, as_json)
+    _curate("dedup", "--method", method, files, out, columns, overwrite, stage, set, values, as_json, force=force, runs=runs, run_dir=run_dir, workers=workers)
+
+
+def decontaminate_command(
+    files: Files,
+    out: Out = None,
+    columns: Columns = None,
+    against: Annotated[list[str] | None, typer.Option("--against", metavar="FILE[:field=NAME]", help="for files: evaluation rows (JSONL), and the field that must not be repeated; repeatable")] = None,
+    overwrite: Overwrite = False,
+    stage: StageId = None,
+    force: o.Force = None,
+    set: o.Set = None,
+    values: o.Values = None,
+    runs: o.Runs = o.RUNS,
+    run_dir: o.RunDir = None,
+    workers: o.Workers = 0,
+    as_json: o.AsJson = False,
+) -> None:
+    """Drop rows that repeat an evaluation row, and report those that come near one."""
+    _curate("decontaminate", "--against", against, files, out, columns, overwrite, stage, set, values, as_json, force=force, runs=runs, run_dir=run_dir, workers=workers)
 
 
 def _curate(
     kind: str, option: str, chosen: list[str] | None, files: list[Path], out: Path | None, columns: list[str] | None, overwrite: bool, stage: str | None,
-    set: list[str] | None, values: list[Path] | None, runs: Path, run_dir: Path | None, workers: int, as_json: bool,
+    set: list[str] | None, values: list[Path] | None, as_json: bool, **given: Any,
 ) -> None:  # fmt: skip
     from synthgen.cli.stages import run_kind
     from synthgen.curate import curate
     from synthgen.errors import ConfigError
 
     if len(files) == 1 and files[0].suffix in (".yaml", ".yml"):
-        if out is not None or chosen or columns:
-            raise ConfigError(f"-o, --columns and --{option[:-1]} are for files; a pipeline says them itself", str(files[0]), "use --set to change one value of the pipeline")
-        run_kind(kind, files[0], stage, set, values, None, as_json, runs=runs, run_dir=run_dir, workers=workers)
+        if out is not None or chosen or columns or overwrite:
+            raise ConfigError(f"-o, --columns, --overwrite and {option} are for files; a pipeline says them itself", str(files[0]), "use --set to change one value of the pipeline")
+        run_kind(kind, files[0], stage, set, values, None, as_json, **given)
         return
+    if stage is not None or values or given["force"] or given["run_dir"]:
+        raise ConfigError("--id, --values, --force and --run-dir are for a pipeline; files have one stage", next=f"--set {kind}.key=value sets one of its options")
     if out is None:
         raise ConfigError("where to? give -o DIR", next=f"synthgen {kind} {files[0]} -o cleaned")
-    manifest = curate(kind, files, out, choices=chosen or (), columns=columns or (), overwrite=overwrite, workers=workers)
+    manifest = curate(kind, files, out, choices=chosen or (), columns=columns or (), sets=set or (), overwrite=overwrite, workers=given["workers"])
     if as_json:
         o.out_json({"out": str(out), "counts": manifest.counts})
         return

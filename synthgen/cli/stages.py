@@ -19,7 +19,6 @@ PURPOSE = {
     "split": "Set test and validation questions aside before the teacher is asked.",
     "generate": "Ask the teacher, and make rows of its replies.",
     "score": "Have rows scored (judge, agreement, perplexity) for filters to read.",
-    "decontaminate": "Drop training rows that overlap with evaluation questions.",
     "select": "Keep the best, or a sample, of the rows.",
     "export": "Write rows in another tool's format, with a card.",
     "sft": "Train a student on the rows with TRL's SFT.",
@@ -29,7 +28,7 @@ PURPOSE = {
 
 
 def commands() -> dict[str, Callable[..., None]]:
-    """One command for each stage kind; `filter` and `dedup` also take files and have modules of their own."""
+    """One command for each stage kind; `filter`, `dedup` and `decontaminate` also take files and have a module of their own."""
     return {kind: _command(kind) for kind in STAGES if kind in PURPOSE}
 
 

@@ -1,0 +1,79 @@
+"""Curation of any files, without a pipeline: one folder, one account, from the files' lines to the rows kept."""
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from synthgen import decontaminate
+from synthgen.cli import app
+from synthgen.errors import ConfigError, EmptyResult
+from synthgen.store.manifest import read_manifest
+
+FRANCE = {"instruction": "What is the capital of France?", "output": "Paris"}
+APPLES = {"instruction": "How many apples does Tom have if he buys three bags of four apples each and eats two of them?", "output": "10"}
+
+
+@pytest.fixture
+def files(in_tmp):
+    (in_tmp / "rows.jsonl").write_bytes(orjson.dumps(FRANCE) + b"\n" + orjson.dumps(APPLES) + b"\n{torn\n")
+    (in_tmp / "test.jsonl").write_text('{"q": "what is the capital of  france"}\n')
+    return in_tmp
+
+
+def command(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def instructions(folder):
+    return [orjson.loads(line)["instruction"] for line in (folder / "rows.jsonl").read_bytes().splitlines()]
+
+
+def test_decontaminate_files_accounts_for_every_line(files):
+    done = command("decontaminate", "rows.jsonl", "-o", "clean", "--against", "test.jsonl:field=q", "--json")
+    assert done.exit_code == 0, done.output
+    counts = orjson.loads(done.stdout)["counts"]
+    assert counts["in"] == 3 and counts["kept"] == 1 and counts["rejected"]["whole"] == 1 and sum(counts["rejected"].values()) == 2
+    assert instructions(files / "clean") == [APPLES["instruction"]]
+    manifest = read_manifest(files / "clean")
+    assert {name: record.rows for name, record in manifest.outputs.items()} == {"rows.jsonl": 1, "rejected.jsonl": 2, "report.jsonl": 2}
+
+
+def test_other_options_of_the_stage_can_be_set(files):
+    done = command("decontaminate", "rows.jsonl", "-o", "clean", "--against", "test.jsonl:field=q", "--set", "decontaminate.action=report")
+    assert done.exit_code == 0 and len(instructions(files / "clean")) == 2
+    done = command("dedup", "rows.jsonl", "-o", "other", "--set", "dedup.acros_samples=true")
+    assert isinstance(done.exception, ConfigError) and "--set dedup.acros_samples=true" in str(done.exception) and "'across_samples'" in str(done.exception)
+
+
+def test_python_takes_the_field_beside_the_path(files):
+    assert decontaminate("rows.jsonl", out="clean", against=[{"path": "test.jsonl", "field": "q"}]).counts["kept"] == 1
+    with pytest.raises(EmptyResult):
+        (files / "one.jsonl").write_bytes(orjson.dumps(FRANCE) + b"\n")
+        decontaminate("one.jsonl", out="none", against=[{"path": "test.jsonl", "field": "q"}])
+    assert not (files / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rows.jsonl", "-o", "clean"], "against what?"),
+        (["rows.jsonl", "-o", "clean", "--against", "tset.jsonl"], "no such evaluation file"),
+        (["rows.jsonl", "-o", "clean", "--against", "test.jsonl:fild=q"], "did you mean 'field'?"),
+        (["rows.jsonl", "--against", "test.jsonl"], "where to?"),
+        (["rows.jsonl", "-o", "clean", "--against", "test.jsonl", "--id", "x"], "--id"),
+        (["pipeline.yaml", "-o", "clean", "--against", "test.jsonl"], "are for files"),
+    ],
+)
+def test_mistakes_are_told(files, words, said):
+    done = command("decontaminate", *words)
+    assert isinstance(done.exception, ConfigError) and said in str(done.exception)
+
+
+def test_decontaminate_is_a_stage_of_a_pipeline_too(files):
+    (files / "p.yaml").write_text(
+        "stages:\n  - load: {sources: [{path: rows.jsonl}]}\n  - decontaminate: {against: [{path: test.jsonl, field: q}]}\n"
+    )
+    assert command("run", "p.yaml", "--until", "load").exit_code == 0
+    done = command("decontaminate", "p.yaml")
+    assert done.exit_code == 0, done.exception
+    assert "1 dropped for it" in done.output and instructions(files / "data/runs/p/decontaminate") == [APPLES["instruction"]]
