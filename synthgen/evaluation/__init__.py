@@ -2,5 +2,7 @@
 
 METRICS = {
     "exact_match": "synthgen.evaluation.metrics:ExactMatch",
+    "judge": "synthgen.evaluation.judge:JudgeMetric",
+    "rouge_l": "synthgen.evaluation.metrics:RougeL",
 }
 """Metric name -> "module:Class"."""

@@ -44,13 +44,15 @@ class ModelAnswers:
     base: str | None = None
     source: str = ""
     scores: dict[str, list[float | None]] = field(default_factory=dict)
-    """Metric -> each row's score; None where the row has no reference."""
+    """Metric -> each row's score; None where the row has no reference, or a judge's grade could not be read."""
 
 
 def score(models: Sequence[ModelAnswers], references: Sequence[Any], metrics: Mapping[str, Metric]) -> None:
-    """Fills in every model's `scores`; a missing answer scores 0."""
+    """Fills in every model's `scores` for the metrics that ask nobody; a missing answer scores 0."""
     for model in models:
         for name, metric in metrics.items():
+            if metric.ASKS:
+                continue
             model.scores[name] = [
                 None if reference is None else (0.0 if answer.failed else metric.score(answer.text, answer.parsed, reference))
                 for answer, reference in zip(model.answers, references, strict=True)
@@ -61,15 +63,14 @@ def compare(models: Sequence[ModelAnswers], metrics: Mapping[str, Metric]) -> di
     """All figures about scored models, as `metrics.json` holds them: {"models": …, "differences": […]}."""
     teacher = next((model for model in models if model.role == "teacher"), None)
     by_name = {model.name: model for model in models}
-    return {
-        "models": {model.name: _figures(model, by_name.get(model.base or ""), teacher, metrics) for model in models},
-        "differences": [
-            {"model": one.name, "than": other.name, "metric": name, **_plain(paired_difference(_scored(one, name), _scored(other, name)))}
-            for name in metrics
-            for one, other in combinations([model for model in models if model.role == "student"], 2)
-            if _scored(one, name)
-        ],
-    }
+    students = [model for model in models if model.role == "student"]
+    differences = []
+    for name in metrics:
+        for one, other in combinations(students, 2):
+            mine, theirs = _aligned(name, one, other)
+            if mine:
+                differences.append({"model": one.name, "than": other.name, "metric": name, **_plain(paired_difference(mine, theirs))})
+    return {"models": {model.name: _figures(model, by_name.get(model.base or ""), teacher, metrics) for model in models}, "differences": differences}
 
 
 def _figures(model: ModelAnswers, base: ModelAnswers | None, teacher: ModelAnswers | None, metrics: Mapping[str, Metric]) -> dict[str, Any]:
@@ -83,23 +84,31 @@ def _figures(model: ModelAnswers, base: ModelAnswers | None, teacher: ModelAnswe
         figures["failed"] = dict(sorted(failed.items()))
     figures["parsed"] = _share(sum(answer.parsed is not None for answer in answered), len(model.answers))
     figures["stopped"] = _share(sum(answer.stopped for answer in answered), len(model.answers))
+    too_long = sum(answer.ending == "prompt_too_long" for answer in answered)
+    if too_long:
+        figures["prompt_too_long"] = too_long
     if teacher is not None and model is not teacher:
         figures["agreement"] = _agreement(model, teacher)
     for name, metric in metrics.items():
-        values = _scored(model, name)
+        (values,) = _aligned(name, model)
         if not values:
             continue
         measured: dict[str, Any] = _plain(wilson(round(sum(values)), len(values)) if metric.SHARE else bootstrap(values)) | {"rows": len(values)}
+        if metric.ASKS and len(values) < len(model.answers):
+            measured["ungraded"] = len(model.answers) - len(values)
         if base is not None:
-            measured["vs_base"] = _plain(paired_difference(values, _scored(base, name)))
+            mine, below = _aligned(name, model, base)
+            measured["vs_base"] = _plain(paired_difference(mine, below))
             if teacher is not None:
-                measured["gap_recovered"] = _gap(values, _scored(base, name), _scored(teacher, name))
+                measured["gap_recovered"] = _gap(*_aligned(name, model, base, teacher))
         figures[name] = measured
     return figures
 
 
-def _scored(model: ModelAnswers, metric: str) -> list[float]:
-    return [value for value in model.scores[metric] if value is not None]
+def _aligned(metric: str, *models: ModelAnswers) -> list[list[float]]:
+    """Each model's scores on the rows for which all of them have one."""
+    rows = [scores for scores in zip(*(model.scores[metric] for model in models), strict=True) if None not in scores]
+    return [[float(scores[at] or 0.0) for scores in rows] for at in range(len(models))]
 
 
 def _agreement(model: ModelAnswers, teacher: ModelAnswers) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from synthgen.reports.tables import percent, points, table
 
+READABLE = 0.9  # below this share of replies with a readable answer, the teacher's figures get a remark
 _DASH = "–"
 
 
@@ -29,7 +30,10 @@ def scoreboard(report: Mapping[str, Any]) -> str:
 def _row(name: str, figures: Mapping[str, Any], scored: list[str], teacher: bool) -> list[str]:
     cells = [name]
     for metric in scored:
-        measured = figures[metric]
+        measured = figures.get(metric)
+        if measured is None:
+            cells += ["n/a", _DASH, _DASH]
+            continue
         low, high = measured["interval"]
         against = measured.get("vs_base")
         cells += [percent(measured["value"]), f"{100 * low:.1f}–{100 * high:.1f}", points(against["value"]) if against else _DASH]
@@ -38,7 +42,7 @@ def _row(name: str, figures: Mapping[str, Any], scored: list[str], teacher: bool
         agreement = figures.get("agreement")
         cells.append(percent(agreement["value"]) if agreement else _DASH)
     if scored and teacher:
-        first = figures[scored[0]]
+        first = figures.get(scored[0], {})
         cells.append(percent(first["gap_recovered"]) if "gap_recovered" in first else _DASH)
     return cells
 
@@ -47,15 +51,16 @@ def _lines(report: Mapping[str, Any], scored: list[str]) -> list[str]:
     lines = _leak_lines(report)
     without = report["questions"] - report["with_reference"]
     if not report["with_reference"]:
-        lines.append("no row has a reference: what is shown is agreement with the teacher, no accuracy")
+        lines.append(f"no row has {_a(report['reference'])}: what is shown is agreement with the teacher, no accuracy")
     elif without:
-        lines.append(f"{without:,} rows have no reference: scores are over the other {report['with_reference']:,}")
+        lines.append(f"{without:,} rows have no {report['reference']}: scores against it are over the other {report['with_reference']:,}")
     for name, figures in report["models"].items():
         if figures.get("failed"):
             reasons = ", ".join(f"{reason} {number:,}" for reason, number in figures["failed"].items())
             lines.append(f"{name}: {figures['questions'] - figures['answered']:,} questions got no answer ({reasons}); they count as unanswered")
+    lines += [line for name, figures in report["models"].items() for line in _doubts(name, figures, scored)]
     for name, figures in report["models"].items():
-        for metric in scored:
+        for metric in (metric for metric in scored if metric in figures):
             against = figures[metric].get("vs_base")
             if against:
                 lines.append(f"{name} is {_difference(against)} above its base{_by(metric, scored)}")
@@ -64,6 +69,21 @@ def _lines(report: Mapping[str, Any], scored: list[str]) -> list[str]:
     decoding = report["decoding"]
     lines.append(f"greedy, at most {decoding['max_new_tokens']:,} new tokens, the same prompt and the same answer parser for all; intervals are 95% (Wilson; differences: paired bootstrap)")
     return lines
+
+
+def _doubts(name: str, figures: Mapping[str, Any], scored: list[str]) -> list[str]:
+    """What makes a model's figures say less than they seem to."""
+    lines = []
+    if figures["role"] == "teacher" and "exact_match" in figures and (figures["parsed"] or 0) < READABLE:
+        lines.append(f"{name}: a final answer could be read in only {percent(figures['parsed'])} of its replies, so its accuracy is understated and gaps recovered are overstated; say with `system:` how an answer is to be marked")
+    if figures.get("prompt_too_long"):
+        lines.append(f"{name}: {figures['prompt_too_long']:,} questions leave no room for {_a('answer')} in its window and count as wrong")
+    lines += [f"{name}: {figures[metric]['ungraded']:,} replies got no grade that could be read and are left out of {_title(metric)}" for metric in scored if figures.get(metric, {}).get("ungraded")]
+    return lines
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[:1] in 'aeio' else 'a'} {noun}"
 
 
 def _leak_lines(report: Mapping[str, Any]) -> list[str]:

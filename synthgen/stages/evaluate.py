@@ -7,7 +7,6 @@ were left out, and those for which the teacher gave no answer). Test questions, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,11 +22,11 @@ from synthgen.evaluation.leakage import Leakage, find_leaks, nearness_of, traini
 from synthgen.evaluation.local import Local, answers_of, locals_of, provenance_of
 from synthgen.evaluation.metrics import ExactMatch, ExactMatchConfig
 from synthgen.evaluation.scoreboard import scoreboard
-from synthgen.evaluation.teacher import TeacherAnswers, asking, teacher_answers
+from synthgen.evaluation.teacher import Judging, TeacherAnswers, added, asking, teacher_answers, with_system
 from synthgen.records import Row, question_text, rejected
 from synthgen.registry import Choice
-from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Need, Outcome, StageConfig
 from synthgen.stages.asking import input_rows
+from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Need, Outcome, StageConfig
 from synthgen.stages.generate import read_share
 from synthgen.store.jsonl import RowWriter
 
@@ -44,6 +43,8 @@ class Config(StageConfig):
 
     models: tuple[str, ...] = Field(("base", "students", "teacher"), min_length=1, description="base, students (all that were trained before), teacher, or the ids of sft stages")
     metrics: Annotated[tuple[Choice, ...], ManyOf("metric")] = Field((Choice("metric", "exact_match", ExactMatchConfig(), ExactMatch.VERSION),), min_length=1, description="what answers are held to")
+    reference: str = Field("reference", description="the field with the right answer")
+    system: str | None = Field(None, description="a system turn for all models alike, such as how to mark the answer; rows that have one of their own keep it")
     max_new_tokens: int = Field(512, ge=1, description="tokens that an answer may have; the teacher may have as many as its own max_tokens if that is more")
     batch_size: int = Field(64, ge=1, description="questions a local model answers at a time")
     threads: int | None = Field(None, ge=1, description="CPU threads of a local model; where left out one for a small model, the machine's cores for a large one")
@@ -64,8 +65,9 @@ def needs(config: Config) -> dict[str, Need]:
 
 
 def teachers(config: Config) -> tuple[str, ...]:
-    """Whom it asks."""
-    return (config.teacher,) if "teacher" in config.models else ()
+    """Whom it asks: the teacher, and judges."""
+    judges = [str(choice.options.teacher) for choice in config.metrics if choice.load().ASKS]  # type: ignore[attr-defined]
+    return tuple(dict.fromkeys([*((config.teacher,) if "teacher" in config.models else ()), *judges]))
 
 
 def provenance(need: str, artefacts: Sequence[Artefact]) -> Any:
@@ -76,8 +78,9 @@ def provenance(need: str, artefacts: Sequence[Artefact]) -> Any:
 def prefetch(inputs: Inputs, config: Config, context: Context) -> None:
     """Asks the teacher's questions before a student needs the machine."""
     if "teacher" in config.models:
-        rows = [row for row in _rows(inputs, config, context) if question_text(row)]
-        context.sessions.open(config.teacher).fetch(asking(rows, config.max_new_tokens, context.sessions.open(config.teacher).config), total=len(rows), stage=context.stage_id)
+        rows = [with_system(row, config.system) for row in _rows(inputs, config, context) if question_text(row)]
+        session = context.sessions.open(config.teacher)
+        session.fetch(asking(rows, config.max_new_tokens, session.config), total=len(rows), stage=context.stage_id)
 
 
 def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
@@ -97,26 +100,34 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     context.work.mkdir(parents=True, exist_ok=True)
     with RowWriter(out / "rejected.jsonl") as rejects:
         rows, leakage = _test_rows(inputs, students, config, context, counts, rejects)
-        teacher = _ask_teacher(rows, config, context) if "teacher" in config.models else None
-        models = [_ask(local, rows, config, context) for local in locals_of(students, config.models)]
-        lost = teacher.failed if teacher is not None else {}
+        asked = [with_system(row, config.system) for row in rows]
+        teacher = _ask_teacher(asked, config, context) if "teacher" in config.models else None
+        models = [_ask(local, asked, config, context) for local in locals_of(students, config.models)]
+        lost = dict(teacher.failed) if teacher is not None else {}
         if teacher is not None:
             models.append(teacher.model)
+        metrics = {choice.name: choice.load()(choice.options) for choice in config.metrics}
+        score(models, [row.get(config.reference) for row in rows], metrics)
+        judging = Judging(context)
+        for name, metric in metrics.items():
+            if metric.ASKS:
+                judging.grade(name, metric, models, rows, lost)
         for number, row in enumerate(rows):
             if number in lost:
                 counts.fail(lost[number])
                 rejects.write(rejected(row, stage=context.stage_id, rule=lost[number], kind="failed"))
             else:
                 counts.kept += 1
-    report = _report(rows, models, config, leakage, counts)
+    report = _report(rows, models, metrics, config, leakage, counts)
     (out / "metrics.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")
     with RowWriter(out / "answers.jsonl") as answers:
         for entry in _entries(rows, models, config):
             answers.write(entry)
     files = {"metrics.json": None, "answers.jsonl": answers.rows, "rejected.jsonl": rejects.rows}
     outcome = Outcome(counts, files, table=scoreboard(report))
-    if teacher is not None:
-        outcome.requests, outcome.usage, outcome.asked = teacher.requests, teacher.usage or None, len(rows)
+    accounts = [account for account in (teacher, judging) if account is not None and account.requests]
+    if accounts:
+        outcome.requests, outcome.usage, outcome.asked = added([one.requests for one in accounts]), added([one.usage for one in accounts]) or None, len(rows)
     return outcome
 
 
@@ -132,8 +143,7 @@ def _ask_teacher(rows: Sequence[Row], config: Config, context: Context) -> Teach
 
 def _rows(inputs: Inputs, config: Config, context: Context) -> Iterator[Row]:
     """The test rows; `--limit` is about what a teacher is asked."""
-    every = (row for artefact in inputs["questions"] for row in read_rows(artefact.file))
-    return islice(every, context.limit if teachers(config) else None)
+    return input_rows([artefact.file for artefact in inputs["questions"]], context.limit if teachers(config) else None)
 
 
 def _test_rows(inputs: Inputs, students: Sequence[Artefact], config: Config, context: Context, counts: Counts, rejects: RowWriter) -> tuple[list[Row], dict[str, Any] | None]:
@@ -194,18 +204,14 @@ def _ask(local: Local, rows: Sequence[Row], config: Config, context: Context) ->
         return answers_of(local, rows, decoding, log, each)
 
 
-def _report(rows: Sequence[Row], models: Sequence[ModelAnswers], config: Config, leakage: dict[str, Any] | None, counts: Counts) -> dict[str, Any]:
-    references = [row.get("reference") for row in rows]
-    metrics = {choice.name: choice.load()(choice.options) for choice in config.metrics}
-    score(models, references, metrics)
+def _report(rows: Sequence[Row], models: Sequence[ModelAnswers], metrics: dict[str, Any], config: Config, leakage: dict[str, Any] | None, counts: Counts) -> dict[str, Any]:
     return {
-        "in": counts.in_, "questions": len(rows), "with_reference": sum(reference is not None for reference in references), "metrics": list(metrics),
-        "decoding": {"temperature": 0, "max_new_tokens": config.max_new_tokens, "batch_size": config.batch_size}, "leakage": leakage, **compare(models, metrics),
+        "in": counts.in_, "questions": len(rows), "with_reference": sum(row.get(config.reference) is not None for row in rows), "reference": config.reference, "metrics": list(metrics),
+        "decoding": {"temperature": 0, "max_new_tokens": config.max_new_tokens, "batch_size": config.batch_size, "system": config.system}, "leakage": leakage, **compare(models, metrics),
     }  # fmt: skip
 
 
 def _entries(rows: Sequence[Row], models: Sequence[ModelAnswers], config: Config) -> Iterator[Row]:
-    first = config.metrics[0].name
     for number, row in enumerate(rows):
         answers = {}
         for model in models:
@@ -213,8 +219,10 @@ def _entries(rows: Sequence[Row], models: Sequence[ModelAnswers], config: Config
             entry: dict[str, Any] = {"text": answer.text, "parsed": answer.parsed, "ending": answer.ending, "stopped": answer.stopped}
             if answer.failed:
                 entry["failed"] = answer.failed
-            if row.get("reference") is not None:
-                entry["scores"] = {name: scores[number] for name, scores in model.scores.items()}
-                entry["right"] = entry["scores"][first] == 1.0
+            scores = {name: given[number] for name, given in model.scores.items() if given[number] is not None}
+            if scores:
+                entry["scores"] = scores
+            if "exact_match" in scores:
+                entry["right"] = scores["exact_match"] == 1.0
             answers[model.name] = entry
-        yield {"id": row.get("id"), "question": question_text(row), "reference": row.get("reference"), "answers": answers}
+        yield {"id": row.get("id"), "question": question_text(row), "reference": row.get(config.reference), "answers": answers}

@@ -87,7 +87,7 @@ def test_no_gap_is_no_number():
 def report(models, references, **more):
     score(models, references, METRICS)
     return {
-        "in": len(references), "questions": len(references), "with_reference": sum(one is not None for one in references), "metrics": ["exact_match"],
+        "in": len(references), "reference": "reference", "questions": len(references), "with_reference": sum(one is not None for one in references), "metrics": ["exact_match"],
         "decoding": {"max_new_tokens": 8}, "leakage": None, **compare(models, METRICS), **more,
     }  # fmt: skip
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from synthgen.config import fingerprint
+from synthgen.digest import value_hash
 from synthgen.dispatch.session import open_sessions
 from synthgen.errors import ConfigError, EmptyResult, Interrupted, StageFailed
 from synthgen.reports.progress import Reporter
@@ -72,14 +74,15 @@ class Bench:
     def inputs(self):
         return {"questions": (self.questions,), "students": tuple(self.students)}
 
-    def context(self, sessions, **more):
-        return Context(run_dir=self.run_dir, stage_id="evaluate", work=self.run_dir / ".work" / "evaluate", seed=0, sessions=sessions, reporter=Reporter("silent"), stopping=more.pop("stopping", lambda: 0), **more)
+    def context(self, sessions, config, **more):
+        work = self.run_dir / ".work" / "evaluate" / value_hash(fingerprint(config))  # as the engine does: by what can change the output
+        return Context(run_dir=self.run_dir, stage_id="evaluate", work=work, seed=0, sessions=sessions, reporter=Reporter("silent"), stopping=more.pop("stopping", lambda: 0), **more)
 
     def run(self, out, sessions=None, *, inputs=None, stopping=lambda: 0, accept_partial=False, **options):
         folder = self.run_dir / out
         folder.mkdir()
         config = evaluate.Config(**{"max_new_tokens": 24, "batch_size": 4, **options})
-        outcome = evaluate.run(inputs or self.inputs, config, self.context(sessions, stopping=stopping, accept_partial=accept_partial), folder)
+        outcome = evaluate.run(inputs or self.inputs, config, self.context(sessions, config, stopping=stopping, accept_partial=accept_partial), folder)
         outcome.counts.check("evaluate")
         assert outcome.files["rejected.jsonl"] == sum(outcome.counts.rejected.values()) + sum(outcome.counts.failed.values()) == len(list(read_rows(folder / "rejected.jsonl")))
         return outcome, orjson.loads((folder / "metrics.json").read_bytes()), list(read_rows(folder / "answers.jsonl"))
@@ -154,7 +157,7 @@ def test_the_builtin_teacher_is_asked_once_and_over_http(tmp_path, checkpoints):
     inputs = {"questions": (bench.questions,)}
     config = evaluate.Config(models=("teacher",), max_new_tokens=400)
     with builtin(tmp_path, wrong_answer=0.3) as sessions:
-        evaluate.prefetch(inputs, config, bench.context(sessions))
+        evaluate.prefetch(inputs, config, bench.context(sessions, config))
         sessions.stop_servers()
         outcome, metrics, answers = bench.run("out", sessions, inputs=inputs, models=("teacher",), max_new_tokens=400)
         assert sessions.open("")._managed is False  # nothing was missing, so no server was started again
@@ -243,3 +246,75 @@ def test_a_renamed_student_or_other_training_rows_are_a_change(tmp_path, checkpo
     other = Bench(tmp_path / "b", checkpoints, students=("good",), train=LEAKED)
     assert evaluate.provenance("students", bench.students) != evaluate.provenance("students", other.students)
     assert evaluate.provenance("questions", [bench.questions]) is None
+
+
+def test_a_system_turn_is_the_same_for_all(tmp_path, checkpoints):
+    bench = Bench(tmp_path, checkpoints, students=("good",))
+    teacher = scripted()
+    _, metrics, answers = bench.run("out", OneSession(teacher), models=("base", "teacher"), system="Say: the answer is X.")
+    _, _, without = bench.run("without", OneSession(scripted()), models=("base", "teacher"))
+    assert [turn["role"] for turn in teacher.sent[0].messages] == ["system", "user"]
+    assert metrics["decoding"]["system"] == "Say: the answer is X."
+    assert [entry["answers"]["base"]["text"] for entry in answers] != [entry["answers"]["base"]["text"] for entry in without]
+    assert answers[0]["question"] == TEST[0]["instruction"]
+
+
+def test_a_teacher_that_cannot_be_read_is_said_to_be_understated(tmp_path, checkpoints):
+    bench = Bench(tmp_path, checkpoints, students=("good",))
+    prose = ScriptedSession(lambda request, number: "Well, when one adds the two there is quite a lot of them in the end.")
+    outcome, metrics, _ = bench.run("out", OneSession(prose), models=("student", "teacher"))
+    assert metrics["models"]["teacher"]["parsed"] == 0
+    assert "could be read in only 0.0% of its replies" in outcome.table
+
+
+def metric(name, **options):
+    from synthgen.config import build_choice
+
+    misfits = []
+    choice = build_choice("metric", {name: options}, ("metrics",), misfits)
+    assert choice is not None, misfits
+    return choice
+
+
+def test_free_text_against_another_field(tmp_path, checkpoints):
+    test = [{"id": row["id"], "instruction": row["instruction"], "output": f"The answer is {row['reference']} or so."} for row in TEST]
+    bench = Bench(tmp_path, checkpoints, test=test, students=("good",))
+    _, metrics, answers = bench.run("out", models=("base", "student"), metrics=(metric("rouge_l"),), reference="output")
+    figures = metrics["models"]["good"]["rouge_l"]
+    assert figures["value"] == pytest.approx(2 * 4 / (4 + 6))  # the answer is 3 | the answer is 3 or so
+    assert figures["vs_base"]["value"] > 0.5
+    assert answers[0]["answers"]["good"]["scores"]["rouge_l"] == pytest.approx(0.8)
+
+
+def test_a_judge_grades_every_reply(tmp_path, checkpoints):
+    bench = Bench(tmp_path, checkpoints, students=("good", "poor"))
+    right = {row["instruction"]: said(row) for row in TEST}
+
+    def answer(request, number):
+        asked = request.messages[-1]["content"]
+        if request.label != "judge":
+            return right[asked]
+        question = next(one for one in right if one in asked)
+        if "5 and 5" in question:
+            return "I would rather not say."
+        return "Reason: so it is.\nScore: 5" if right[question] in asked else "Reason: no.\nScore: 2"
+
+    teacher = ScriptedSession(answer)
+    outcome, metrics, answers = bench.run("out", OneSession(teacher), models=("students", "teacher"), metrics=(metric("exact_match"), metric("judge")))
+    models = metrics["models"]
+    assert models["good"]["judge"]["value"] == models["teacher"]["judge"]["value"] == 1.0
+    assert models["poor"]["judge"]["value"] == pytest.approx((3 * 1.0 + 2 * 0.25) / 5, abs=1e-6)
+    assert models["good"]["judge"]["ungraded"] == 1 and models["good"]["judge"]["rows"] == 5
+    assert "judge" not in answers[2]["answers"]["good"]["scores"] and answers[0]["answers"]["good"]["scores"] == {"exact_match": 1.0, "judge": 1.0}
+    assert [difference["metric"] for difference in metrics["differences"]] == ["exact_match", "judge"]
+    assert outcome.requests == {"planned": 6 + 18, "answered": 24, "failed": {}, "unsent": 0}
+    assert "good: 1 replies got no grade that could be read" in outcome.table
+    assert evaluate.teachers(evaluate.Config(models=("student",), metrics=(metric("judge", teacher="grader"),))) == ("grader",)
+
+
+def test_blank_replies_are_not_shown_to_a_judge(tmp_path, checkpoints):
+    bench = Bench(tmp_path, checkpoints, students=("good",))
+    teacher = ScriptedSession(lambda request, number: " " if request.label != "judge" else "Score: 5")
+    outcome, metrics, _ = bench.run("out", OneSession(teacher), models=("teacher",), metrics=(metric("judge"),))
+    assert metrics["models"]["teacher"]["judge"]["value"] == 0.0
+    assert outcome.requests["planned"] == 6
