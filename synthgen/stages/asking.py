@@ -21,6 +21,7 @@ from synthgen.tasks.contract import Item, PoolTask, Rejected, RowTask
 
 YIELD_CALLS = 20  # calls over which a pool task's yield is judged
 FIRST_YIELD = 0.7  # share of the items asked for that is expected to be kept, until it is known
+MOST_AHEAD = 4096  # calls under way, where more would be needed
 ACCOUNT_KEYS = 1000  # replies whose usage is added up at a time
 
 
@@ -179,7 +180,8 @@ class PoolWork(Work):
             )
 
     def _conversations(self) -> Iterator[Conversation[list[Item]]]:
-        for index in count():
+        calls = getattr(self.task, "calls", None)
+        for index in count() if calls is None else range(calls):
             round_calls = self.task.round_calls
             done = index // round_calls - 2 if round_calls else -1
             kept = self.kept[: self.kept_after_round[done]] if done >= 0 else []
@@ -193,7 +195,7 @@ class PoolWork(Work):
         task, counts = self.task, self.writer.counts
         expected = FIRST_YIELD * task.per_call
         rate = (counts.kept + 2 * expected) / (self.asked + 2)
-        calls = max(1, math.ceil((self.wanted - counts.kept) / max(rate, 0.05 * task.per_call)))
+        calls = min(MOST_AHEAD, max(1, math.ceil((self.wanted - counts.kept) / max(rate, 0.05 * task.per_call))))
         if task.round_calls:
             calls = min(calls, (self.asked // task.round_calls + 2) * task.round_calls - 1 - self.asked)
         return calls

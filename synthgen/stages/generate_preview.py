@@ -56,7 +56,7 @@ def preview(inputs: Inputs, config: Config, context: Context, n: int) -> list[Pr
         talks: list[Conversation[list[Item]]] = [partial(task.ask, row) for row in rows]
     else:
         pool = task.pool()
-        calls = min(n, task.round_calls * 2) if task.round_calls else n
+        calls = min(n, task.round_calls * 2) if task.round_calls else min(n, getattr(task, "calls", n))
         rows = [None] * calls
         talks = [partial(task.call, index, []) for index in range(calls)]
     said: list[list[Exchange]] = [[] for _ in talks]

@@ -3,7 +3,9 @@
 TASKS = {
     "attributes": "synthgen.tasks.attributes:Attributes",
     "conversation": "synthgen.tasks.conversation:Conversation",
+    "documents": "synthgen.tasks.documents:Documents",
     "evolve": "synthgen.tasks.evolve:Evolve",
+    "magpie": "synthgen.tasks.magpie:Magpie",
     "preferences": "synthgen.tasks.preferences:Preferences",
     "rationale": "synthgen.tasks.rationale:Rationale",
     "respond": "synthgen.tasks.respond:Respond",

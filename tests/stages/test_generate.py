@@ -292,3 +292,26 @@ def test_rounds_draw_on_kept_rows_whatever_the_concurrency(tmp_path: Path, windo
     shown = [[ids.index(one) for one in row["meta"]["demonstrations"] if one in ids] for row in kept]
     assert not any(shown[0]) and any(len(places) == 2 for places in shown)
     assert all(place < at for at, places in enumerate(shown) for place in places)
+
+
+def test_a_task_that_runs_dry_ends(tmp_path: Path) -> None:
+    """Fewer rows than wanted are no fault where there is nothing more to ask about."""
+    (tmp_path / "d").mkdir()
+    for at, word in enumerate(WORDS):
+        (tmp_path / "d" / f"{at:02}.txt").write_text(f"The {word} was planted in {1900 + at}.")
+
+    def answer(request: Request, number: int) -> str:
+        word, year = re.findall(r"The (\w+) was planted in (\d+)", request.messages[-1]["content"])[0]
+        return f"1. Question: When was the {word} planted?\n1. Reasoning: It is said.\n1. Answer: {year}\n1. Quote: The {word} was planted in {year}."
+
+    raw = {"task": "documents", "files": str(tmp_path / "d"), "novelty": None, "min_yield": 0.0}
+    outcome, kept, _ = run(tmp_path, raw, ScriptedSession(answer))
+    assert len(kept) == len(WORDS) == outcome.asked and kept[3]["reference"] == "1903"
+
+
+def test_coverage_is_reported(tmp_path: Path) -> None:
+    reply = "1. Instruction: {} now please.\n1. Output: x"
+    words = iter(range(10_000))
+    session = ScriptedSession(lambda *_: reply.format(" ".join(WORDS[(next(words) * 7 + at * at) % 25] for at in range(6))), window=1)
+    outcome, kept, _ = run(tmp_path, {"task": "attributes", "attributes": {"topic": ["a", "b"], "level": [1, 2]}, "num_rows": 4, "num_tasks": 1, "novelty": 0.99}, session)
+    assert outcome.extra["coverage"] == {"cells": 4, "cells_with_rows": 4, "rows": {"topic": {"a": 2, "b": 2}, "level": {"1": 2, "2": 2}}}
