@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from synthgen import registry
-from synthgen.digest import file_sha256, input_files
+from synthgen.digest import file_sha256, folder_fingerprint, input_files
 from synthgen.errors import ConfigError, Fault, nearest
 from synthgen.registry import Choice
 
@@ -37,6 +37,11 @@ class InputFile:
     """Marks a path (or a list of paths; a file, a folder or a glob) whose content is hashed; with `named` its name too."""
 
     named: bool = False
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """Marks a model: a hub id, or a folder whose content is hashed (of weights over 64 MB, size and time)."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +222,8 @@ def _fingerprint_field(info: FieldInfo, value: Any) -> Any:
         return [_content(str(path), marker.named) for path in paths]
     if _marker(info, PromptName) is not None:
         return _prompt_hash(str(value))
+    if _marker(info, ModelName) is not None and Path(value).is_dir():
+        return folder_fingerprint(Path(value))
     return fingerprint(value)
 
 

@@ -44,3 +44,15 @@ def input_files(path: str) -> list[Path]:
     if glob.has_magic(path):
         return sorted(Path(match) for match in glob.glob(path, recursive=True) if Path(match).is_file())
     return []
+
+
+SMALL = 1 << 26  # bytes; files of a folder up to so many are known by their content
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """A hash of a folder's files: their names and contents; of files over `SMALL` (model weights) size and time instead."""
+    found: list[Any] = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        at = path.stat()
+        found.append([path.relative_to(folder).as_posix(), file_sha256(path) if at.st_size <= SMALL else [at.st_size, at.st_mtime_ns]])
+    return value_hash(found)

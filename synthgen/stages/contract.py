@@ -8,6 +8,7 @@
     def run(inputs, config, context, out) -> Outcome
     def teachers(config) -> tuple[str, ...]   (optional) names of the teachers that it asks; "" is the default one. Such a
                                               stage has an option `max_failed`, to which the engine holds its failures
+    def faults(config) -> list[Fault]         (optional) what `validate` can know to be wrong, beyond the options' own checks
     def prefetch(inputs, config, context)     (optional) asks its teacher's questions early, into the ledger only
 
 `run` writes its files into `out`, an empty folder; the engine checks the sum, adds the manifest and publishes the folder

@@ -6,6 +6,7 @@ for a student from scratch, `metrics.jsonl` (the loss curve), and `rejected.json
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import shutil
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from synthgen.config import resolved
-from synthgen.errors import ConfigError, EmptyResult
+from synthgen.errors import ConfigError, EmptyResult, Fault
 from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Need, Outcome, StageConfig
 from synthgen.store.jsonl import RowWriter, read_rows
 from synthgen.training.card import model_card, teachers_of
@@ -24,7 +25,7 @@ from synthgen.training.faults import kinder_faults
 from synthgen.training.options import StudentOptions, TrainingOptions
 from synthgen.training.preflight import Preflight, prepare
 from synthgen.training.prompting import student_prompt
-from synthgen.training.student import Student, open_student, quiet, save
+from synthgen.training.student import Student, open_student, quiet, save, student_faults
 
 VERSION = 1
 WRITES = "model"
@@ -41,6 +42,16 @@ class Config(StageConfig, TrainingOptions):
 def needs(config: Config) -> dict[str, Need]:
     """Rows to train on, and a split's validation part where there is one."""
     return {"rows": Need("rows"), "validation": Need("split", part="validation", optional=True)}
+
+
+def faults(config: Config) -> list[Fault]:
+    """A student that is not there, and trainer options that TRL does not know."""
+    found = student_faults(config.student)
+    if config.trainer and importlib.util.find_spec("trl"):
+        from synthgen.training.trainer import unknown_options
+
+        found += unknown_options(config)
+    return found
 
 
 def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from synthgen.config import Component, InputFile, Unhashed
+from synthgen.config import Component, ModelName, Unhashed
 
 
 class InitOptions(Component):
@@ -29,7 +29,7 @@ class InitOptions(Component):
 class StudentOptions(Component):
     """Which model is trained: one that exists, or one made from scratch."""
 
-    model: Annotated[str | None, InputFile()] = Field(None, description="hub id or folder of a causal language model")
+    model: Annotated[str | None, ModelName()] = Field(None, description="hub id or folder of a causal language model")
     revision: str | None = Field(None, description="branch, tag or commit of a hub id")
     eos_token: str | None = Field(None, description="the token that ends an answer, where the tokenizer's own is not the one its chat template writes")
     init: InitOptions | None = Field(None, description="sizes of a small Llama made from scratch")

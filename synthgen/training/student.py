@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.errors import ConfigError
+from synthgen.errors import ConfigError, Fault
 from synthgen.training.options import InitOptions, StudentOptions
 
 INSTALL = "pip install 'synthgen-pipeline[train]'"
@@ -89,6 +89,16 @@ def quiet() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
+def student_faults(options: StudentOptions) -> list[Fault]:
+    """What can be known to be wrong with a student without loading it."""
+    name = options.model or ""
+    if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
+        return [Fault("the student's folder holds no config.json", name, "student: {model: …} takes a hub id (owner/name) or a folder as save_pretrained writes it")]
+    if not Path(name).is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
+        return [Fault("the student's folder does not exist", name, "student: {model: …} takes a hub id (owner/name) or a folder")]
+    return []
+
+
 def open_student(options: StudentOptions, texts: Callable[[], Iterable[str]], seed: int, lora: bool) -> Student:
     """The student before training; `texts` gives the training data's texts, for a tokenizer from scratch."""
     return _from_scratch(options.init, texts(), seed) if options.init is not None else _existing(options, lora)
@@ -117,8 +127,8 @@ def _existing(options: StudentOptions, lora: bool) -> Student:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     name = str(options.model)
-    if not Path(name).is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
-        raise ConfigError("the student's folder does not exist", name, "student: {model: …} takes a hub id (owner/name) or a folder")
+    if faults := student_faults(options):
+        raise ConfigError.of(faults)
     dtype = torch.bfloat16 if lora and torch.cuda.is_available() else torch.float32
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, revision=options.revision)

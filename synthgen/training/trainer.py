@@ -93,12 +93,16 @@ def train(
         return Trained(max(trainer.state.global_step, start), standing.tokens, threads, start, standing.best, standing.best_step)
 
 
-def _arguments(options: TrainingOptions, seed: int, folder: Path) -> SFTConfig:
+def unknown_options(options: TrainingOptions) -> list[Fault]:
+    """Names under `trainer` that TRL's SFTConfig does not know."""
     known = {field.name for field in dataclasses.fields(SFTConfig)}
-    unknown = sorted(set(options.trainer) - known)
-    if unknown:
-        near = {name: nearest(name, known - RESERVED) for name in unknown}
-        raise ConfigError.of([Fault(f"trainer: unknown option {name!r}", "", f"did you mean {near[name]!r}?" if near[name] else "see the fields of TRL's SFTConfig") for name in unknown])
+    near = {name: nearest(name, known - RESERVED) for name in sorted(set(options.trainer) - known)}
+    return [Fault(f"trainer: unknown option {name!r}", "", f"did you mean {like!r}?" if like else "see the fields of TRL's SFTConfig") for name, like in near.items()]
+
+
+def _arguments(options: TrainingOptions, seed: int, folder: Path) -> SFTConfig:
+    if faults := unknown_options(options):
+        raise ConfigError.of(faults)
     accelerated = torch.accelerator.is_available()
     ours: dict[str, Any] = {
         "output_dir": str(folder), "per_device_train_batch_size": options.batch_size, "gradient_accumulation_steps": options.gradient_accumulation,

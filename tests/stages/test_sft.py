@@ -11,6 +11,7 @@ import pytest
 from sft_bench import STEPS, TINY, Bench, rows
 
 from synthgen.errors import ConfigError, EmptyResult, Interrupted, StageFailed
+from synthgen.stages import sft
 from synthgen.store.jsonl import read_log, read_rows, write_rows
 from synthgen.training.checkpoints import all_checkpoints
 from synthgen.training.student import base_model
@@ -255,3 +256,10 @@ def test_a_local_student_needs_no_network(undisturbed, tmp_path, monkeypatch):
     Bench(tmp_path / "init", rows(16), epochs=1).run()
     Bench(tmp_path / "folder", rows(16), student={"model": str(undisturbed.folder / "out" / "model")}, method="lora", epochs=1).run()
     assert asked == []
+
+
+def test_what_is_wrong_can_be_known_before_anything_runs(tmp_path):
+    config = sft.Config.model_validate({"student": {"model": "./nowhere"}, "trainer": {"weight_decy": 0.1}})
+    assert [fault.what for fault in sft.faults(config)] == ["the student's folder does not exist", "trainer: unknown option 'weight_decy'"]
+    assert "holds no config.json" in sft.faults(sft.Config.model_validate({"student": {"model": str(tmp_path)}}))[0].what
+    assert sft.faults(sft.Config.model_validate({"student": {"model": "owner/name"}, "trainer": {"weight_decay": 0.1}})) == []

@@ -65,4 +65,4 @@ def test_a_model_folder_is_known_by_its_content_and_a_hub_id_by_its_name(tmp_pat
     assert before == key(tmp_path)
     (tmp_path / "config.json").write_text("{ }")
     assert before != key(tmp_path)
-    assert key("owner/name") == ["owner/name"]
+    assert key("owner/name") == "owner/name"
