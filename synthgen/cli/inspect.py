@@ -15,11 +15,12 @@ def inspect(
     samples: Annotated[int, typer.Option("-n", min=0, help="random rows to show")] = 3,
     seed: Annotated[int, typer.Option("--seed", help="of the random rows")] = 0,
     runs: o.Runs = o.RUNS,
+    ledger: o.Ledger = o.LEDGER,
     as_json: o.AsJson = False,
 ) -> None:
     """Show counts, lengths, random samples, drop reasons, and duplicates beside the row they matched; also while it runs."""
     from synthgen.reports.inspect import inspect_path, inspect_text
 
     path = Path(target)
-    found = inspect_path(path if path.is_file() and path.suffix not in (".yaml", ".yml") else o.find_run(target, runs), samples=samples, seed=seed)
+    found = inspect_path(path if path.is_file() and path.suffix not in (".yaml", ".yml") else o.find_run(target, runs), samples=samples, seed=seed, ledger=ledger)
     o.out_json(found) if as_json else o.out(inspect_text(found))

@@ -63,9 +63,9 @@ def _lines(report: Mapping[str, Any], scored: list[str]) -> list[str]:
         for metric in (metric for metric in scored if metric in figures):
             against = figures[metric].get("vs_base")
             if against:
-                lines.append(f"{name} is {_difference(against)} above its base{_by(metric, scored)}")
+                lines.append(f"{name} against its base{_by(metric, scored)}: {_difference(against)}")
     for difference in report["differences"]:
-        lines.append(f"{difference['model']} is {_difference(difference)} above {difference['than']}{_by(difference['metric'], scored)}")
+        lines.append(f"{difference['model']} against {difference['than']}{_by(difference['metric'], scored)}: {_difference(difference)}")
     decoding = report["decoding"]
     lines.append(f"greedy, at most {decoding['max_new_tokens']:,} new tokens, the same prompt and the same answer parser for all; intervals are 95% (Wilson; differences: paired bootstrap)")
     return lines
@@ -100,7 +100,8 @@ def _leak_lines(report: Mapping[str, Any]) -> list[str]:
 
 def _difference(measured: Mapping[str, Any]) -> str:
     low, high = measured["interval"]
-    return f"{points(measured['value'])} points ({points(low)} to {points(high)})"
+    unsure = ", which may be chance" if low <= 0 <= high else ""
+    return f"{points(measured['value'])} points ({points(low)} to {points(high)}){unsure}"
 
 
 def _by(metric: str, scored: list[str]) -> str:

@@ -20,13 +20,19 @@ from synthgen.store.publish import NEW
 BROKEN = 5  # unreadable lines that are listed
 
 
-def inspect_path(path: Path, samples: int = 3, seed: int = 0) -> dict[str, Any]:
+def inspect_path(path: Path, samples: int = 3, seed: int = 0, ledger: Path | None = None) -> dict[str, Any]:
     """Plain figures of a file or a run folder, with `samples` random rows; the same draw for the same seed.
+
+    Args:
+        path: a row file, or a run's folder.
+        samples: how many random rows to show, and of a stage under way how many of the newest replies.
+        seed: of the draw.
+        ledger: the folder of the ledger, where replies are while a stage is under way.
 
     Raises:
         InputError: the path is neither a row file nor a run folder.
     """
-    return inspect_run(path, samples, seed) if path.is_dir() else inspect_file(path, samples, seed)
+    return inspect_run(path, samples, seed, ledger) if path.is_dir() else inspect_file(path, samples, seed)
 
 
 def inspect_file(path: Path, samples: int = 3, seed: int = 0) -> dict[str, Any]:
@@ -48,7 +54,7 @@ def inspect_file(path: Path, samples: int = 3, seed: int = 0) -> dict[str, Any]:
     return {"file": str(path), **survey.plain(), "broken": unreadable, "broken_lines": broken, "drops": _drops(survey, [file for file in beside if file.is_file() and file != path])}
 
 
-def inspect_run(run_dir: Path, samples: int = 3, seed: int = 0) -> dict[str, Any]:
+def inspect_run(run_dir: Path, samples: int = 3, seed: int = 0, ledger: Path | None = None) -> dict[str, Any]:
     """Plain figures of a run: its stages, what each dropped and why, the rows it came to, and the stage under way."""
     from synthgen.reports.status import live_status
 
@@ -58,7 +64,7 @@ def inspect_run(run_dir: Path, samples: int = 3, seed: int = 0) -> dict[str, Any
         raise InputError("this is no run: no stage is published in it, and none is under way", str(run_dir))
     found: dict[str, Any] = {"run": run_dir.name, "folder": str(run_dir), "live": live, "stages": [_stage(stage, seed) for stage in stages], "under_way": None, "rows": None}
     if writing is not None:
-        found["under_way"] = _unfinished(writing, samples, seed)
+        found["under_way"] = _unfinished(writing, samples, seed) | {"ledger": _newest(ledger, run_dir.name, samples) if ledger is not None else None}
     last = next((stage for stage in reversed(stages) if stage.manifest.writes in ("rows", "split")), None)
     if last is not None:
         file = next(path for _, path in last.row_files())
@@ -86,6 +92,21 @@ def _unfinished(folder: Path, samples: int, seed: int) -> dict[str, Any]:
         elif path.name != "answers.jsonl":
             survey.add_all(published_rows(path))
     return {"stage": folder.name.removeprefix(NEW), **survey.plain(), "drops": _drops(drops, sorted(folder.glob("rows.jsonl")))}
+
+
+def _newest(folder: Path, run: str, number: int) -> dict[str, Any]:
+    """What the ledger has of a run: what it is charged so far, and its newest replies."""
+    from synthgen.store.ledger import open_ledger
+    from synthgen.store.ledger_json import parse_body
+    from synthgen.teachers.replies import sample_of
+
+    ledger = open_ledger(folder)
+    try:
+        usd, tokens, requests = ledger.spent(run)
+        newest = [(key, sample_of(parse_body(body) or {}, choice, key=key, index=0, model="")) for _, key, body, choice in ledger.recent(run, number)]
+    finally:
+        ledger.close()
+    return {"cost_usd": usd, "tokens": tokens, "requests": requests, "newest": [{"key": key, "reply": sample.text, "finish_reason": sample.finish_reason} for key, sample in newest]}
 
 
 def _drops(survey: Survey, files: Sequence[Path]) -> dict[str, Any]:
@@ -136,6 +157,11 @@ def _run_lines(found: dict[str, Any]) -> Iterator[str]:
     if found["under_way"]:
         writing = found["under_way"]
         yield f"\n{writing['stage']} is under way: {writing['rows']:,} rows on disk so far"
+        if writing["ledger"]:
+            book = writing["ledger"]
+            yield f"in the ledger for this run: {book['requests']:,} requests, {book['tokens']:,} tokens" + (f", ${book['cost_usd']:,.2f}" if book["cost_usd"] else "")
+            for newest in book["newest"]:
+                yield f"  {newest['key'][:12]}… [{newest['finish_reason']}] {shortened(newest['reply'], 300)}"
         yield from _rows_lines(writing)
         yield from _drop_lines(writing["drops"])
     elif found["rows"]:

@@ -269,6 +269,13 @@ class Ledger:
         with self._lock:
             return stats(self.folder, self._all_readers())
 
+    def recent(self, run: str, number: int) -> list[tuple[float, str, bytes, int]]:
+        """A run's newest samples, the newest first: (when, ledger key, the reply's raw body, which choice of it)."""
+        from synthgen.store.ledger_whole import recent
+
+        with self._lock:
+            return recent(self._all_readers(), run, number)
+
     def export(self, path: Path) -> int:
         """Writes every sample to a new JSONL file, in the order of the first asking within each ledger file; returns how many."""
         from synthgen.store.ledger_whole import export

@@ -39,6 +39,19 @@ def stats(folder: Path, readers: Iterable[sqlite3.Connection]) -> dict[str, Any]
     return {**totals, "models": dict(sorted(models.items()))}
 
 
+def recent(readers: Iterable[sqlite3.Connection], run: str, number: int) -> list[tuple[float, str, bytes, int]]:
+    """A run's newest samples, the newest first: (when, ledger key, the reply's raw body, which choice of it)."""
+    found: list[tuple[float, str, bytes, int]] = []
+    for reader in readers:
+        rows = reader.execute(
+            "SELECT r.created, q.hash, s.sample, r.body, s.choice FROM (SELECT * FROM replies WHERE run=? ORDER BY id DESC LIMIT ?) r"
+            " JOIN samples s ON s.reply=r.id JOIN requests q ON q.id=s.request ORDER BY r.id DESC, s.sample LIMIT ?",
+            (run, number, number),
+        )
+        found += [(created, f"{digest.hex()}-{sample}", body, choice) for created, digest, sample, body, choice in rows]
+    return sorted(found, key=lambda entry: (-entry[0], entry[1]))[:number]
+
+
 def export(readers: Iterable[sqlite3.Connection], path: Path) -> int:
     """Writes every sample to a new JSONL file: {"key", "request", "reply", "choice", usage, cost, latency, model, run, created}."""
     written = 0

@@ -106,6 +106,7 @@ def test_the_table_says_what_it_rests_on():
     assert "2 test rows; 1 of them among the 5 training rows; 2 near-duplicates at 0.9" in shown
     assert "WARNING: 1 test questions were trained on (r7)" in shown
     assert "teacher: 1 questions got no answer (http_400 1)" in shown
-    assert "one is +50.0 points" in shown and "above two" in shown
+    assert "one against two: +50.0 points (+0.0 to +100.0), which may be chance" in shown
+    assert "one against its base: +100.0 points (+100.0 to +100.0)\n" in shown
     assert [line.split()[0] for line in shown.splitlines()[1:5]] == ["base", "one", "two", "teacher"]
     assert len({len(line) for line in shown.splitlines()[:5]}) == 1

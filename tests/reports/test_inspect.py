@@ -107,3 +107,29 @@ def test_memory_does_not_grow_with_long_texts():
     for value in range(10_000, 2_000_000, 7):
         lengths.add(value)
     assert len(lengths.counts) < 400
+
+
+def test_the_newest_replies_of_a_stage_under_way(tmp_path):
+    from synthgen.dispatch.session import open_sessions
+    from synthgen.exchange import Request
+    from synthgen.reports.progress import Reporter
+    from synthgen.teachers.builtin import BuiltinConfig
+
+    question = "Otto is older than Mira. Tessa is younger than Mira. Who is the second oldest?"
+
+    def talk():
+        return (yield Request(messages=({"role": "user", "content": question},), n=2, label="rationale")).first
+
+    run, ledger = tmp_path / "live", tmp_path / "ledger"
+    (run / ".new-rationales").mkdir(parents=True)
+    sessions = open_sessions({"": BuiltinConfig()}, ledger_dir=ledger, run="live", budget=None, reporter=Reporter("silent"), stopping=lambda: 0, grace=1.0, retry_failed=False)
+    try:
+        sessions.open("").fetch([talk], total=1, stage="s")
+        found = inspect_path(run, ledger=ledger)  # while the run still holds its ledger file
+    finally:
+        sessions.close()
+    book = found["under_way"]["ledger"]
+    assert book["requests"] == 1 and book["tokens"] > 0
+    assert len(book["newest"]) == 2 and all(newest["reply"] for newest in book["newest"])
+    assert "in the ledger for this run: 1 requests" in inspect_text(found)
+    assert inspect_path(run, ledger=tmp_path / "none")["under_way"]["ledger"]["newest"] == []
