@@ -27,6 +27,18 @@ class Surveyed(Protocol):
         ...
 
 
+class Earlier(Protocol):
+    """Rows of earlier datasets, that are kept whatever comes."""
+
+    def shared(self) -> Column:
+        """Which rows share a number with an earlier one."""
+        ...
+
+    def candidates(self, number: int) -> tuple[list[int], list[Any]]:
+        """Numbers and keys of the earlier rows that share a number with a row."""
+        ...
+
+
 def buckets(columns: Column) -> Column:
     """For each column and row the bucket of rows that have the same number there; ALONE where no other has, or it is 0.
 
@@ -57,8 +69,8 @@ class BucketIndex:
     Memory: 4 bytes a row and column, and the keys of the kept rows that share a bucket.
     """
 
-    def __init__(self, method: Surveyed, of_rows: Column) -> None:
-        self._method, self._of_rows = method, of_rows
+    def __init__(self, method: Surveyed, of_rows: Column, earlier: Earlier | None = None) -> None:
+        self._method, self._of_rows, self._earlier = method, of_rows, earlier
         # Equality is a score of 1: a method without a threshold says so by its scores.
         self._threshold = method.threshold if method.threshold is not None else 0.0
         self._members: dict[int, list[int]] = {}
@@ -69,19 +81,23 @@ class BucketIndex:
     @property
     def shared(self) -> Column:
         """Which rows share any bucket, and so have to be looked at."""
-        return np.asarray((self._of_rows != ALONE).any(axis=0))
+        found = np.asarray((self._of_rows != ALONE).any(axis=0))
+        return found | self._earlier.shared() if self._earlier else found
 
     def nearest(self, key: Any, group: int = -1, number: int = -1) -> Match | None:
         """The most similar kept row above the threshold, the first added among equals."""
         places = {place for bucket in self._of_rows[:, number].tolist() if bucket != ALONE for place in self._members.get(bucket, ())}
         if group >= 0:
             places = {place for place in places if self._groups[place] != group}
-        if not places:
-            return None
         in_order = sorted(places)
-        scores = self._method.scores(key, [self._keys[place] for place in in_order])
+        numbers, keys = self._earlier.candidates(number) if self._earlier else ([], [])
+        numbers = numbers + [self._numbers[place] for place in in_order]
+        keys = keys + [self._keys[place] for place in in_order]
+        if not keys:
+            return None
+        scores = self._method.scores(key, keys)
         best = int(np.argmax(scores))
-        return Match(self._numbers[in_order[best]], float(scores[best])) if scores[best] > self._threshold else None
+        return Match(numbers[best], float(scores[best])) if scores[best] > self._threshold else None
 
     def add(self, key: Any, number: int, group: int = -1) -> None:
         """Makes a row one that later ones are compared with."""

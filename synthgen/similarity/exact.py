@@ -46,6 +46,11 @@ class Exact:
     def __init__(self, config: ExactConfig) -> None:
         self._config = config
 
+    @property
+    def algorithm(self) -> str:
+        """What surveys must agree in to be compared."""
+        return f"exact {self.VERSION} unicode {unicodedata.unidata_version} normalise {self._config.normalise}"
+
     def keys(self, texts: Sequence[str]) -> list[bytes | None]:
         """The hash of each text; None for a text without any character but white space."""
         return [xxhash.xxh3_128_digest(text) if text else None for text in self._compared(texts)]

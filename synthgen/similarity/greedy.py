@@ -37,10 +37,14 @@ class Greedy:
                 match = index.nearest(key, group, number)
                 if match is not None:
                     return Duplicate(at, match.number, match.score)
+        self.keep(number, keys, group)
+        return None
+
+    def keep(self, number: int, keys: Sequence[Any], group: int = -1) -> None:
+        """Makes a row one that later ones are compared with, unjudged."""
         for index, key in zip(self._indexes, keys, strict=True):
             if key is not None:
                 index.add(key, number, group)
-        return None
 
 
 def sample_group(row: Row) -> int:

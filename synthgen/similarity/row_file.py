@@ -96,6 +96,16 @@ class RowFile:
 
         self._starts.frombytes((np.cumsum(lengths, dtype=np.uint64) + np.uint64(self._starts[-1])).tobytes())
 
+    def first_of(self, file: int) -> int:
+        """The number of the first row of a file, once all were read; the number of rows for the one after the last."""
+        return bisect_left(self._starts, self._first_bytes[file]) if file < len(self.paths) else len(self)
+
+    def starts(self) -> np.ndarray[Any, Any]:
+        """Where each line starts, and where the last ends, as if the files were one."""
+        import numpy as np
+
+        return np.array(self._starts, np.uint64)
+
     def again(self) -> Iterator[bytes]:
         """The lines once more, from the first on; `line` goes on working meanwhile."""
         for path in self.paths:
@@ -158,7 +168,7 @@ def _is_row(line: bytes) -> bool:
 
 
 def _broken(where: str) -> InputError:
-    return InputError("a line is no JSON object", where, "the file was changed after it was written; run its stage again with --force")
+    return InputError("a line is no JSON object", where, "if synthgen wrote this file, it was changed since: run its stage again with --force")
 
 
 def _line_end(file: int, at: int, size: int) -> int:

@@ -1,33 +1,31 @@
 """dedup: drops rows that duplicate a row kept before them, and says which row that was.
 
-Rows are judged in file order (or by `prefer`, then file order), greedily: see `synthgen.similarity.greedy`. Memory: 8 bytes
-a row, 24 more with `prefer`, 33 for each dropped row, beside what each method's index holds.
+Rows are judged in file order (or by `prefer`, then file order), greedily: see `synthgen.similarity.greedy`. Memory: 16 bytes
+a row, 12 more with `prefer`, 25 for each dropped row, beside what each method holds.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from synthgen.config import Component, ManyOf
-from synthgen.errors import EmptyResult, Interrupted, StageFailed
+from synthgen.config import Component, InputFile, ManyOf
+from synthgen.errors import ConfigError, EmptyResult, Interrupted, StageFailed
 from synthgen.records import rejected
 from synthgen.registry import Choice
 from synthgen.stages.contract import Context, Counts, Inputs, Need, Outcome, StageConfig
 
 if TYPE_CHECKING:
-    from synthgen.similarity.greedy import Duplicate
+    from synthgen.similarity.earlier import Earlier
+    from synthgen.similarity.judging import Judged
     from synthgen.similarity.row_file import RowFile
 
 VERSION = 1
 WRITES: Literal["rows"] = "rows"
 SEEDED = False
 
-BATCH = 1024  # rows that are judged between two looks at whether to stop
 
 
 class Prefer(Component):
@@ -48,7 +46,14 @@ class Config(StageConfig):
 
     methods: Annotated[tuple[Choice, ...], ManyOf("dedup method")] = Field(min_length=1, description="a row goes when any of these finds a kept row that it duplicates")
     prefer: Prefer | None = None
+    against: Annotated[tuple[Path, ...], InputFile()] = Field((), description="earlier datasets (JSON Lines): a row that duplicates one of theirs goes too")
+    index: bool = Field(False, description="write an index beside the rows, so that a later `against` need not read them")
     across_samples: bool = Field(False, description="also compare samples of one question (same meta.parents and question) with each other")
+
+    @field_validator("against", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str | Path) else value
 
 
 def needs(config: Config) -> dict[str, Need]:
@@ -58,92 +63,66 @@ def needs(config: Config) -> dict[str, Need]:
 
 def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """Writes the kept rows, byte for byte as they were, and the others with what they matched."""
+    from synthgen.similarity.judging import judge_rows
     from synthgen.similarity.row_file import RowFile
+    from synthgen.similarity.survey import Preference
 
-    artefacts = inputs["rows"]
-    with RowFile(*(artefact.file for artefact in artefacts)) as rows, context.reporter.stage(context.stage_id, sum(artefact.rows for artefact in artefacts)) as progress:
-        judged = _judge(rows, config, context, progress)
-        if not len(rows):
-            raise EmptyResult(f"{context.stage_id}: there are no rows to judge", str(artefacts[0].file), "look at the stage before it")
-        counts = _write(rows, judged, config, context, out)
-    return Outcome(counts, {"rows.jsonl": counts.kept, "rejected.jsonl": sum(counts.rejected.values())}, extra={"not_compared": judged.uncompared}, table=_table(counts, judged, config))
-
-
-class _Judged:
-    """The dropped rows' numbers, what each matched, by which method, how similar it was; and what was not compared."""
-
-    def __init__(self, rules: list[str]) -> None:
-        self.numbers, self.matched, self.methods, self.scores = array("q"), array("q"), array("B"), array("d")
-        self.uncompared = dict.fromkeys(rules, 0)
-
-    def drop(self, number: int, duplicate: Duplicate) -> None:
-        """Notes a dropped row."""
-        self.numbers.append(number)
-        self.matched.append(duplicate.matched)
-        self.methods.append(duplicate.method)
-        self.scores.append(duplicate.score)
-
-    def in_file_order(self) -> Iterator[tuple[int, int, int, float]]:
-        """(number, matched number, method, score) of each dropped row."""
-        import numpy as np
-
-        order = np.argsort(np.frombuffer(self.numbers, np.int64)) if len(self.numbers) else ()
-        return ((self.numbers[at], self.matched[at], self.methods[at], self.scores[at]) for at in map(int, order))
-
-
-def _judge(rows: RowFile, config: Config, context: Context, progress: Any) -> _Judged:
-    import numpy as np
-
-    from synthgen.similarity.buckets import BucketIndex, buckets
-    from synthgen.similarity.fields import text_of
-    from synthgen.similarity.greedy import Greedy
-    from synthgen.similarity.survey import Preference, survey
-
-    def watch(done: int) -> None:
-        progress.update(done=done)
-        if context.stopping():
-            raise Interrupted(context.stopping())
-
-    methods = [choice.load()(choice.options) for choice in config.methods]
-    fields = [choice.options.field for choice in config.methods]  # type: ignore[attr-defined]
-    judged = _Judged(rule_names(config.methods))
+    files = [artefact.file for artefact in inputs["rows"]]
+    given, earlier = _against(config, context.stage_id)
     preference = Preference(config.prefer.source, config.prefer.score) if config.prefer else None
-    found = survey(rows, config.methods, grouped=not config.across_samples, preference=preference, workers=context.workers, watch=watch)
-    if not len(rows):
-        return judged
-    suspects = np.zeros(len(rows), bool)
-    indexes: list[Any] = []
-    for at, (rule, method) in enumerate(zip(judged.uncompared, methods, strict=True)):
-        column = found.columns[at]
-        if column is None:
-            indexes.append(method.index())
-            suspects[:] = True
-            continue
-        judged.uncompared[rule] = int((~column.any(axis=1)).sum())
-        indexes.append(BucketIndex(method, buckets(column)))
-        suspects |= indexes[-1].shared
-        found.columns[at] = column = None  # spent, and large
-    greedy = Greedy(indexes)
-    order = found.order()
-    order = order[suspects[order]]
-    for start in range(0, len(order), BATCH):
-        numbers = order[start : start + BATCH].tolist()
-        batch = [rows.row(number) for number in numbers]
-        columns = [method.keys([text_of(row, field) for row in batch]) for method, field in zip(methods, fields, strict=True)]
-        for rule, method, keys in zip(judged.uncompared, methods, columns, strict=True):
-            judged.uncompared[rule] += 0 if hasattr(method, "survey") else sum(key is None for key in keys)
-        for index, keys in zip(indexes, columns, strict=True):
-            if hasattr(index, "prime"):
-                index.prime(numbers, keys)
-        for number, keys in zip(numbers, zip(*columns, strict=True), strict=True):
-            duplicate = greedy.judge(number, keys, int(found.groups[number]))
-            if duplicate is not None:
-                judged.drop(number, duplicate)
-        watch(len(rows) - len(order) + start + len(numbers))
-    for rule, field in zip(judged.uncompared, fields, strict=True):
-        if judged.uncompared[rule] == len(rows):
-            raise StageFailed(f"{context.stage_id}: no row has anything that {rule} could compare in {field!r}", str(rows.paths[0]), f"fields of the first row: {', '.join(rows.row(0))}; set `field`, for instance `field: question`")
-    return judged
+    with RowFile(*given, *files) as rows, context.reporter.stage(context.stage_id, sum(artefact.rows for artefact in inputs["rows"])) as progress:
+
+        def watch(done: int) -> None:
+            progress.update(done=done)
+            if context.stopping():
+                raise Interrupted(context.stopping())
+
+        judged = judge_rows(
+            rows, config.methods, given=len(given), earlier=earlier, across_samples=config.across_samples, preference=preference, workers=context.workers, watch=watch,
+        )  # fmt: skip
+        total = len(rows) - judged.first
+        if not total:
+            raise EmptyResult(f"{context.stage_id}: there are no rows to judge", str(files[0]), "look at the stage before it")
+        for rule, choice, missing in zip(rule_names(config.methods), config.methods, judged.uncompared, strict=True):
+            if missing == total:
+                raise _nothing_compared(rows, judged.first, f"{context.stage_id}: no row has anything that {rule} could compare in", choice)
+        counts = _write(rows, judged, earlier, config, context, out)
+        written: dict[str, int | None] = {"rows.jsonl": counts.kept, "rejected.jsonl": sum(counts.rejected.values())}
+        if not counts.kept:
+            raise EmptyResult(f"{context.stage_id}: every one of {total:,} rows duplicates a row of {', '.join(map(str, config.against))}", next="raise the threshold, or leave `against` out")
+        if config.index:
+            from synthgen.similarity.earlier import write_index
+
+            progress.update(note="indexing")
+            written.update(dict.fromkeys(write_index(out / "rows.jsonl", config.methods, context.workers, watch)))
+    for dataset in earlier:
+        dataset.close()
+    extra = {"not_compared": dict(zip(rule_names(config.methods), judged.uncompared, strict=True))}
+    return Outcome(counts, written, extra=extra, table=_table(counts, judged, config))
+
+
+def _against(config: Config, stage: str) -> tuple[list[Path], list[Earlier]]:
+    """The earlier datasets that have to be read, and those that have an index."""
+    from synthgen.similarity.earlier import open_index
+
+    read: list[Path] = []
+    indexed: list[Earlier] = []
+    first = -2
+    for path in config.against:
+        if not path.is_file():
+            raise ConfigError(f"{stage}: no such dataset", str(path), "name the JSON Lines file, such as data/runs/NAME/dedup/rows.jsonl")
+        found = open_index(path, config.methods, first)
+        if found is None:
+            read.append(path)
+        else:
+            indexed.append(found)
+            first -= len(found)
+    return read, indexed
+
+
+def _nothing_compared(rows: RowFile, first: int, what: str, choice: Choice) -> StageFailed:
+    field: Any = choice.options.field  # type: ignore[attr-defined]
+    return StageFailed(f"{what} {field!r}", rows.where(first), f"fields of the first row: {', '.join(rows.row(first))}; set `field`, for instance `field: question`")
 
 
 def rule_names(methods: tuple[Choice, ...]) -> list[str]:
@@ -152,32 +131,43 @@ def rule_names(methods: tuple[Choice, ...]) -> list[str]:
     return [f"{choice.name}({choice.options.field})" if names.count(choice.name) > 1 else choice.name for choice in methods]  # type: ignore[attr-defined]
 
 
-def _write(rows: RowFile, judged: _Judged, config: Config, context: Context, out: Path) -> Counts:
+def _write(rows: RowFile, judged: Judged, earlier: list[Earlier], config: Config, context: Context, out: Path) -> Counts:
     from synthgen.store.jsonl import RowWriter
 
     rules = rule_names(config.methods)
     thresholds = [choice.load()(choice.options).threshold for choice in config.methods]
-    counts = Counts(in_=len(rows))
+    counts = Counts(in_=len(rows) - judged.first)
     with RowWriter(out / "rows.jsonl") as keeping, RowWriter(out / "rejected.jsonl") as dropping:
-        after = 0
+        after = judged.first
         for number, matched, method, score in judged.in_file_order():
             rows.copy(after, number, keeping)
             after = number + 1
             counts.reject(rules[method])
-            same_as = rows.row(matched).get("id")
-            dropping.write(rejected(rows.row(number), stage=context.stage_id, rule=rules[method], threshold=thresholds[method], matched_id=same_as, score=score))
+            same_as, dataset = _matched(rows, matched, judged.first, earlier)
+            dropping.write(rejected(rows.row(number), stage=context.stage_id, rule=rules[method], value=dataset, threshold=thresholds[method], matched_id=same_as, score=score))
         rows.copy(after, len(rows), keeping)
     counts.kept = keeping.rows
     return counts
 
 
-def _table(counts: Counts, judged: _Judged, config: Config) -> str:
+def _matched(rows: RowFile, number: int, first: int, earlier: list[Earlier]) -> tuple[str | None, dict[str, str] | None]:
+    """The id of a matched row, and the dataset it is of where it is none of those that were judged."""
+    if number >= 0:
+        where = rows.where(number)
+        return rows.row(number).get("id", where if number < first else None), {"dataset": where.rpartition(":")[0]} if number < first else None
+    dataset = next(dataset for dataset in earlier if dataset.first >= number > dataset.first - len(dataset))
+    place = dataset.first - number
+    return dataset.row(place).get("id", f"{dataset.path}:{place + 1}"), {"dataset": str(dataset.path)}
+
+
+def _table(counts: Counts, judged: Judged, config: Config) -> str:
+    uncompared = dict(zip(rule_names(config.methods), judged.uncompared, strict=True))
     lines = [f"{counts.in_:,} rows, {counts.kept:,} kept ({counts.kept / counts.in_:.1%})"]
     for rule, choice in zip(rule_names(config.methods), config.methods, strict=True):
         options: Any = choice.options
         limit = getattr(options, "threshold", None)
         what = f"{options.field}" + (f" > {limit}" if limit is not None else "")
         lines.append(f"  {rule:<12} {counts.rejected.get(rule, 0):>9,} dropped   {what}")
-        if judged.uncompared[rule]:
-            lines.append(f"  {'':<12} {judged.uncompared[rule]:>9,} not compared: nothing to compare in {options.field}")
+        if uncompared[rule]:
+            lines.append(f"  {'':<12} {uncompared[rule]:>9,} not compared: nothing to compare in {options.field}")
     return "\n".join(lines)
