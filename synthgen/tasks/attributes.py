@@ -60,7 +60,10 @@ class AttributesConfig(AskOptions):
 
 
 class Attributes:
-    """One cell of the grid a call; when all are drawn, the grid starts again in another order."""
+    """New tasks spread over a grid of attributes (topic, style, difficulty, persona and the like).
+
+    One cell of the grid a call; when all are drawn, the grid starts again in another order.
+    """
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[AskOptions]] = AttributesConfig

@@ -45,7 +45,7 @@ class ConversationConfig(AskOptions):
 
 
 class Conversation:
-    """Answer, next question, answer …; the row becomes `messages`."""
+    """Conversations of several turns from a first question, with a simulated user."""
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[AskOptions]] = ConversationConfig

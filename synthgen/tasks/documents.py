@@ -65,7 +65,10 @@ class DocumentsConfig(AskOptions):
 
 
 class Documents:
-    """One passage a call, in an order drawn from the seed; the stage ends when all have been asked about."""
+    """Questions, answers and rationales that a folder of documents proves.
+
+    One passage a call; the stage ends when all have been asked about.
+    """
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[AskOptions]] = DocumentsConfig

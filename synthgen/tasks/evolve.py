@@ -58,7 +58,10 @@ class EvolveConfig(AskOptions):
 
 
 class Evolve:
-    """A chain of rewrites for each row; operations are drawn from the seed and the row's own text."""
+    """Harder and broader instructions from those there are (Evol-Instruct).
+
+    A chain of rewrites for each row; operations are drawn from the seed and the row's own text.
+    """
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[AskOptions]] = EvolveConfig

@@ -55,7 +55,10 @@ class JudgeConfig(AskOptions):
 
 
 class Judge:
-    """One request a row, two for pairwise; the row comes back with its scores, or rejected as `ungraded`."""
+    """A teacher as grader: a score, a checklist or a comparison, in `meta.scores`.
+
+    One request a row, two for pairwise; a row whose grade cannot be read is rejected as `ungraded`.
+    """
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[AskOptions]] = JudgeConfig

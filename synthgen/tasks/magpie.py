@@ -65,7 +65,10 @@ class MagpieConfig(AskOptions):
 
 
 class Magpie:
-    """Two requests a call; all calls begin with the same request, of which the ledger keeps one sample each."""
+    """Instructions that an aligned local model writes by itself (Magpie), and their answers.
+
+    Two requests a call; all calls begin with the same request, of which the ledger keeps one sample each.
+    """
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[AskOptions]] = MagpieConfig

@@ -51,7 +51,7 @@ class PreferencesConfig(AskOptions):
 
 
 class Preferences:
-    """The row becomes `prompt`, `chosen`, `rejected`."""
+    """A chosen and a rejected answer to each question, for DPO."""
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[AskOptions]] = PreferencesConfig

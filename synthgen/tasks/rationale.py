@@ -63,7 +63,10 @@ class RationaleConfig(ExampleOptions):
 
 
 class Rationale:
-    """One request a question, `samples` answers in it; a row for each answer."""
+    """Worked steps and a final answer for each question, as distilling step-by-step asks for them.
+
+    One request a question, `samples` answers in it; a row for each answer.
+    """
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[ExampleOptions]] = RationaleConfig

@@ -48,7 +48,7 @@ class RespondConfig(AskOptions):
 
 
 class Respond:
-    """The row's instruction or messages, answered; a conversation gets one more turn."""
+    """An answer to each instruction or conversation, with a second pass of critique and rewrite where wanted."""
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[AskOptions]] = RespondConfig

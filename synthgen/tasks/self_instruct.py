@@ -98,7 +98,10 @@ class SelfInstructConfig(AskOptions):
 
 
 class SelfInstruct:
-    """Demonstrations from the seeds (and kept rows), novelty against seeds and all kept rows in call order."""
+    """New tasks or questions from a few seeds, many a call (Alpaca, Self-Instruct).
+
+    Demonstrations from the seeds (and kept rows), novelty against seeds and all kept rows in call order.
+    """
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[AskOptions]] = SelfInstructConfig

@@ -1,0 +1,77 @@
+"""The docs' page on tasks, made from the tasks themselves: `python -m synthgen.reports.task_page` writes docs/tasks.md."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from synthgen.tasks import TASKS
+
+PAGE = Path("docs/tasks.md")
+INTRO = """# Tasks: what a teacher is asked
+
+*This page is made from the code; `python -m synthgen.reports.task_page` writes it anew.*
+
+A `generate` stage names a task; its options stand beside the name:
+
+    - generate: {task: rationale, samples: 4, keep: shortest_correct}
+
+Tasks that read rows take the nearest earlier ones; the others make rows until `num_rows` are kept. Every task takes
+`prompt` (a name under `prompts/`, or a file), `system` (a text in place of the prompt's) and `sampling`. What a task says no
+to is in `rejected.jsonl` with the rule's name.
+"""
+
+
+def task_page() -> str:
+    """The page's markdown: a table of all tasks, then each with its options and an example row."""
+    from synthgen import registry
+
+    found = {name: registry.find("task", name) for name in sorted(TASKS)}
+    found["judge"] = registry.find("task", "synthgen.tasks.judge:Judge")
+    lines = [INTRO, "| task | reads | writes | source | prompts |", "|---|---|---|---|---|"]
+    for name, task in found.items():
+        card = task.CARD
+        prompts = ", ".join(f"`{prompt}`" for prompt in card.prompts)
+        lines.append(f"| [{name}](#{name}) | {_cell(card.reads)} | {_cell(card.writes)} | {_cell(card.source)} | {prompts} |")
+    for name, task in found.items():
+        lines += ["", *_section(name, task)]
+    return "\n".join(lines) + "\n"
+
+
+def _section(name: str, task: Any) -> list[str]:
+    purpose, _, rest = inspect.getdoc(task).partition("\n\n")  # type: ignore[union-attr]
+    lines = [f"## {name}", "", purpose]
+    if rest:
+        lines += ["", " ".join(rest.split())]
+    if name == "judge":
+        lines += ["", "It is no task of `generate` but what the `score` stage asks: `- score: {teacher: judge, judge: {kind: score}}`."]
+    lines += ["", "| option | default | |", "|---|---|---|"]
+    for option, info in task.Config.model_fields.items():
+        if option not in ("prompt", "system", "sampling"):
+            lines.append(f"| `{option}` | {_default(info)} | {_cell(info.description or '')} |")
+    example = orjson.dumps(task.CARD.example, option=orjson.OPT_INDENT_2).decode()
+    return [*lines, "", "```json", example, "```"]
+
+
+def _default(info: FieldInfo) -> str:
+    default = info.get_default(call_default_factory=True, validated_data={})
+    if default is PydanticUndefined:
+        return "must be given"
+    if default is None:
+        return ""
+    if hasattr(default, "model_dump"):
+        default = default.model_dump(exclude_none=True)
+    return f"`{_cell(orjson.dumps(default).decode())}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(task_page(), encoding="utf-8")
