@@ -32,7 +32,14 @@ def list_components(
 
 
 def _purpose(kind: str, name: str) -> str:
+    """The first sentence of the component's module; of its class, where a module holds several components."""
+    import sys
+
     from synthgen import registry
 
-    text = (registry.find(kind, name).__doc__ or "").strip()
-    return text.split("\n\n")[0].replace("\n", " ")
+    known = registry.names(kind)
+    module, _, cls = known[name].partition(":")
+    alone = sum(target.partition(":")[0] == module for target in known.values()) == 1
+    found = registry.find(kind, name)
+    text = (sys.modules[module].__doc__ if alone or not cls else found.__doc__) or ""
+    return text.strip().split("\n\n")[0].replace("\n", " ").removeprefix(f"{name}: ")
