@@ -46,7 +46,7 @@ def tiny_model(tmp_path_factory):
     torch.manual_seed(0)
     # Two heads of 64: attention on CPU has no smaller ones.
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=128, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=512,
+        vocab_size=len(tokenizer), hidden_size=128, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=1024,
         eos_token_id=0, bos_token_id=None,
     )  # fmt: skip
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)

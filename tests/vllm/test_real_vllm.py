@@ -7,10 +7,14 @@ import threading
 import time
 from pathlib import Path
 
+import orjson
 import pytest
 
+from synthgen.batching import collect_batch, prepare_batch
 from synthgen.dispatch.session import open_sessions
 from synthgen.exchange import Request
+from synthgen.pipeline import RunOptions, run_pipeline
+from synthgen.pipeline_file import load_pipeline
 from synthgen.reports.progress import Reporter
 from synthgen.teachers.vllm_server import VLLMConfig
 
@@ -110,3 +114,31 @@ def test_everything_ends_with_the_session(sessions, session):
         while Path(f"/proc/{pid}").exists() and name_of(pid) and time.monotonic() < until:
             time.sleep(0.1)
         assert not name_of(pid), name_of(pid)
+
+
+PIPELINE = """
+version: 1
+name: local
+teacher: {{provider: vllm, model: {model}, python: {python}, args: {{max-model-len: 1024, dtype: bfloat16}}, sampling: {{max_tokens: 16, temperature: 0}}}}
+stages:
+- load: {{sources: questions.jsonl}}
+- generate: {{task: respond}}
+"""
+
+
+def test_the_batch_files_of_a_pipeline_round_trip_through_run_batch(tiny_model, vllm_python, server_env, in_tmp):
+    """prepare, vLLM's own run_batch on the file, collect, run: the run asks nobody and starts no server."""
+    (in_tmp / "questions.jsonl").write_bytes(b"".join(orjson.dumps({"instruction": f"question {number}"}) + b"\n" for number in range(30)))
+    (in_tmp / "local.yaml").write_text(PIPELINE.format(model=tiny_model, python=vllm_python))
+    pipeline, options = load_pipeline(Path("local.yaml"), (), ()), RunOptions()
+    prepared = prepare_batch(pipeline, options, Reporter("silent"))
+    assert sum(part.requests for part in prepared.parts) == 30
+    (command,) = prepared.commands
+    ran = subprocess.run(command.split(), env={**os.environ, **server_env}, capture_output=True, text=True, timeout=600)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    (part,) = collect_batch(pipeline, options)
+    assert part.outcome == {"answered": 30, "known": 0, "refused": {}, "again": {}, "missing": 0}
+    assert prepare_batch(pipeline, options, Reporter("silent")).waiting == {}
+    (in_tmp / "local.yaml").write_text(PIPELINE.format(model=tiny_model, python="/no/such/python"))
+    result = run_pipeline(load_pipeline(Path("local.yaml"), (), ()), options, Reporter("silent"))
+    assert result.stages["generate"].requests["answered"] == 30
