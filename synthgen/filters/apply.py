@@ -1,22 +1,14 @@
-"""Rules over rows: which rule, in order, says no to a row; in memory, and over blocks of a file's lines."""
+"""Rules over rows in memory: which rule, in order, says no to a row."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import orjson
 
 from synthgen.errors import StageFailed, SynthgenError
 from synthgen.filters.contract import Rule, Verdict
 from synthgen.records import Row, rejected
 from synthgen.registry import Choice
-from synthgen.store.jsonl import parse_line
-
-BROKEN = "broken_line"
-"""The rule under which lines that are no JSON object are rejected."""
 
 
 def build_rules(choices: Sequence[Choice]) -> list[tuple[str, Rule]]:
@@ -36,12 +28,18 @@ def apply_rules(rules: Sequence[Choice], rows: Sequence[Row], stage: str) -> lis
     return RuleSet(build_rules(rules), stage).apply(rows)
 
 
+def labels_of(names: Sequence[str]) -> list[str]:
+    """The names, told apart: a rule's second use is `length#2`."""
+    return [name if (before := list(names[:at]).count(name)) == 0 else f"{name}#{before + 1}" for at, name in enumerate(names)]
+
+
 class RuleSet:
     """Built rules in order, for one stage."""
 
     def __init__(self, rules: Sequence[tuple[str, Rule]], stage: str) -> None:
         self.rules = list(rules)
         self.stage = stage
+        self.labels = labels_of([name for name, _ in self.rules])
 
     def apply(self, rows: Sequence[Row]) -> list[Row | None]:
         """For each row None, or the rejected row; see `apply_rules`."""
@@ -65,7 +63,7 @@ class RuleSet:
                     decided.said[at] = (name, verdict)
                     refused = True
                 elif verdict.edits:
-                    decided.rows[at] = {**decided.rows[at], **verdict.edits}
+                    decided.rows[at] = edited(decided.rows[at], verdict)
                     decided.edited.add(at)
                     refused = True  # the batch must be taken anew
                 if verdict.note:
@@ -75,6 +73,12 @@ class RuleSet:
                 left = [at for at in left if decided.said[at] is None]
                 batch = [decided.rows[at] for at in left]
         return decided
+
+
+def edited(row: Row, verdict: Verdict) -> Row:
+    """The row as a verdict leaves it: fields replaced, or taken out where the edit is None."""
+    changed = {**row, **(verdict.edits or {})}
+    return {field: value for field, value in changed.items() if value is not None or field not in (verdict.edits or {})}
 
 
 @dataclass
@@ -109,79 +113,3 @@ def judge_all(name: str, rule: Rule, rows: Sequence[Row]) -> list[Verdict]:
     if len(verdicts) != len(rows):
         raise StageFailed(f"rule {name} gave {len(verdicts)} verdicts on {len(rows)} rows", next="a rule gives one verdict a row, in order")
     return verdicts
-
-
-@dataclass
-class Judged:
-    """What became of a block of lines: bytes to write, and the account of them."""
-
-    kept: bytes = b""
-    kept_rows: int = 0
-    rejected: bytes = b""
-    rules: dict[str, int] = field(default_factory=dict)
-    examples: dict[str, str] = field(default_factory=dict)
-    notes: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def rows(self) -> int:
-        """How many rows the block held."""
-        return self.kept_rows + sum(self.rules.values())
-
-
-def judge_block(rules: RuleSet, block: bytes, first_line: int, source: str) -> Judged:
-    """Judges whole lines; a line that is no JSON object is rejected by itself, with its number and what is wrong.
-
-    Kept rows come back as the bytes they came in, without a line's carriage return; empty lines are passed over.
-    """
-    lines: list[bytes] = []
-    rows: list[Row] = []
-    out = Judged()
-    broken: list[tuple[int, bytes]] = []
-    for number, line in enumerate(block.split(b"\n"), first_line):
-        line = line.strip()
-        if not line:
-            continue
-        try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            row = None
-        if isinstance(row, dict):
-            lines.append(line)
-            rows.append(row)
-        else:
-            broken.append((len(rows), _broken(line, number, source, rules.stage)))
-            _count(out, BROKEN, f"{source}:{number}")
-    decided = rules.decide(rows)
-    out.notes = decided.notes
-    kept: list[bytes] = []
-    gone: list[tuple[int, bytes]] = broken
-    for at, said in enumerate(decided.said):
-        if said is None:
-            kept.append(orjson.dumps(decided.rows[at]) if at in decided.edited else lines[at])
-        else:
-            name, verdict = said
-            gone.append((at, _encoded(rules.rejection(decided.rows[at], name, verdict))))
-            _count(out, name, str(rows[at].get("id", f"{source}:?")))
-    gone.sort(key=lambda entry: entry[0])
-    out.kept_rows = len(kept)
-    out.kept = b"".join([line + b"\n" for line in kept])
-    out.rejected = b"".join([line + b"\n" for _, line in gone])
-    return out
-
-
-def _count(out: Judged, rule: str, example: str) -> None:
-    out.rules[rule] = out.rules.get(rule, 0) + 1
-    out.examples.setdefault(rule, example)
-
-
-def _encoded(row: Row) -> bytes:
-    return orjson.dumps(row, default=str)
-
-
-def _broken(line: bytes, number: int, source: str, stage: str) -> bytes:
-    row: dict[str, Any] = {"meta": {"source": source, "line": number}}  # as load writes them
-    try:
-        row["raw"] = line.decode("utf-8")
-    except UnicodeDecodeError:
-        row["raw_base64"] = base64.b64encode(line).decode("ascii")
-    return _encoded(rejected(row, stage=stage, rule=BROKEN, value=parse_line(number, line).fault))

@@ -19,7 +19,8 @@ from queue import SimpleQueue
 from typing import Any
 
 from synthgen.errors import StageFailed, SynthgenError
-from synthgen.filters.apply import Judged, RuleSet, build_rules, judge_block
+from synthgen.filters.apply import RuleSet, build_rules
+from synthgen.filters.judging import Action, Judged, judge_block
 from synthgen.registry import Choice
 from synthgen.store.blocks import Block
 
@@ -27,8 +28,8 @@ WORTH_WORKERS = 4
 """Blocks that are judged here before workers are started: a small file is done sooner than a process starts."""
 
 
-def judge_blocks(choices: Sequence[Choice], stage: str, blocks: Iterable[tuple[Block, str]], workers: int) -> Iterator[Judged]:
-    """What becomes of each (block, source name), in order.
+def judge_blocks(choices: Sequence[Choice], stage: str, blocks: Iterable[tuple[Block, str]], workers: int, action: Action = "drop", values: bool = False) -> Iterator[Judged]:
+    """What becomes of each (block, source name), in order; see `judge_block`.
 
     Raises:
         StageFailed: a rule cannot judge a row, or a worker died.
@@ -38,9 +39,9 @@ def judge_blocks(choices: Sequence[Choice], stage: str, blocks: Iterable[tuple[B
     head = list(islice(todo, WORTH_WORKERS + 1)) if workers > 1 else []
     if len(head) <= WORTH_WORKERS:
         for block, source in chain(head, todo):
-            yield judge_block(rules, block.data, block.first_line, source)
+            yield judge_block(rules, block.data, block.first_line, source, action, values)
         return
-    yield from _in_workers((list(choices), stage), chain(head, todo), workers)
+    yield from _in_workers((list(choices), stage, action, values), chain(head, todo), workers)
 
 
 def _in_workers(setup: Any, blocks: Iterable[tuple[Block, str]], workers: int) -> Iterator[Judged]:

@@ -8,7 +8,8 @@ import signal
 import sys
 
 from synthgen.errors import StageFailed, SynthgenError
-from synthgen.filters.apply import Judged, RuleSet, build_rules, judge_block
+from synthgen.filters.apply import RuleSet, build_rules
+from synthgen.filters.judging import Judged, judge_block
 
 
 def serve() -> None:
@@ -17,7 +18,7 @@ def serve() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a rule that prints must not write into the answers
     questions = sys.stdin.buffer
-    choices, stage = pickle.load(questions)
+    choices, stage, action, values = pickle.load(questions)
     rules: RuleSet | None = None
     while True:
         try:
@@ -27,7 +28,7 @@ def serve() -> None:
         answer: Judged | SynthgenError
         try:
             rules = rules or RuleSet(build_rules(choices), stage)
-            answer = judge_block(rules, data, first_line, source)
+            answer = judge_block(rules, data, first_line, source, action, values)
         except SynthgenError as fault:
             answer = StageFailed(fault.faults[0].what, fault.faults[0].where, fault.faults[0].next)
         pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)

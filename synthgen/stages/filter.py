@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from synthgen.config import ManyOf
 from synthgen.errors import EmptyResult, Interrupted
-from synthgen.filters.apply import Judged
+from synthgen.filters.judging import Action, Judged
 from synthgen.filters.pool import judge_blocks
+from synthgen.filters.replay import VALUES, header
+from synthgen.filters.survey import Survey
 from synthgen.registry import Choice
 from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Need, Outcome, StageConfig
 from synthgen.store.blocks import Block, read_blocks
@@ -23,9 +27,11 @@ SEEDED = False
 
 
 class Config(StageConfig):
-    """Which rules, in which order."""
+    """Which rules, in which order, and what becomes of the rows that they say no to."""
 
     rules: Annotated[tuple[Choice, ...], ManyOf("filter")] = Field(min_length=1, description="rules in order; the first that says no to a row is the one it is rejected under")
+    action: Action = Field("drop", description="drop the rows; tag them (`meta.filter` names every rule that says no, and its value) and keep all; or report what each rule would drop, and keep all as they are")
+    values: bool = Field(False, description="also write values.jsonl, what every rule says of every row, so that thresholds can be changed without judging again")
 
 
 def needs(config: Config) -> dict[str, Need]:
@@ -40,26 +46,55 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         EmptyResult: no row is left.
         Interrupted: a signal asked us to stop.
     """
-    counts, examples, notes = Counts(), dict[str, str](), dict[str, int]()
+    account = _Account()
     total = sum(artefact.rows for artefact in inputs["rows"])
     with (
         RowWriter(out / "rows.jsonl") as rows,
         RowWriter(out / "rejected.jsonl") as rejected,
+        RowWriter(out / VALUES) if config.values else nullcontext() as values,
         context.reporter.stage(context.stage_id, total=total, unit="rows") as progress,
     ):
-        for judged in judge_blocks(config.rules, context.stage_id, _blocks(inputs["rows"], context), context.workers):
+        if values is not None:
+            values.write(header(config.rules))
+        for judged in judge_blocks(config.rules, context.stage_id, _blocks(inputs["rows"], context), context.workers, config.action, config.values):
             rows.write_block(judged.kept, judged.kept_rows)
             rejected.write_block(judged.rejected, sum(judged.rules.values()))
-            _add(counts, examples, notes, judged)
-            progress.update(done=counts.in_)
-    if not counts.kept:
-        raise _empty(counts, context.stage_id)
-    return Outcome(
-        counts,
-        {"rows.jsonl": rows.rows, "rejected.jsonl": rejected.rows},
-        extra={"notes": dict(sorted(notes.items()))} if notes else {},
-        table=table([choice.name for choice in config.rules], counts, examples, notes),
-    )
+            if values is not None:
+                values.write_block(judged.values, judged.values.count(b"\n"))
+            account.add(judged)
+            progress.update(done=account.counts.in_)
+    if not account.counts.kept:
+        raise _empty(account.counts, context.stage_id)
+    files: dict[str, int | None] = {"rows.jsonl": rows.rows, "rejected.jsonl": rejected.rows}
+    if values is not None:
+        files[VALUES] = None
+    extra: dict[str, Any] = {"notes": dict(sorted(account.notes.items()))} if account.notes else {}
+    shown = table([choice.name for choice in config.rules], account.counts, account.examples, account.notes)
+    if account.survey is not None:
+        extra["report"], shown = account.survey.plain(), account.survey.table()
+    return Outcome(account.counts, files, extra=extra, table=shown)
+
+
+@dataclass
+class _Account:
+    """What the blocks so far add up to."""
+
+    counts: Counts = field(default_factory=Counts)
+    examples: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
+    survey: Survey | None = None
+
+    def add(self, judged: Judged) -> None:
+        self.counts.in_ += judged.rows
+        self.counts.kept += judged.kept_rows
+        for rule, rows in judged.rules.items():
+            self.counts.reject(rule, rows)
+            self.examples.setdefault(rule, judged.examples[rule])
+        for note, rows in judged.notes.items():
+            self.notes[note] = self.notes.get(note, 0) + rows
+        if judged.survey is not None and self.survey is not None:
+            self.survey.add(judged.survey)
+        self.survey = self.survey or judged.survey
 
 
 def _blocks(artefacts: tuple[Artefact, ...], context: Context) -> Iterator[tuple[Block, str]]:
@@ -68,16 +103,6 @@ def _blocks(artefacts: tuple[Artefact, ...], context: Context) -> Iterator[tuple
             if signal_number := context.stopping():
                 raise Interrupted(signal_number)
             yield block, artefact.file.name
-
-
-def _add(counts: Counts, examples: dict[str, str], notes: dict[str, int], judged: Judged) -> None:
-    counts.in_ += judged.rows
-    counts.kept += judged.kept_rows
-    for rule, rows in judged.rules.items():
-        counts.reject(rule, rows)
-        examples.setdefault(rule, judged.examples[rule])
-    for note, rows in judged.notes.items():
-        notes[note] = notes.get(note, 0) + rows
 
 
 def _empty(counts: Counts, stage: str) -> EmptyResult:

@@ -13,7 +13,7 @@ import zstandard
 
 from synthgen.config import Misfit, build, build_choice
 from synthgen.errors import EmptyResult, InputError, Interrupted, StageFailed
-from synthgen.filters.apply import Judged
+from synthgen.filters.judging import Judged
 from synthgen.filters.pool import judge_blocks
 from synthgen.registry import Choice
 from synthgen.reports.progress import Reporter
