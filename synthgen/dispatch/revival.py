@@ -9,8 +9,11 @@ from typing import Generic, Protocol, TypeVar
 from synthgen.dispatch.endpoints import Endpoint
 from synthgen.errors import SynthgenError
 
-Revive = Callable[[], str | None]
-"""Blocks until the server is up: its new base URL, or None where it was up all the time. Raises where it cannot be had."""
+Revive = Callable[[bool], str | None]
+"""Blocks until the server is up: its new base URL, or None where it was up all the time. Raises where it cannot be had.
+
+It is told whether the server has answered anything since it was last started.
+"""
 
 
 class Attempted(Protocol):
@@ -43,6 +46,8 @@ class Revival(Generic[O, W]):
     ) -> None:  # fmt: skip
         self._loop, self._revive, self._endpoint = loop, revive, endpoint
         self._again, self._requeue, self._pump, self._halt = again, requeue, pump, halt
+        self.answered = False
+        """Whether a reply has come since the server was last started; the sender sets it."""
         self._task: asyncio.Task[None] | None = None
         self._waiting: list[tuple[O, W]] = []
 
@@ -63,7 +68,7 @@ class Revival(Generic[O, W]):
 
     async def _bring_back(self) -> None:
         try:
-            url = await self._loop.run_in_executor(None, self._revive)
+            url = await self._loop.run_in_executor(None, self._revive, self.answered)
         except SynthgenError as fault:
             self._halt(fault)
             return
@@ -71,6 +76,7 @@ class Revival(Generic[O, W]):
             self._task = None
         waiting, self._waiting = self._waiting, []
         if url is not None:
+            self.answered = False
             self._endpoint.url = url.rstrip("/")
             self._endpoint.strikes, self._endpoint.aside_until = 0, 0.0
         for order, why in waiting:

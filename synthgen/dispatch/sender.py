@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from synthgen.dispatch import retry
@@ -27,7 +28,6 @@ from synthgen.store.ledger import Ledger
 from synthgen.store.ledger_writer import (
     FailureWrite,
     RefusalWrite,
-    ReleaseWrite,
     ReplyWrite,
     ReserveWrite,
     Write,
@@ -75,22 +75,23 @@ class Sender:
 
     def drop(self, mail: Mail) -> None:
         """Forgets the orders of one receiver that are not under way; they get no outcome."""
-        self._wait_for(self._drop(mail))
+        self._wait_for(partial(self._drop, mail))
 
     def cancel(self) -> None:
         """Gives up what is under way, at once."""
-        self._wait_for(self._cancel())
+        self._wait_for(self._cancel)
 
     def flush(self) -> None:
         """Writes the failures down that were held back while the teacher might still have proved to be at fault."""
-        self._wait_for(self._flush())
+        self._wait_for(self._flush)
 
     def close(self) -> None:
         """Gives up what is under way and closes the connections."""
-        self._wait_for(self._close())
+        self._wait_for(self._close)
 
-    def _wait_for(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self.loop).result()
+    def _wait_for(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if not self.loop.is_closed():  # a forgotten stream may be closed after its session
+            asyncio.run_coroutine_threadsafe(work(), self.loop).result()
 
     # On the loop
 
@@ -173,10 +174,7 @@ class Sender:
             else:
                 self._wake = self.loop.call_later(0.05, self._pump)  # another teacher's reply may settle it too
             return False
-        purse.reserve(worst)
-        order.worst = worst
-        order.reservation = self.ledger.new_reservation()
-        self.ledger.submit(ReserveWrite(order.reservation, self.run, worst.usd, worst.tokens, order), self._committed)
+        purse.reserve(order, worst, self._committed)
         return True
 
     def _start(self, order: Order) -> None:
@@ -193,6 +191,11 @@ class Sender:
     def _ended(self, task: asyncio.Task[None], endpoint: Endpoint) -> None:
         self._tasks.discard(task)
         endpoint.in_flight -= 1
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:  # a fault of ours must neither hang the run nor lose a row silently
+            self.in_flight -= 1
+            words = f"{type(fault).__name__}: {self._strike(str(fault))}"
+            self._halt(fault if isinstance(fault, SynthgenError) else SynthgenError(f"a request could not be handled: {words}", next="this is a fault in synthgen"))
 
     async def _attempt(self, order: Order, endpoint: Endpoint) -> None:
         """One attempt: send, read, judge; the outcome goes to the ledger's writer."""
@@ -212,12 +215,10 @@ class Sender:
         except TransportFault as fault:
             verdict = Verdict.of_fault(fault, self._strike)
         except asyncio.CancelledError:
-            self._give_up(order)
+            self.in_flight -= 1
+            if self.purse is not None:
+                self.purse.keep(order)
             raise
-        except Exception as fault:  # a fault of ours must neither hang the run nor lose a row silently
-            self._give_up(order)
-            self._halt(SynthgenError(f"a request could not be sent: {type(fault).__name__}: {self._strike(str(fault))}", next="this is a fault in synthgen"))
-            return
         now = self.loop.time()
         reason = verdict.failure.reason if verdict.failure else ""
         self.pace.answered(now, now - started, reason, verdict.headers, verdict.retry_after)
@@ -238,13 +239,8 @@ class Sender:
         self.ledger.submit(write, self._committed)
 
     def _failed(self, order: Order, verdict: Verdict, failure: Failure, now: float) -> None:
-        if order.reservation is not None and self.purse is not None and order.worst is not None:
-            if failure.charged:
-                self.purse.keep()
-            else:
-                self.purse.settle(order.worst, None)
-                self.ledger.submit(ReleaseWrite(order.reservation))
-            order.worst, order.reservation = None, None
+        if self.purse is not None:
+            (self.purse.keep if failure.charged else self.purse.release)(order)
         self.in_flight -= 1
         if failure.kind == "run":
             self._halt(teacher_failed(self.config, failure))
@@ -296,12 +292,6 @@ class Sender:
         else:
             self.ledger.submit(FailureWrite(keyed.digest, keyed.canonical, order.samples, self.run, failure.reason, failure.detail), self._committed)
 
-    def _give_up(self, order: Order) -> None:
-        """An attempt whose outcome is unknown: its worst case stays charged."""
-        self.in_flight -= 1
-        if order.worst is not None and self.purse is not None:
-            self.purse.keep()
-
     def _halt(self, fault: SynthgenError) -> None:
         """Sends nothing more; all who wait for an outcome are told."""
         if self._fault is None:
@@ -313,7 +303,8 @@ class Sender:
     # From the ledger's writer
 
     def _committed(self, writes: list[Write], fault: SynthgenError | None) -> None:
-        self.loop.call_soon_threadsafe(self._after_commit, writes, fault)
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._after_commit, writes, fault)
 
     def _after_commit(self, writes: list[Write], fault: SynthgenError | None) -> None:
         if fault is not None:
@@ -324,24 +315,20 @@ class Sender:
             if isinstance(write, ReserveWrite):
                 if self._fault is None:
                     self._start(write.tag)
-                else:
-                    self._failed_to_start(write.tag)
+                elif self.purse is not None:  # stopped while it was on its way to disk: nothing was sent
+                    self.in_flight -= 1
+                    self.purse.release(write.tag)
             elif isinstance(write, ReplyWrite):
                 self._replied(*write.tag)
         self._pump()
 
-    def _failed_to_start(self, order: Order) -> None:
-        """A reservation that was on its way to disk when the run was stopped: nothing was sent."""
-        self.in_flight -= 1
-        if order.worst is not None and order.reservation is not None and self.purse is not None:
-            self.purse.settle(order.worst, None)
-            self.ledger.submit(ReleaseWrite(order.reservation))
-
     def _replied(self, done: Done, spent: Cost) -> None:
         self.in_flight -= 1
+        if self._revival is not None:
+            self._revival.answered = True
         order = done.order
-        if order.worst is not None and self.purse is not None:
-            self.purse.settle(order.worst, spent)
+        if self.purse is not None:
+            self.purse.settle(order, spent)
         for failed, failure in self.doubt.answered():
             self._record(failed, failure)
         missing = order.samples[len(done.samples) :]

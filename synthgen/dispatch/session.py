@@ -126,6 +126,7 @@ class TeacherSession:
             managed = not urls
             local = managed or all(is_loopback(url) for url in urls)
             check_budget(owner.budget, config, free=local)
+            owner.ledger.writer()  # what cannot be written down must not be paid for
             headers, key = self._key_headers()
             if managed:
                 self._managed = True
@@ -137,7 +138,7 @@ class TeacherSession:
             self._sender = Sender(
                 owner.loop(), owner.ledger, config, urls=urls, headers={**headers, **{name.lower(): value for name, value in config.headers.items()}},
                 labelled=local, supports_n=getattr(self.provider, "supports_n", True), run=owner.run, purse=owner.purse(), strike=striking(key),
-                revive=None if revive is None else lambda: revive(owner.reporter, owner.stopping),
+                revive=None if revive is None else lambda answered: revive(owner.reporter, owner.stopping, answered),
             )  # fmt: skip
         return self._sender
 
@@ -192,6 +193,7 @@ class TeacherSessions:
     def close(self) -> None:
         """See `contract.Sessions`."""
         self.stop_servers()
+        self.ledger.settle()
         if self._loop is not None:
             self._loop.close()
             self._loop = None
@@ -206,7 +208,7 @@ class TeacherSessions:
     def purse(self) -> Purse | None:
         """What the run may still spend; read from the ledger on first use."""
         if self.budget is not None and self._purse is None and (self.budget.usd or self.budget.tokens or self.budget.requests):
-            self._purse = Purse(self.budget, self.ledger.spent(self.run))
+            self._purse = Purse(self.budget, self.ledger, self.run)
         return self._purse
 
     def __enter__(self) -> TeacherSessions:

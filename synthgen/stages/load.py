@@ -53,6 +53,9 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """
     counts = Counts()
     tally: dict[str, Tally] = {}
+    for source in config.sources:
+        if source.dataset is not None and source.revision is None:
+            context.reporter.say(f"{source.dataset} may change on the hub: `revision: <commit>` pins it")
     with RowWriter(out / "rows.jsonl") as kept, RowWriter(out / "rejected.jsonl") as refused, context.reporter.stage(context.stage_id) as progress:
         for loaded in read_sources(config.sources, context.stage_id, tally):
             counts.in_ += 1

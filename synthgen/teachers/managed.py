@@ -51,6 +51,7 @@ class ManagedServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._log_read = 0
+        self._fruitless = 0
         self._port = 0
         self._stopped = threading.Event()
 
@@ -80,11 +81,16 @@ class ManagedServer:
                 break
         raise fault
 
-    def revive(self, reporter: Reporter, stopping: Callable[[], int]) -> str | None:
+    def revive(self, reporter: Reporter, stopping: Callable[[], int], answered: bool = True) -> str | None:
         """Starts it again if it has died (or hangs); None where it answers after all, else its new base URL.
 
+        Args:
+            reporter: told of it.
+            stopping: the signal that asks to stop, or 0.
+            answered: whether it has answered anything since it was last started.
+
         Raises:
-            TeacherFailed: it died more often than it may, or does not come up again.
+            TeacherFailed: it died more often than it may, or twice without an answer, or does not come up again.
             Interrupted: a signal asked us to stop meanwhile.
         """
         until = time.monotonic() + HANG_SECONDS
@@ -95,6 +101,9 @@ class ManagedServer:
         if number := stopping():
             raise Interrupted(number)
         lines = self._last_lines()
+        self._fruitless = 0 if answered else self._fruitless + 1
+        if self._fruitless > 1:
+            raise self._died(f"{self._name} died twice without answering anything")
         if self._stopped.is_set() or not self._left:
             raise self._died(f"{self._name} died {self._restarts + 1} times" if self._restarts else f"{self._name} died")
         self._left -= 1

@@ -150,14 +150,14 @@ class VLLM(OpenAI):
         )  # fmt: skip
         return self._server.start(reporter, stopping)
 
-    def revive(self, reporter: Reporter, stopping: Callable[[], int]) -> str | None:
+    def revive(self, reporter: Reporter, stopping: Callable[[], int], answered: bool = True) -> str | None:
         """Starts a server that has died again; None where it answers after all (or is not ours), else its new base URL.
 
         Raises:
-            TeacherFailed: it died more often than `restarts` allows.
+            TeacherFailed: it died more often than `restarts` allows, or twice without having `answered` anything.
             Interrupted: a signal asked us to stop meanwhile.
         """
-        return None if self._server is None else self._server.revive(reporter, stopping)
+        return None if self._server is None else self._server.revive(reporter, stopping, answered)
 
     def stop(self) -> None:
         """See `Provider`."""

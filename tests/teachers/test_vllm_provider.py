@@ -98,6 +98,13 @@ def test_restarts_are_bounded_and_the_last_lines_are_told_without_the_key(tmp_pa
     assert "loading weights with key ***" in str(caught.value) and "ended by signal 9" in str(caught.value)
 
 
+def test_a_server_that_dies_of_the_first_request_is_not_started_for_ever(tmp_path, sessions):
+    env = lay_out(tmp_path, die_after=0.5, always=True)
+    with pytest.raises(TeacherFailed, match="died twice without answering anything"):
+        sessions(config(env=env, restarts=9)).open().fetch([ask(number) for number in range(20)], total=20, stage="generate")
+    assert len(lines(tmp_path, "starts.jsonl")) == 2
+
+
 def test_a_server_that_does_not_come_up_says_why(tmp_path, sessions):
     env = lay_out(tmp_path, never_up=True)
     with pytest.raises(TeacherFailed, match="did not start") as caught:
