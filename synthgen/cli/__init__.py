@@ -12,6 +12,7 @@ import sys
 import typer
 
 from synthgen.cli import (
+    ablate,
     batch,
     curate,
     diff,
@@ -22,6 +23,7 @@ from synthgen.cli import (
     listing,
     preview,
     prompts,
+    report,
     run,
     schema,
     serve_builtin,
@@ -48,10 +50,12 @@ for kind, command in stages.commands().items():
 app.command("filter")(curate.filter_command)
 app.command("dedup")(curate.dedup_command)
 app.command("decontaminate")(curate.decontaminate_command)
+app.command("ablate")(ablate.ablate)
 app.command("status")(status.status)
 app.command("inspect")(inspect.inspect)
 app.command("why")(why.why)
 app.command("diff")(diff.diff)
+app.command("report")(report.report)
 app.command("list")(listing.list_components)
 app.command("schema")(schema.schema)
 app.add_typer(prompts.app, name="prompts")

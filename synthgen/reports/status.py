@@ -34,7 +34,27 @@ def run_status(run_dir: Path, pipeline: Pipeline) -> dict[str, Any]:
         if manifest is not None:
             entry.update(counts=manifest.counts, requests=manifest.requests, usage=manifest.usage, seconds=manifest.seconds, finished_at=manifest.finished_at, partial=manifest.partial)
         stages.append(entry)
-    return {"run": run_dir.name, "folder": str(run_dir), "live": live, "stages": stages}
+    return {"run": run_dir.name, "folder": str(run_dir), "live": live, "stages": stages, "spent": spent(stages), "estimate": read_estimate(run_dir)}
+
+
+def spent(stages: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the replies behind the run's rows took in all, and the cost of each row that the last row stage kept.
+
+    Replies that other runs had paid for count too: it is what the rows are worth, not what this run paid.
+    """
+    usages = [stage["usage"] for stage in stages if stage.get("usage")]
+    total = {name: sum(usage.get(name) or 0 for usage in usages) for name in ("prompt_tokens", "completion_tokens", "cost_usd")}
+    kept = [stage["counts"]["kept"] for stage in stages if stage.get("counts") and stage["kind"] not in ("sft", "distill", "evaluate", "export")]
+    return {**total, "requests": sum((stage.get("requests") or {}).get("planned", 0) for stage in stages), "kept_rows": kept[-1] if kept else 0}
+
+
+def read_estimate(run_dir: Path) -> dict[str, Any] | None:
+    """What `estimate` had foreseen of this run, or None."""
+    try:
+        found = orjson.loads((run_dir / "estimate.json").read_bytes())["total"]
+    except (OSError, orjson.JSONDecodeError, KeyError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def live_status(run_dir: Path) -> dict[str, Any] | None:
@@ -77,7 +97,22 @@ def status_table(found: dict[str, Any]) -> str:
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     lines = ["  ".join(cell.rjust(width) if 2 <= at <= 7 else cell.ljust(width) for at, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
     head = f"run {found['run']} in {found['folder']}" + ("" if found["live"] is None else f" · at work now: {found['live']['line']}")
-    return "\n".join([head, "", *lines])
+    return "\n".join([head, "", *lines, *_money_lines(found)])
+
+
+def _money_lines(found: dict[str, Any]) -> list[str]:
+    came, foreseen = found["spent"], found["estimate"]
+    if not came["requests"]:
+        return []
+    tokens = came["prompt_tokens"] + came["completion_tokens"]
+    each = f", ${came['cost_usd'] / came['kept_rows']:.4f} for each of {came['kept_rows']:,} kept rows" if came["cost_usd"] and came["kept_rows"] else ""
+    lines = ["", f"came to {came['requests']:,} requests, {tokens:,} tokens, ${came['cost_usd']:,.2f}{each}"]
+    if foreseen is not None:
+        expected = {p: foreseen["prompt_tokens"][p] + foreseen["completion_tokens"][p] for p in ("p50", "p95")}
+        lines.append(
+            f"estimated {foreseen['calls']['p50']:,.0f} requests (p95 {foreseen['calls']['p95']:,.0f}), {expected['p50']:,.0f} tokens (p95 {expected['p95']:,.0f}), ${foreseen['usd']['p50']:,.2f} (p95 ${foreseen['usd']['p95']:,.2f})"
+        )
+    return lines
 
 
 def _number(value: int | None) -> str:
