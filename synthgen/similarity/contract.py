@@ -29,6 +29,15 @@ class Match(NamedTuple):
     score: float
 
 
+class Card(NamedTuple):
+    """What the docs say of a method: what it finds, what it misses, how much memory it needs and how its time grows."""
+
+    finds: str
+    misses: str
+    memory: str
+    time: str
+
+
 class Index(Protocol):
     """The rows that are kept, for later ones to be compared with.
 
@@ -49,6 +58,7 @@ class Method(Protocol):
 
     VERSION: ClassVar[int]
     Config: ClassVar[type[Component]]
+    CARD: ClassVar[Card]
 
     def __init__(self, config: Any) -> None: ...
 

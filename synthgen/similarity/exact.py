@@ -11,7 +11,7 @@ import xxhash
 from pydantic import Field
 
 from synthgen.config import Component
-from synthgen.similarity.contract import Fields
+from synthgen.similarity.contract import Card, Fields
 
 
 class ExactConfig(Component):
@@ -35,12 +35,18 @@ def normalised(text: str) -> str:
 class Exact:
     """Equality of normalised texts, by their 128-bit hash.
 
-    Memory: 12 bytes a row, and about 400 for each row whose text is kept and occurs again. A chance collision among a
-    million rows: less than 1 in 10^26.
+    Normalised is Unicode NFKC, case folded, each run of white space one space. A chance collision among a million rows: less
+    than 1 in 10^26.
     """
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[Component]] = ExactConfig
+    CARD: ClassVar[Card] = Card(
+        finds="the same text, but for case, white space and Unicode's compatible forms",
+        misses="anything else: one comma more is another text",
+        memory="12 bytes a row; about 400 more for each kept row whose text occurs again",
+        time="grows with the rows",
+    )
     threshold: float | None = None
 
     def __init__(self, config: ExactConfig) -> None:

@@ -24,7 +24,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
 from synthgen.config import Component
-from synthgen.similarity.contract import Fields, Match
+from synthgen.similarity.contract import Card, Fields, Match
 
 Tokenizer = Literal["ascii", "unicode"]
 Tokens = str | tuple[int, ...]
@@ -71,13 +71,21 @@ class RougeLConfig(Component):
 
 
 class RougeL:
-    """Near-duplicates by longest common subsequence of words; Alpaca's decisions exactly.
+    """Near-duplicates by longest common subsequence of words; with the defaults, Alpaca's decisions to the last bit.
 
-    Memory: about 150 bytes and 1 to 4 bytes a token, for each kept row. Time: a nanosecond a pair whose lengths fit.
+    A row goes iff its ROUGE-L F with a kept one is above the threshold, strictly, in double precision and without a stemmer,
+    as in Self-Instruct. Text without a-z or 0-9 (Chinese, say) has no tokens for `ascii` and is never a duplicate: say
+    `tokenizer: unicode`.
     """
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[Component]] = RougeLConfig
+    CARD: ClassVar[Card] = Card(
+        finds="the same words in the same order, some changed, added or left out",
+        misses="paraphrases, and the same sentences in another order; calls templated questions alike that differ in their numbers only: raise the threshold",
+        memory="about 170 bytes and 1 to 4 bytes a token, for each kept row",
+        time="grows with the pairs whose lengths fit, at about a nanosecond a pair: 52,000 instructions take 5 s, 100,000 take 15 s",
+    )
 
     def __init__(self, config: RougeLConfig) -> None:
         self._config = config

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from synthgen.config import Component
-from synthgen.similarity.contract import Fields, Match
+from synthgen.similarity.contract import Card, Fields, Match
 from synthgen.similarity.embeddings import Embedder, EmbeddingsConfig
 
 Column = np.ndarray[Any, Any]
@@ -25,19 +25,27 @@ MARGIN = 1e-4  # single precision over any order of sums is well within this
 class SemanticConfig(Component):
     """Options of `semantic`."""
 
-    embeddings: EmbeddingsConfig
+    embeddings: EmbeddingsConfig = Field(description="the model that embeds: {model, base_url, …}, see below")
     field: Fields = Field("question", description="what is compared: a field, a path such as meta.source, `question`, or several")
     threshold: float = Field(0.9, ge=-1, lt=1, description="a row goes when the cosine of its vector with a kept one's is above this")
 
 
 class Semantic:
-    """Near-duplicates by meaning, as an embedding model sees it.
+    """Near-duplicates by meaning, as an embedding model sees it: the cosine of two vectors.
 
-    Memory: 4 bytes a number of each kept row's vector.
+    The model is one behind any OpenAI-compatible /v1/embeddings address, or a sentence-transformers or model2vec folder. Each
+    text's vector is had once and kept under `embeddings.cache`. What counts as alike depends on the model: look at what a
+    threshold drops before trusting it.
     """
 
     VERSION: ClassVar[int] = 1
     Config: ClassVar[type[Component]] = SemanticConfig
+    CARD: ClassVar[Card] = Card(
+        finds="paraphrases, translations where the model knows them",
+        misses="what the model does not tell apart: numbers, negation and names often look alike to it, so look at the dropped rows",
+        memory="4 bytes a number of each kept row's vector (3 KB at 768)",
+        time="grows with the pairs; exact, in blocks",
+    )
 
     def __init__(self, config: SemanticConfig) -> None:
         self._config = config

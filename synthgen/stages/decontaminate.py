@@ -31,7 +31,7 @@ Fields = str | tuple[str, ...]
 class EvaluationFile(Component):
     """A file of evaluation rows, in any format that has one JSON object a line."""
 
-    path: Annotated[Path, InputFile()]
+    path: Annotated[Path, InputFile()] = Field(description="a JSON Lines file, also .gz or .zst")
     field: Fields = Field("question", description="the text that must not be repeated")
 
 

@@ -45,7 +45,7 @@ class Config(StageConfig):
     """Options of `dedup`."""
 
     methods: Annotated[tuple[Choice, ...], ManyOf("dedup method")] = Field(min_length=1, description="a row goes when any of these finds a kept row that it duplicates")
-    prefer: Prefer | None = None
+    prefer: Prefer | None = Field(None, description="which of two duplicates stays, {source: [..]} or {score: NAME}; the one first in the file where left out")
     against: Annotated[tuple[Path, ...], InputFile()] = Field((), description="earlier datasets (JSON Lines): a row that duplicates one of theirs goes too")
     index: bool = Field(False, description="write an index beside the rows, so that a later `against` need not read them")
     across_samples: bool = Field(False, description="also compare samples of one question (same meta.parents and question) with each other")

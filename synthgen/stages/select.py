@@ -33,7 +33,7 @@ RULE = "select"
 class PerGroup(Component):
     """The best n rows of each group: of each question, by default."""
 
-    n: int = Field(1, ge=1)
+    n: int = Field(1, ge=1, description="rows to keep of each group")
     by: str = Field("question", description="`question`, a field, or a path such as meta.topic; rows without it are groups of their own")
     prefer: str = Field("shortest", description="shortest or longest `field`, first, agreement (the answer that most of the group give), or the name of a score in meta.scores or a path: highest first")
     field: str | tuple[str, ...] = Field("answer", description="whose length counts; `answer` is the rationale and output, or what the assistant says")
@@ -43,7 +43,7 @@ class Mix(Component):
     """Shares of sources."""
 
     weights: dict[str, float] = Field(min_length=1, description="weight of each value of `by`; 0 leaves it out")
-    by: str = "meta.source"
+    by: str = Field("meta.source", description="the field or path that names a row's source")
     size: int | None = Field(None, ge=1, description="rows in all; as many as the weights allow where left out")
 
     @model_validator(mode="after")
@@ -58,7 +58,7 @@ class Sample(Component):
 
     size: int | float = Field(gt=0, description="rows, or a share below 1")
     stratify_by: str | None = Field(None, description="a field or a path; each of its values is a stratum")
-    balance: Literal["proportional", "equal"] = "proportional"
+    balance: Literal["proportional", "equal"] = Field("proportional", description="strata keep their shares, or are as equal as they allow")
 
     @model_validator(mode="after")
     def _count_or_share(self) -> Sample:
@@ -70,9 +70,9 @@ class Sample(Component):
 class Config(StageConfig):
     """Options of `select`."""
 
-    per_group: PerGroup | None = None
-    mix: Mix | None = None
-    sample: Sample | None = None
+    per_group: PerGroup | None = Field(None, description="the best n of each group, such as the best answer to each question")
+    mix: Mix | None = Field(None, description="shares of sources, by weight")
+    sample: Sample | None = Field(None, description="a sample of a size, by strata where asked")
 
     @model_validator(mode="after")
     def _some_step(self) -> Config:

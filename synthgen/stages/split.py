@@ -33,9 +33,9 @@ Size = int | float
 class NearDuplicates(Component):
     """Also keep questions on one side that resemble each other (single linkage by ROUGE-L)."""
 
-    field: str | tuple[str, ...] = "question"
-    threshold: float = Field(0.7, ge=0, lt=1)
-    tokenizer: Literal["ascii", "unicode"] = "ascii"
+    field: str | tuple[str, ...] = Field("question", description="what is compared")
+    threshold: float = Field(0.7, ge=0, lt=1, description="rows whose ROUGE-L F is above this go to one side, and so do all that are linked by such pairs")
+    tokenizer: Literal["ascii", "unicode"] = Field("ascii", description="as rouge_l has it")
 
 
 class Config(StageConfig):
@@ -44,7 +44,7 @@ class Config(StageConfig):
     test: Size = Field(0.1, description="rows for the test part, or a share of all rows below 1")
     validation: Size = Field(0, description="rows for the validation part, or a share of all rows below 1")
     group_by: str | None = Field(None, description="a field or a path such as meta.document: rows that share its value go to one side; always so for rows that ask the same question")
-    near_duplicates: NearDuplicates | None = None
+    near_duplicates: NearDuplicates | None = Field(None, description="also keep questions on one side that resemble each other; fails where so many do that they outgrow a part")
 
     @field_validator("test", "validation", mode="before")
     @classmethod
