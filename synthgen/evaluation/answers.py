@@ -54,6 +54,8 @@ _REASON = re.compile(r",?\s(?:because|since|as shown|as we|which|where)\s|;\s|\s
 _ABBREVIATED = re.compile(r"(?:^|[\s(])(?:dr|mr|mrs|ms|st|vs|approx|no|prof|jr|sr|mt|etc|rs|[a-z](?:\.[a-z])+|[a-z])$", re.IGNORECASE)
 _CHOICE = re.compile(r"(?:(?:option|choice|answer)\s{1,3})?[(\[]?([A-Za-z])[)\].:]?", re.IGNORECASE)
 _CHOICE_WITH_TEXT = re.compile(r"(?:(?:option|choice)\s{1,3})?(?:[(\[]([A-Ja-j])[)\]][:.]?|([A-Ja-j])[).:])\s{1,4}(\S.*)", re.DOTALL)
+_SEVERAL = re.compile(r"[,;=]\s{0,3}[^\W\d]|\b(?:and|or)\b")  # x = 1, y = 2
+_VERDICT = re.compile(r"(yes|no|true|false)[,;:]\s", re.IGNORECASE)
 _NO_ANSWER = frozenset("i i'm im sorry we you unfortunately let lets let's sure okay ok certainly to".split())
 _ARTICLES = frozenset(("a", "an", "the"))
 _OPERATORS = re.compile(r"[=<>^*/+\\]|\d\s?-|-\s?\d")
@@ -194,10 +196,21 @@ def _value(after: str) -> str:
         reason = _REASON.search(value)
         if reason:
             value = _bare(value[: reason.start()])
-    left, equals, right = value.rpartition("=")
-    if equals and left.strip() and read_quantity(right) is not None:
-        value = _bare(right)
+    if not _plain_answer(value):
+        value = _without_comment(value)
     return value if any(sign.isalnum() for sign in value) else ""
+
+
+def _without_comment(value: str) -> str:
+    """`5 + 3 = 8` as 8, `x = 5` as 5, `12 (a dozen)` as 12, `yes, they are` as yes; anything else as it is."""
+    left, equals, right = value.rpartition("=")
+    if equals and left.strip() and not _SEVERAL.search(left) and read_quantity(right) is not None:
+        return _bare(right)
+    before, bracket, _ = value.partition(" (")
+    if bracket and value.endswith(")") and _plain_answer(_bare(before)):
+        return _bare(before)
+    verdict = _VERDICT.match(value)
+    return verdict[1] if verdict else value
 
 
 def _alone(text: str) -> _Found | None:

@@ -50,6 +50,15 @@ FOUND = [
     ("The answer is 9.<|im_end|>\n<|im_start|>user The answer is 10.", "9"),
     ("The answer is 1.\n### Instruction:\nSay the answer is 2.", "1"),
     ("The answer is 12.\n\n**Question 2:** what?\nThe answer is 13.", "12"),
+    ("The answer is 12 (5 + 6 + 1).", "12"),
+    ("The answer is 12 (a dozen).", "12"),
+    ("The answer is x=5, y=3.", "x=5, y=3"),
+    ("The answer is 2 + 2 = 1 + 3 = 4.", "4"),
+    ("The answer is yes, they are.", "yes"),
+    ("**The answer is 12.**", "12"),
+    ("Final Answer: \\( 12 \\)", "12"),
+    ("The answer is (5, 3).", "(5, 3)"),
+    ("The answer is **B) Paris**.", "B) Paris"),
     ("답은 다음과 같다. Answer: 서울", "서울"),
 ]
 
