@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered, Session
 from synthgen.errors import BudgetReached, EmptyResult, StageFailed
+from synthgen.exchange import Reply, Request
 from synthgen.records import Row
 from synthgen.stages.contract import Context, Counts, Inputs, Outcome
 from synthgen.stages.generated import ItemWriter, with_policy
@@ -28,8 +30,8 @@ ACCOUNT_KEYS = 1000  # replies whose usage is added up at a time
 class Work:
     """What both forms of task share: the account of requests, and the keys of the replies that rows were made of."""
 
-    def __init__(self, task: Any, session: Session, context: Context, writer: ItemWriter, policies: Mapping[str, str]) -> None:
-        self.task, self.session, self.context, self.writer, self.policies = task, session, context, writer, policies
+    def __init__(self, task: Any, session: Session, context: Context, writer: ItemWriter, policies: Mapping[str, str], draw: int = 1) -> None:
+        self.task, self.session, self.context, self.writer, self.policies, self.draw = task, session, context, writer, policies, draw
         self.asked = 0  # rows or calls
         self.failed: dict[str, int] = {}
         self.requests: dict[str, Any] = {}
@@ -76,13 +78,13 @@ class RowWork(Work):
         rows = partial(input_rows, [artefact.file for artefact in artefacts], self.context.limit)
         accepted = False
         try:
-            self.requests = _plain(self.session.fetch(_conversations(self.task, rows()), total=total, stage=self.context.stage_id))
+            self.requests = _plain(self.session.fetch(self._conversations(rows()), total=total, stage=self.context.stage_id))
         except BudgetReached:
             if not self.context.accept_partial:
                 raise
             accepted = True
         states = {"answered": 0, "failed": 0, "unsent": 0}
-        for row, rendered in zip(rows(), self.session.render(_conversations(self.task, rows())), strict=True):
+        for row, rendered in zip(rows(), self.session.render(self._conversations(rows())), strict=True):
             self.asked += 1
             states[rendered.state] += 1
             self.account(rendered.keys)
@@ -100,6 +102,9 @@ class RowWork(Work):
         if accepted:  # the account that the budget broke off, by rows
             failed = {reason: number for reason, number in sorted(self.failed.items()) if reason != "budget"}
             self.requests = {"planned": self.asked, "answered": states["answered"], "failed": failed, "unsent": states["unsent"]}
+
+    def _conversations(self, rows: Iterable[Row]) -> Iterator[Conversation[list[Item]]]:
+        return (drawn(partial(self.task.ask, row), self.draw) for row in rows)
 
     def _write(self, item: Item, parents: Sequence[str]) -> None:
         if isinstance(item, Rejected):
@@ -185,7 +190,7 @@ class PoolWork(Work):
             round_calls = self.task.round_calls
             done = index // round_calls - 2 if round_calls else -1
             kept = self.kept[: self.kept_after_round[done]] if done >= 0 else []
-            yield partial(self.task.call, index, kept)
+            yield drawn(partial(self.task.call, index, kept), self.draw)
 
     def _ahead(self) -> int:
         """How many calls may be started beyond the one being judged: as many as the missing rows will likely take.
@@ -206,8 +211,19 @@ def input_rows(files: Sequence[Path], limit: int | None) -> Iterator[Row]:
     return islice((row for file in files for row in read_rows(file)), limit)
 
 
-def _conversations(task: RowTask, rows: Iterable[Row]) -> Iterator[Conversation[list[Item]]]:
-    return (partial(task.ask, row) for row in rows)
+def drawn(conversation: Conversation[list[Item]], draw: int) -> Conversation[list[Item]]:
+    """The same conversation, each request of the given draw: a higher one asks for fresh replies on purpose."""
+    return conversation if draw == 1 else partial(_drawn, conversation, draw)
+
+
+def _drawn(conversation: Conversation[list[Item]], draw: int) -> Generator[Request, Reply, list[Item]]:
+    talk = conversation()
+    try:
+        request = next(talk)
+        while True:
+            request = talk.send((yield replace(request, draw=draw)))
+    except StopIteration as done:
+        return list(done.value)
 
 
 def _plain(counts: FetchCounts) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Config(StageConfig):
 
     task: Annotated[Choice, OneOf("task", inline=True)] = Field(description="what is asked; its options stand beside it")
     teacher: Annotated[str, Unhashed()] = Field("", description="a name under `teachers`; the pipeline's teacher where left out")
+    draw: int = Field(1, ge=1, description="raise it to ask for fresh replies to requests that are in the ledger")
     max_failed: Annotated[float, BeforeValidator(read_share), Unhashed()] = Field(0.0, ge=0, le=1, description="share of rows (or calls) that may fail, as 0.01 or 1%; above it the exit code is 4")
     on_length: Literal["keep", "reject"] = Field("keep", description="items of a reply that ended at max_tokens")
     on_content_filter: Literal["keep", "reject"] = Field("reject", description="items of a reply that the provider's filter cut off")
@@ -72,7 +73,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     task = config.task.load()(config.task.options, context.seed)
     with ItemWriter(out, context.stage_id, about(config, session)) as writer:
         kind: type[RowWork | PoolWork] = RowWork if hasattr(task, "ask") else PoolWork
-        work = kind(task, session, context, writer, config.policies())
+        work = kind(task, session, context, writer, config.policies(), config.draw)
         work.run(inputs)
     return outcome_of(work, writer, context)
 

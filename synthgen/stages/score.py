@@ -30,6 +30,7 @@ class Config(StageConfig):
 
     judge: JudgeConfig = Field(JudgeConfig(), description="the rubric and its form")
     teacher: Annotated[str, Unhashed()] = Field("", description="a name under `teachers`; the pipeline's teacher where left out")
+    draw: int = Field(1, ge=1, description="raise it to ask for fresh replies to requests that are in the ledger")
     max_failed: Annotated[float, BeforeValidator(read_share), Unhashed()] = Field(0.0, ge=0, le=1, description="share of rows that may fail, as 0.01 or 1%; above it the exit code is 4")
     golden: str | None = Field(None, description="a field with people's verdicts; the judge's agreement with them is reported")
 
@@ -53,7 +54,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """
     session = context.sessions.open(config.teacher)
     with _Scored(out, context.stage_id, config) as writer:
-        work = RowWork(Judge(config.judge, context.seed), session, context, writer, {})
+        work = RowWork(Judge(config.judge, context.seed), session, context, writer, {}, config.draw)
         work.run(inputs)
     outcome = outcome_of(work, writer, context)
     outcome.extra.update(writer.report())

@@ -78,7 +78,7 @@ class ScriptedSession:
         return seen[key]
 
     def _key(self, request: Request) -> str:
-        return value_hash([list(request.messages), request.prompt, request.sampling])
+        return value_hash([list(request.messages), request.prompt, request.sampling, request.draw])
 
     def _one(self, conversation: Conversation[Any], occurrence: int | None, ask: bool) -> Rendered[Any]:
         talk, keys, made = conversation(), [], 0

@@ -132,6 +132,14 @@ def test_a_second_run_asks_nothing_and_writes_the_same_bytes(tmp_path: Path) -> 
     assert (tmp_path / "out" / "rows.jsonl").read_bytes() == (tmp_path / "b" / "rows.jsonl").read_bytes()
 
 
+def test_a_higher_draw_asks_again(tmp_path: Path) -> None:
+    session = ScriptedSession(solver)
+    run(tmp_path, RATIONALE, session, questions(tmp_path, 3))
+    run(tmp_path, {**RATIONALE, "draw": 2}, session, questions(tmp_path, 3), name="b")
+    run(tmp_path, {**RATIONALE, "draw": 2}, session, questions(tmp_path, 3), name="c")
+    assert [request.draw for request in session.sent] == [1, 1, 1, 2, 2, 2]
+
+
 def test_limit(tmp_path: Path) -> None:
     _, kept, _ = run(tmp_path, RATIONALE, ScriptedSession(solver), questions(tmp_path, 5), limit=2)
     assert len(kept) == 2
