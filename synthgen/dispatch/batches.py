@@ -144,7 +144,7 @@ class Batches:
     def _charge(self, part: Part) -> None:
         """Sets a part's worst case aside, on disk, before it is sent."""
         if self._budget is not None:
-            purse = Purse(self._budget, self._ledger.spent(self._run))
+            purse = Purse(self._budget, self._ledger, self._run)
             over_requests = self._budget.requests is not None and purse.requests + part.requests > self._budget.requests
             if over_requests or not purse.fits(Cost(part.usd, part.tokens)):
                 raise purse.reached()

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthgen.dispatch.keys import Keyed
 from synthgen.errors import BudgetReached, ConfigError
+from synthgen.store.ledger import Ledger
+from synthgen.store.ledger_writer import ReleaseWrite, ReserveWrite, Told
 from synthgen.teachers.config import Budget, Price, TeacherConfig
 from synthgen.teachers.replies import usage_of
+
+if TYPE_CHECKING:
+    from synthgen.dispatch.orders import Order
 
 TEMPLATE_TOKENS = 64  # what a chat template may add to a conversation beyond its text
 TURN_TOKENS = 16  # and to each turn
@@ -69,9 +74,9 @@ def check_budget(budget: Budget | None, config: TeacherConfig, free: bool) -> No
 class Purse:
     """What a run has spent and set aside, against its cap; shared by all its teachers, on the event loop's thread."""
 
-    def __init__(self, budget: Budget, spent: tuple[float, int, int]) -> None:
-        self.budget = budget
-        self.usd, self.tokens, self.requests = spent
+    def __init__(self, budget: Budget, ledger: Ledger, run: str) -> None:
+        self.budget, self._ledger, self._run = budget, ledger, run
+        self.usd, self.tokens, self.requests = ledger.spent(run)
         self.pending = 0
         """Requests under way whose reservations can still settle lower."""
 
@@ -84,23 +89,31 @@ class Purse:
             or (cap.requests is not None and self.requests + 1 > cap.requests)
         )
 
-    def reserve(self, worst: Cost) -> None:
-        """Sets a request's worst case aside."""
-        self.usd += worst.usd
-        self.tokens += worst.tokens
-        self.requests += 1
+    def reserve(self, order: Order, worst: Cost, told: Told) -> None:
+        """Sets an order's worst case aside; `told` is called once that is on disk."""
+        self.usd, self.tokens, self.requests = self.usd + worst.usd, self.tokens + worst.tokens, self.requests + 1
         self.pending += 1
+        order.worst, order.reservation = worst, self._ledger.new_reservation()
+        self._ledger.submit(ReserveWrite(order.reservation, self._run, worst.usd, worst.tokens, order), told)
 
-    def settle(self, worst: Cost, real: Cost | None) -> None:
-        """Puts the real cost in the place of the worst case; None: it cost nothing and counts as no request."""
+    def settle(self, order: Order, real: Cost) -> None:
+        """Puts what a reply really cost in the place of its worst case (its commit has done so on disk)."""
+        assert order.worst is not None
         self.pending -= 1
-        self.usd += (real.usd if real else 0.0) - worst.usd
-        self.tokens += (real.tokens if real else 0) - worst.tokens
-        self.requests -= 0 if real else 1
+        self.usd, self.tokens = self.usd + real.usd - order.worst.usd, self.tokens + real.tokens - order.worst.tokens
+        order.worst = order.reservation = None
 
-    def keep(self) -> None:
+    def release(self, order: Order) -> None:
+        """Takes back what is known to have cost nothing; it counts as no request."""
+        assert order.worst is not None and order.reservation is not None
+        self._ledger.submit(ReleaseWrite(order.reservation))
+        self.settle(order, Cost(0.0, 0))
+        self.requests -= 1
+
+    def keep(self, order: Order) -> None:
         """Leaves a worst case charged: nobody knows what the attempt came to."""
         self.pending -= 1
+        order.worst = order.reservation = None
 
     def reached(self) -> BudgetReached:
         """The error that ends the run."""

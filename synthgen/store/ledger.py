@@ -9,6 +9,7 @@ a reply gets to disk.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -223,6 +224,11 @@ class Ledger:
         """
         if self._writer is not None:
             self.commit(Barrier())
+
+    def settle(self) -> None:
+        """Waits until all that was handed in was tried, whether or not it could be written."""
+        with contextlib.suppress(SynthgenError):
+            self.barrier()
 
     def new_reservation(self) -> int:
         """A number for a reservation in this process's own file."""

@@ -116,7 +116,7 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
         on_network = file_system(path.parent) in NETWORK_FILE_SYSTEMS
         connection.execute("PRAGMA journal_mode=DELETE" if on_network else "PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA cache_size=-16384")
+        connection.execute("PRAGMA cache_size=-8192")
         connection.execute("PRAGMA journal_size_limit=67108864")
         if not _known_version(connection, path):
             connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
@@ -135,7 +135,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
     try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, check_same_thread=False, timeout=30)
         connection.execute("PRAGMA query_only=1")
-        connection.execute("PRAGMA cache_size=-8192")
+        connection.execute("PRAGMA cache_size=-2048")
         if _known_version(connection, path):
             return connection
     except sqlite3.DatabaseError as fault:

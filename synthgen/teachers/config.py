@@ -51,6 +51,9 @@ class Price(Component):
     cached_input_per_mtok: float | None = Field(None, ge=0)
 
 
+SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
+
+
 class TeacherConfig(Component):
     """Options that every provider shares; a provider adds its own in a subclass."""
 
@@ -77,6 +80,14 @@ class TeacherConfig(Component):
                 raise ValueError("an address starts with http:// or https:// and names a host")
             if parts.username or parts.password or parts.query:
                 raise ValueError("an address must hold no user, password or query; name the key's variable in api_key_env")
+        return value
+
+    @field_validator("headers")
+    @classmethod
+    def _no_key(cls, value: dict[str, str]) -> dict[str, str]:
+        secret = sorted(name for name in value if name.lower() in SECRET_HEADERS)
+        if secret:
+            raise ValueError(f"the header {secret[0]!r} carries a key; name the key's variable in api_key_env")
         return value
 
 
