@@ -12,6 +12,7 @@ import random
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from synthgen.plan import Graph
 from synthgen.reports.progress import Reporter, duration
 from synthgen.reports.tables import table
 from synthgen.stages.contract import Artefact, Context, Inputs
-from synthgen.store.jsonl import write_rows
+from synthgen.store.jsonl import read_rows, write_rows
 from synthgen.store.ledger import open_ledger
 from synthgen.store.manifest import read_manifest
 from synthgen.store.publish import write_whole
@@ -48,12 +49,12 @@ class _Call:
 
 
 def estimate_pipeline(pipeline: Pipeline, rows: int = 20, *, runs: Path = Path("data/runs"), ledger: Path = Path("data/ledger"), reporter: Reporter | None = None) -> dict[str, Any]:
-    """p50 and p95 of calls, tokens, dollars and hours of each generate stage, and of all; kept in the run's folder.
+    """p50 and p95 of calls, tokens, dollars and hours of each generate stage, of the test questions, and of all; kept in the run's folder.
 
     Raises:
         ConfigError: no stage asks a teacher.
     """
-    asking = [spec for spec in pipeline.stages if spec.kind == "generate"]
+    asking = [spec for spec in pipeline.stages if spec.kind == "generate" or (spec.kind == "evaluate" and "teacher" in getattr(spec.config, "models", ()))]
     if not asking:
         raise ConfigError("this pipeline asks no teacher: there is nothing to estimate", str(pipeline.path))
     reporter = reporter or Reporter()
@@ -61,7 +62,7 @@ def estimate_pipeline(pipeline: Pipeline, rows: int = 20, *, runs: Path = Path("
     with tempfile.TemporaryDirectory(prefix="synthgen-estimate-") as scratch:
         probe = _Probe(pipeline, options, Path(scratch), reporter, rows)
         try:
-            stages = [probe.stage(spec) for spec in asking]
+            stages = [probe.stage(spec) if spec.kind == "generate" else probe.questions(spec) for spec in asking]
         finally:
             probe.sessions.close()
     whole = {"stages": stages, "total": {name: {p: sum(stage[name][p] for stage in stages) for p in ("p50", "p95")} for name in FIGURES}}
@@ -85,10 +86,10 @@ class _Probe:
         task = config.task.load()(config.task.options, self.pipeline.seed)
         context = Context(self.scratch, spec.id, self.scratch / "work", self.pipeline.seed, self.sessions, self.reporter, lambda: 0)
         over_rows = hasattr(task, "ask")
-        inputs, available = self._inputs(spec) if over_rows else ({}, 0.0)
+        inputs, available = self._inputs(spec, "rows") if over_rows else ({}, 0.0)
         shown = spec.module.plan_preview(inputs, config, context, self.rows if over_rows else max(1, round(self.rows / task.per_call)))
         session = self.sessions.open(config.teacher)
-        calls = [self._call(preview, session) for preview in shown]
+        calls = [self._call(preview.keys, session, max(1, len(preview.exchanges)), sum("rejection" not in row for row in preview.rows)) for preview in shown]
         self.samples[spec.id] = [row for preview in shown for row in preview.rows if "rejection" not in row]
         if over_rows:
             planned = available
@@ -98,32 +99,45 @@ class _Probe:
             self.expected[spec.id] = float(task.num_rows)
         return {"stage": spec.id, "probed": len(calls), "rows": round(planned), **_figures(calls, planned, session)}
 
-    def _call(self, preview: Any, session: Session) -> _Call:
-        usage = session.account(preview.keys)
-        latencies = {key.rpartition("-")[0]: entry.latency for key in preview.keys if (entry := self.ledger.get(key)) is not None}
-        kept = sum("rejection" not in row for row in preview.rows)
-        return _Call(max(1, len(preview.exchanges)), usage["prompt_tokens"], usage["completion_tokens"], usage.get("cost_usd") or 0.0, sum(latencies.values()), kept)
+    def questions(self, spec: StageSpec) -> dict[str, Any]:
+        """The test questions that evaluate asks the teacher."""
+        from synthgen.evaluation.teacher import asking
 
-    def _inputs(self, spec: StageSpec) -> tuple[Inputs, float]:
+        config: Any = spec.config
+        inputs, available = self._inputs(spec, "questions")
+        session = self.sessions.open(config.teacher)
+        rows = list(islice((row for artefact in inputs["questions"] for row in read_rows(artefact.file)), self.rows))
+        session.fetch(asking(rows, config.max_new_tokens, session.config), total=len(rows), stage=f"estimate {spec.id}")
+        calls = [self._call(rendered.keys, session, 1, 1) for rendered in session.render(asking(rows, config.max_new_tokens, session.config))]
+        return {"stage": spec.id, "probed": len(calls), "rows": round(available), **_figures(calls, available, session)}
+
+    def _call(self, keys: tuple[str, ...], session: Session, requests: int, rows: int) -> _Call:
+        usage = session.account(keys)
+        latencies = {key.rpartition("-")[0]: entry.latency for key in keys if (entry := self.ledger.get(key)) is not None}
+        return _Call(requests, usage["prompt_tokens"], usage["completion_tokens"], usage.get("cost_usd") or 0.0, sum(latencies.values()), rows)
+
+    def _inputs(self, spec: StageSpec, need: str) -> tuple[Inputs, float]:
         """The rows to probe with, and how many there will be."""
-        reference = spec.reads["rows"][0]
+        reference = spec.reads[need][0]
         source, _, part = reference.partition(".")
         published = Graph(self.pipeline, self.options.folder(self.pipeline))
         if reference.startswith("run:") or read_manifest(published.run_dir / source) is not None:
-            inputs = published.inputs(spec)
-            return inputs, float(sum(artefact.rows for artefact in inputs["rows"]))
+            inputs = published.inputs(spec, missing_ok=("model",))
+            return inputs, float(sum(artefact.rows for artefact in inputs[need]))
         before = self.pipeline.stages[: self.pipeline.stages.index(spec)]
         made = [earlier for earlier in before if earlier.id in self.samples]
         if not made:
             run_pipeline(self.pipeline, RunOptions(run_dir=self.scratch / "run", ledger=self.options.ledger, until=before[-1].id), self.reporter)
-            inputs = Graph(self.pipeline, self.scratch / "run").inputs(spec)
-            return inputs, float(sum(artefact.rows for artefact in inputs["rows"]))
+            inputs = Graph(self.pipeline, self.scratch / "run").inputs(spec, missing_ok=("model",))
+            return inputs, float(sum(artefact.rows for artefact in inputs[need]))
         folder = self.scratch / f"rows-{spec.id}"
         folder.mkdir()
-        rows = self.samples[made[-1].id]
+        upto = self.pipeline.stages.index(self.pipeline.stage(source))
+        maker = next(earlier for earlier in reversed(made) if self.pipeline.stages.index(earlier) <= upto)
+        rows = self.samples[maker.id]
         write_rows(folder / "rows.jsonl", rows)
-        artefact = Artefact(made[-1].id, "generate", "rows", folder, folder / "rows.jsonl", "", len(rows))
-        return {"rows": (artefact,)}, self._part_of(source, part, self.expected[made[-1].id])
+        artefact = Artefact(maker.id, "generate", "rows", folder, folder / "rows.jsonl", "", len(rows))
+        return {need: (artefact,)}, self._part_of(source, part, self.expected[maker.id])
 
     def _part_of(self, stage_id: str, part: str, rows: float) -> float:
         """What a split leaves of the rows; other stages between are taken to keep them all."""
