@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIPELINE ?= pipelines/quickstart.yaml
 
-.PHONY: help install quickstart test lint bench clean
+.PHONY: help install quickstart test test-vllm lint bench clean
 
 help:
 	@echo "make quickstart   a trained student and a table, without key or GPU (about five minutes)"
 	@echo "make test         all tests, without network"
+	@echo "make test-vllm    tests against a real vLLM server on the CPU (4 GB to download once)"
 	@echo "make lint         ruff and mypy --strict"
 	@echo "make bench        the figures in docs/benchmarks.md"
 
@@ -24,7 +25,11 @@ quickstart: install
 	$(BIN)/synthgen run $(PIPELINE)
 
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/vllm tests
+
+test-vllm: install
+	PYTHON=$(PYTHON) sh tests/vllm/environment.sh .venv-vllm
+	$(BIN)/python -m pytest tests/vllm
 
 lint: install
 	$(BIN)/ruff check .
@@ -34,4 +39,4 @@ bench: install
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-vllm .pytest_cache .mypy_cache .ruff_cache
