@@ -51,6 +51,7 @@ class RunOptions:
     grace: float = 30.0
     workers: int = 0
     """Processes for CPU-heavy stages; 0: one for each core."""
+    account: str = ""  # the run whose budget is charged and whose failed requests count; this one where left out
 
     def folder(self, pipeline: Pipeline) -> Path:
         """The run's folder; `--limit` is a run of its own."""
@@ -125,7 +126,7 @@ class _Engine:
         self.stopping, self.lock, self.log = stopping, lock, log
         self.graph = Graph(pipeline, run_dir)
         self.result = RunResult(run_dir)
-        self.sessions = LazySessions(pipeline, options, reporter, stopping.signal, run_dir.name)
+        self.sessions = LazySessions(pipeline, options, reporter, stopping.signal, options.account or run_dir.name)
         self.prefetched: set[str] = set()
 
     def stage(self, spec: StageSpec, forced: bool, selected: list[StageSpec]) -> None:
