@@ -110,3 +110,14 @@ def test_the_table_says_what_it_rests_on():
     assert "one against its base: +100.0 points (+100.0 to +100.0)\n" in shown
     assert [line.split()[0] for line in shown.splitlines()[1:5]] == ["base", "one", "two", "teacher"]
     assert len({len(line) for line in shown.splitlines()[:5]}) == 1
+
+
+def test_every_metric_is_documented():
+    from pathlib import Path
+
+    from synthgen.registry import find, names
+
+    page = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    for name in names("metric"):
+        assert f"| `{name}` |" in page
+        assert find("metric", name).VERSION >= 1
