@@ -298,7 +298,8 @@ def read_parquet(path: Path) -> Iterator[Record]:
         else:
             source = path
         number = 0
-        with parquet.ParquetFile(source) as table:
+        # A small buffer, read as needed: whole row groups would be held otherwise, and a file may be one.
+        with parquet.ParquetFile(source, pre_buffer=False, buffer_size=CHUNK) as table:
             packed_columns = [column.name for column in table.schema_arrow if (column.metadata or {}).get(JSON_MARK) == b"json"]
             for batch in table.iter_batches(batch_size=1024):
                 for fields in batch.to_pylist():
