@@ -9,7 +9,7 @@ from typing import Any
 from synthgen import registry
 from synthgen.reports.option_table import cell, option_table
 from synthgen.similarity import METHODS
-from synthgen.similarity.embeddings import EmbeddingsConfig
+from synthgen.similarity.embedding_options import EmbeddingsConfig
 from synthgen.stages import decontaminate, dedup, select, split
 from synthgen.stages.contract import StageConfig
 

@@ -73,6 +73,28 @@ def balanced(sizes: Sequence[int], total: int) -> list[int]:
     return parts
 
 
+def k_center(vectors: Column, size: int) -> Column:
+    """The places of `size` vectors that leave none far from a chosen one: farthest first (Gonzalez 1985), in order of choice.
+
+    The first is the nearest to the mean; each next one the farthest, by cosine, from all chosen; of equals the first. Cosines
+    are rounded to five places, so that the order of a sum does not decide.
+
+    Args:
+        vectors: float32 of shape (rows, dimensions), of length 1.
+        size: how many to choose, at most as many as there are.
+    """
+    nearest = np.full(len(vectors), -2.0, np.float32)
+    chosen = np.zeros(size, np.int64)
+    towards = np.round(vectors @ vectors.mean(axis=0), 5)
+    at = int(np.argmax(towards)) if size else 0
+    for place in range(size):
+        chosen[place] = at
+        np.maximum(nearest, np.round(vectors @ vectors[at], 5), out=nearest)
+        nearest[at] = np.inf
+        at = int(np.argmin(nearest))
+    return chosen
+
+
 def drawn(strata: Column, hashes: Column, parts: Sequence[int]) -> Column:
     """Which rows are drawn: of stratum s the `parts[s]` rows with the smallest hashes."""
     place, _ = ranks(strata, -hashes.astype(np.float64))

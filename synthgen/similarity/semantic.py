@@ -14,7 +14,8 @@ from pydantic import Field
 
 from synthgen.config import Component
 from synthgen.similarity.contract import Card, Fields, Match
-from synthgen.similarity.embeddings import Embedder, EmbeddingsConfig
+from synthgen.similarity.embedding_options import EmbeddingsConfig
+from synthgen.similarity.embeddings import Embedder
 
 Column = np.ndarray[Any, Any]
 

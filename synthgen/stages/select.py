@@ -1,7 +1,7 @@
 """select: keeps the rows that serve best, and says of each other one which it stood behind.
 
-Steps in this order, each only where it is asked for: the best of each group, the mix of sources, the sample to a size. Rows
-keep their order. Memory: about 60 bytes a row at the peak.
+Steps in this order, each only where it is asked for: the best of each group, the mix of sources, the most diverse, the sample to
+a size. Rows keep their order. Memory: about 60 bytes a row at the peak; `diverse` adds 4 bytes a number of each row's vector.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from synthgen.config import Component
 from synthgen.errors import EmptyResult, Interrupted, StageFailed
 from synthgen.records import Row, rejected
+from synthgen.similarity.embedding_options import EmbeddingsConfig
 from synthgen.stages.contract import Context, Counts, Inputs, Need, Outcome, StageConfig
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ VERSION = 1
 WRITES: Literal["rows"] = "rows"
 SEEDED = True
 RULE = "select"
+EMBEDDED_AT_ONCE = 2048  # texts
 
 
 class PerGroup(Component):
@@ -67,17 +69,26 @@ class Sample(Component):
         return self
 
 
+class Diverse(Component):
+    """Rows that leave no other far from one of them: k-center, farthest first."""
+
+    size: int = Field(ge=1, description="rows to choose")
+    embeddings: EmbeddingsConfig = Field(description="the model that embeds, as for dedup's semantic")
+    field: str | tuple[str, ...] = Field("question", description="what is embedded; rows without it are not chosen")
+
+
 class Config(StageConfig):
     """Options of `select`."""
 
     per_group: PerGroup | None = Field(None, description="the best n of each group, such as the best answer to each question")
     mix: Mix | None = Field(None, description="shares of sources, by weight")
+    diverse: Diverse | None = Field(None, description="the rows that differ most from each other, by embeddings")
     sample: Sample | None = Field(None, description="a sample of a size, by strata where asked")
 
     @model_validator(mode="after")
     def _some_step(self) -> Config:
-        if not (self.per_group or self.mix or self.sample):
-            raise ValueError("select selects nothing: give per_group, mix or sample")
+        if not (self.per_group or self.mix or self.diverse or self.sample):
+            raise ValueError("select selects nothing: give per_group, mix, diverse or sample")
         return self
 
 
@@ -95,7 +106,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         columns = _read(rows, config, context, progress)
         if not len(rows):
             raise EmptyResult(f"{context.stage_id}: there are no rows to choose from", str(artefacts[0].file), "look at the stage before it")
-        steps = [step for step in (_per_group(columns, config), _mix(columns, config, context), _sample(columns, config)) if step]
+        steps = [step for step in (_per_group(columns, config), _mix(columns, config, context), _diverse(rows, columns, config), _sample(columns, config)) if step]
         counts = _write(rows, columns, context, out)
     if not counts.kept:
         raise EmptyResult(f"{context.stage_id}: no row was chosen of {counts.in_:,}", next="loosen its steps: " + "; ".join(steps))
@@ -124,7 +135,7 @@ class _Columns:
         return int(away.sum())
 
 
-STEPS = ("", "per_group", "mix", "sample")
+STEPS = ("", "per_group", "mix", "diverse", "sample")
 
 
 def _read(rows: RowFile, config: Config, context: Context, progress: Any) -> _Columns:
@@ -239,6 +250,30 @@ def _mix(columns: _Columns, config: Config, context: Context) -> str:
     parts = quotas(weights, total)
     gone = _draw(columns, "mix", columns.mix, left, parts, drawn)
     return f"mix        {gone:>9,} dropped   " + ", ".join(f"{name} {part:,} of {size:,}" for name, part, size in zip(names, parts, sizes, strict=True))
+
+
+def _diverse(rows: RowFile, columns: _Columns, config: Config) -> str:
+    import numpy as np
+
+    from synthgen.similarity.embeddings import Embedder
+    from synthgen.similarity.fields import text_of
+    from synthgen.similarity.selection import k_center
+
+    if (step := config.diverse) is None:
+        return ""
+    embedder, left = Embedder(step.embeddings), np.flatnonzero(columns.step == 0)
+    numbers: list[int] = []
+    vectors = []
+    for start in range(0, len(left), EMBEDDED_AT_ONCE):
+        texts = {number: text for number in left[start : start + EMBEDDED_AT_ONCE].tolist() if (text := text_of(rows.row(number), step.field)).strip()}
+        numbers += texts
+        vectors.append(embedder.vectors(list(texts.values())))
+    size = min(step.size, len(numbers))
+    away = columns.step == 0
+    if size:
+        away[np.array(numbers)[k_center(np.concatenate([part for part in vectors if len(part)]), size)]] = False
+    gone = columns.drop("diverse", away)
+    return f"diverse    {gone:>9,} dropped   {size:,} of {len(left):,} by {step.embeddings.model}"
 
 
 def _sample(columns: _Columns, config: Config) -> str:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.similarity.selection import agreement, balanced, drawn, fitting, quotas, ranks
+from synthgen.similarity.selection import agreement, balanced, drawn, fitting, k_center, quotas, ranks
 
 
 def test_ranks_by_falling_score_with_file_order_among_equals_and_nan_last():
@@ -52,3 +52,16 @@ def test_nothing_in_nothing_out():
     assert fitting([1.0], [0]) == 0
     assert quotas([2.0, 1.0], 4) == [3, 1]
     assert pytest.approx(sum(quotas([1, 1, 1], 2))) == 2
+
+
+def test_k_center_takes_one_of_each_cluster_before_a_second():
+    rng = np.random.default_rng(0)
+    centres = np.eye(6, dtype=np.float32)
+    vectors = np.concatenate([centre + rng.normal(scale=0.02, size=(20, 6)).astype(np.float32) for centre in centres])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    order = rng.permutation(len(vectors))
+    chosen = k_center(vectors[order], 6)
+    assert sorted(order[chosen] // 20) == list(range(6))
+    assert k_center(vectors[order], 6).tolist() == chosen.tolist()
+    assert sorted(k_center(vectors, len(vectors)).tolist()) == list(range(len(vectors)))
+    assert len(k_center(vectors, 0)) == 0

@@ -8,7 +8,8 @@ from embedding_server import serving, vector
 from synthgen.config import build
 from synthgen.errors import ConfigError, StageFailed, TeacherFailed
 from synthgen.similarity import semantic
-from synthgen.similarity.embeddings import Embedder, EmbeddingsConfig
+from synthgen.similarity.embedding_options import EmbeddingsConfig
+from synthgen.similarity.embeddings import Embedder
 from synthgen.similarity.semantic import Semantic, SemanticConfig, SemanticIndex
 
 

@@ -1,5 +1,7 @@
 import random
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from curation import curate
@@ -72,6 +74,19 @@ def test_steps_follow_each_other(tmp_path):
     done = curate("select", tmp_path, SAMPLES, {"per_group": {"n": 2}, "mix": {"weights": {"web": 1, "gold": 1}}, "sample": {"size": 3}})
     assert len(done.rows) == 3
     assert Counter(row["rejection"]["value"]["step"] for row in done.rejected) == {"per_group": 1, "sample": 1}
+
+
+def test_diverse_rows_leave_none_far_away(tmp_path):
+    sys.path.insert(0, str(Path(__file__).parent.parent / "similarity"))
+    from embedding_server import serving
+
+    topics = ("cats dogs birds", "bread soup rice", "stars moons suns")
+    rows = [{"id": f"{topic[0]}{at}", "instruction": f"{topic} {at}"} for topic in topics for at in range(8)] + [{"id": "blank"}]
+    with serving() as server:
+        raw = {"diverse": {"size": 3, "embeddings": {"model": "counts", "base_url": server.url, "cache": str(tmp_path / "cache")}}}
+        done = curate("select", tmp_path, rows, raw)
+    assert sorted(row["id"][0] for row in done.rows) == ["b", "c", "s"]
+    assert {row["rejection"]["value"]["step"] for row in done.rejected} == {"diverse"}
 
 
 def test_what_is_absent_is_named(tmp_path):

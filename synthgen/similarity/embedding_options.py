@@ -1,0 +1,34 @@
+"""Options of whatever embeds texts; apart from what does it, which needs numpy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from synthgen.config import Component, Unhashed
+
+
+class EmbeddingsConfig(Component):
+    """Which model embeds, and where it is."""
+
+    model: str = Field(description="the model's name at base_url, or a sentence-transformers or model2vec folder")
+    base_url: str | None = Field(None, description="an OpenAI-compatible address, such as https://api.openai.com/v1")
+    api_key_env: Annotated[str | None, Unhashed()] = Field(None, description="name of the environment variable that holds the key")
+    dimensions: int | None = Field(None, ge=1, description="asked of the server, where it can give fewer than the model's own")
+    revision: str | None = Field(None, description="say another when a folder or a server's model changed under its name")
+    batch: Annotated[int, Unhashed()] = Field(128, ge=1, le=2048, description="texts in a request")
+    concurrency: Annotated[int, Unhashed()] = Field(8, ge=1, description="requests under way at once")
+    cache: Annotated[Path, Unhashed()] = Field(Path("data/ledger/embeddings"), description="folder of the vectors that were had before")
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_address(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://localhost")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an address starts with http:// or https:// and names a host")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("an address must hold no user, password or query; name the key's variable in api_key_env")
+        return value
