@@ -15,14 +15,14 @@ _BETWEEN = b"\xff"  # never a byte of UTF-8
 
 
 class Hints:
-    """Phrases to look for, ASCII letters in any case."""
+    """Phrases to look for, in any case; of letters beyond ASCII as given, capitalised and in capitals only."""
 
     def __init__(self, phrases: Iterable[str], starts: bool = False) -> None:
         """`starts`: only texts that begin with a phrase are wanted."""
         before = _BETWEEN if starts else b""
         self._phrases = list(dict.fromkeys(phrases))
         self._in_text: AhoCorasick | None = None
-        self._automaton = BytesAhoCorasick([before + phrase.encode().lower() for phrase in self._phrases], implementation=Implementation.DFA)
+        self._automaton = BytesAhoCorasick(list(dict.fromkeys(before + written.encode().lower() for phrase in self._phrases for written in (phrase, phrase.capitalize(), phrase.upper()))), implementation=Implementation.DFA)
 
     def holding(self, texts: Sequence[str]) -> list[int]:
         """The places, in order, of the texts that hold a phrase."""

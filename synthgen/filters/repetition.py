@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 
 from synthgen.config import Component
 from synthgen.filters.contract import KEEP, Verdict
-from synthgen.filters.fields import asked, judge_texts
+from synthgen.filters.fields import asked, joined, judge_texts
 from synthgen.records import Row
 
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
@@ -66,7 +66,7 @@ class Repetition:
         verdicts = judge_texts(rows, self.config.field, self._verdict)
         if self.config.refrains == "keep":
             for at, verdict in enumerate(verdicts):
-                if verdict.reject and max(verdict.value.values()) <= _EXCUSED_UP_TO and _REPEATING.search(asked(rows[at])):
+                if verdict.reject and _REPEATING.search(asked(rows[at])) and _mostly_new(joined(rows[at], self.config.field)):
                     verdicts[at] = KEEP
         return verdicts
 
@@ -76,9 +76,7 @@ class Repetition:
             spaces += text.count("\n") + text.count("\t")
             if spaces + 1 < self.config.min_words and (text.isascii() or len(text) < 12 * (spaces + 1)):
                 return KEEP  # seen without taking the words apart; rarer kinds of space make one long word, which is as well
-        words = text.split()
-        if len(words) * 12 < len(text) and not text.isascii():
-            words = _UNSPACED.findall(text)
+        words = _words(text)
         if len(words) < self.config.min_words:
             return KEEP
         ease = max(1.0, self.config.full_words / len(words))
@@ -154,6 +152,18 @@ def _no(measure: str, share: float, most: float) -> Verdict:
 
 def _grams(words: list[str], size: int) -> list[tuple[str, ...]]:
     return list(zip(*(words[at:] for at in range(size)), strict=False))
+
+
+def _mostly_new(text: str) -> bool:
+    """Whether less than six tenths of a text are copies of lines or of five words that were there before."""
+    words = _words(text)
+    lines = [line for line in map(str.strip, text.split("\n")) if line]
+    return _copied_share(words, 5, sum(map(len, words))) <= _EXCUSED_UP_TO and len(set(lines)) >= (1 - _EXCUSED_UP_TO) * len(lines)
+
+
+def _words(text: str) -> list[str]:
+    words = text.split()
+    return _UNSPACED.findall(text) if len(words) * 12 < len(text) and not text.isascii() else words
 
 
 def _top_share(words: list[str], size: int, total: int, enough: float) -> float:

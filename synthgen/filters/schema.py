@@ -23,12 +23,12 @@ class SchemaConfig(Component):
     """The JSON Schema that a field must fit; without one it need only be JSON."""
 
     field: str = "output"
-    schema_: dict[str, Any] | None = Field(None, alias="json_schema", description="the JSON Schema (2020-12) itself")
+    json_schema: dict[str, Any] | None = Field(None, description="the JSON Schema (2020-12) itself")
     file: Annotated[Path | None, InputFile()] = Field(None, description="or a file that holds it")
 
     @model_validator(mode="after")
     def _one_of_them(self) -> SchemaConfig:
-        if self.schema_ is not None and self.file is not None:
+        if self.json_schema is not None and self.file is not None:
             raise ValueError("give json_schema or file, not both")
         return self
 
@@ -69,7 +69,7 @@ class Schema:
 
 
 def _validator(config: SchemaConfig) -> Any:
-    schema: Any = config.schema_
+    schema: Any = config.json_schema
     where = ""
     if config.file is not None:
         where = str(config.file)

@@ -1,0 +1,72 @@
+"""The docs' page on filter rules, made from the rules themselves: `python -m synthgen.reports.filter_page` writes docs/filters.md."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from synthgen import registry
+from synthgen.filters import DEFAULT_RULES, FILTERS
+
+PAGE = Path("docs/filters.md")
+INTRO = """# Filters: which rows go, and why
+
+*This page is made from the code; `python -m synthgen.reports.filter_page` writes it anew.*
+
+A `filter` stage has rules, in order; the first that says no to a row is the one it is rejected under:
+
+    - filter: {rules: [length, refusal, truncated, answer_match, length: {field: instruction, min_words: 3}]}
+
+    synthgen filter rows.jsonl -o cleaned --rule refusal --rule length:field=instruction,min_words=3
+
+Kept rows are the very bytes that came in. The others are in `rejected.jsonl` with rule, value and threshold; a line that
+is no JSON object is there too, under `broken_line`, with its number. Rows are judged one by one, so that neither the
+number of workers nor the size of a batch changes a decision.
+
+`action: report` drops nothing and shows what each rule would drop alone, in order, and as the only one, with examples;
+`action: tag` keeps every row and names in `meta.filter` the rules that say no. With `values: true` the stage also writes
+what every rule says of every row; thresholds (marked T below) can then be changed without judging again.
+
+`output` as a field means the reply whatever the row's shape: `output`, the assistant's turns of `messages`, or `chosen`.
+"""
+
+
+def filter_page() -> str:
+    """The page's markdown: a table of all rules, then each with its options."""
+    found = {name: registry.find("filter", name) for name in sorted(FILTERS)}
+    default = [rule if isinstance(rule, str) else orjson.dumps(rule).decode() for rule in DEFAULT_RULES]
+    lines = [INTRO, f"Where no rule is named on the command line, these are used: {', '.join(f'`{rule}`' for rule in default)}.", "", "| rule | |", "|---|---|"]
+    lines += [f"| [{name}](#{name}) | {_cell(_purpose(rule)[0])} |" for name, rule in found.items()]
+    for name, rule in found.items():
+        purpose, rest = _purpose(rule)
+        lines += ["", f"## {name}", "", purpose, *(["", rest] if rest else []), "", "| option | default | |", "|---|---|---|"]
+        free = getattr(rule, "THRESHOLDS", ())
+        for option, info in rule.Config.model_fields.items():
+            mark = " T" if option in free else ""
+            lines.append(f"| `{option}`{mark} | {_default(info)} | {_cell(info.description or '')} |")
+    return "\n".join(lines) + "\n"
+
+
+def _purpose(rule: Any) -> tuple[str, str]:
+    first, _, rest = (inspect.getdoc(rule) or "").partition("\n\n")
+    return " ".join(first.split()), " ".join(rest.split())
+
+
+def _default(info: FieldInfo) -> str:
+    default = info.get_default(call_default_factory=True, validated_data={})
+    if default is PydanticUndefined:
+        return "must be given"
+    return "" if default is None or default in ((), {}) else f"`{_cell(orjson.dumps(default).decode())}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(filter_page(), encoding="utf-8")

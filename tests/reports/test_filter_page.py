@@ -1,0 +1,25 @@
+"""The docs' page on filter rules says what the code says."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+from synthgen import registry
+from synthgen.filters import FILTERS
+from synthgen.reports.filter_page import filter_page
+
+PAGE = Path(__file__).parents[2] / "docs" / "filters.md"
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert PAGE.read_text("utf-8") == filter_page(), "run `python -m synthgen.reports.filter_page`"
+
+
+def test_every_rule_says_what_it_drops_and_every_option_of_more_than_a_field_what_it_does() -> None:
+    for name in FILTERS:
+        rule = registry.find("filter", name)
+        assert inspect.getdoc(rule).startswith("Drops"), name
+        assert rule.VERSION >= 1 and rule.Config.model_config["extra"] == "forbid"
+        assert set(getattr(rule, "THRESHOLDS", ())) <= set(rule.Config.model_fields), name
+        assert bool(getattr(rule, "THRESHOLDS", ())) == hasattr(rule, "decide"), name
