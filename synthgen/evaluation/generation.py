@@ -5,6 +5,7 @@ Decoding is ours alone: whatever a checkpoint's own generation settings say abou
 
 from __future__ import annotations
 
+import os
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class LocalModel:
     """
 
     def __init__(self, path: str | Path, *, tokenizer: str | Path | None = None, revision: str | None = None) -> None:
+        os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
         try:
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -59,8 +61,8 @@ class LocalModel:
             raise ConfigError(f"a local model's answers need packages that are not installed ({fault.name or fault})", next="pip install 'synthgen-pipeline[train]'") from fault
         with _quiet():
             try:
-                self.tokenizer: Any = AutoTokenizer.from_pretrained(str(tokenizer or path), revision=None if tokenizer else revision, padding_side="left")
-                self.model: Any = AutoModelForCausalLM.from_pretrained(str(path), revision=revision, dtype="auto")
+                self.tokenizer: Any = AutoTokenizer.from_pretrained(str(tokenizer or path), revision=None if tokenizer else revision, padding_side="left", local_files_only=Path(tokenizer or path).is_dir())
+                self.model: Any = AutoModelForCausalLM.from_pretrained(str(path), revision=revision, dtype="auto", local_files_only=Path(path).is_dir())
             except Exception as fault:  # a damaged file raises whatever the reader of its format raises
                 first = (str(fault).strip() or type(fault).__name__).splitlines()[0][:300]
                 raise StageFailed(f"the model cannot be loaded: {first}", str(path), "a stage's model is made again by --force and the stage's id") from fault
