@@ -22,6 +22,9 @@ Unit = Literal["word", "character"]
 VERSION = 1
 """Raised when a text would get other hashes; stored with every index on disk."""
 
+SEGMENT = 1 << 22
+"""Bytes that are looked at together; more than a block of rows holds, unless one is huge."""
+
 _ASCII_RUNS = re.compile(r"[\x00-\x7f]+")
 _SPACED = bytes(point if point >= 128 or point == 0 or bytes([point]).isalnum() else 32 for point in range(256))
 _BASE, _TOKEN_BASE = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93  # odd, so that they have inverses modulo 2^64
@@ -65,9 +68,12 @@ def tokenised(texts: Sequence[str], unit: Unit = "word") -> Tokens:
     if not texts:
         return Tokens(np.zeros(0, np.uint64), np.zeros(0, np.int64))
     bytes_, ends_of_texts = _letters(texts)
-    starts, ends = _tokens(bytes_, unit)
-    hashes = _mixed(_spans(bytes_.astype(np.uint64) + np.uint64(1), starts, ends, _BASE))
-    return Tokens(hashes, np.diff(np.searchsorted(starts, ends_of_texts), prepend=0))
+    parts, first = [], []
+    for start, end in _segments(bytes_):
+        starts, ends = _tokens(bytes_[start:end], unit)
+        parts.append(_mixed(_spans(bytes_[start:end].astype(np.uint64) + np.uint64(1), starts, ends, _BASE)))
+        first.append(starts + start)
+    return Tokens(np.concatenate(parts), np.diff(np.searchsorted(np.concatenate(first), ends_of_texts), prepend=0))
 
 
 def shingles(texts: Sequence[str], n: int, unit: Unit = "word", whole: bool = True) -> Shingles:
@@ -121,6 +127,18 @@ def _letters(texts: Sequence[str]) -> tuple[Column, Column]:
     return bytes_, np.append(np.flatnonzero(bytes_ == 0), len(bytes_))
 
 
+def _segments(bytes_: Column) -> list[tuple[int, int]]:
+    """Where the bytes can be parted between two tokens, about every SEGMENT bytes: a huge line takes no huge columns."""
+    cuts = [0]
+    while len(bytes_) - cuts[-1] > SEGMENT:
+        at = cuts[-1] + SEGMENT
+        while at < len(bytes_) and bytes_[at] > 32:
+            between = np.flatnonzero(bytes_[at : at + SEGMENT] <= 32)
+            at = at + int(between[0]) if len(between) else min(at + SEGMENT, len(bytes_))
+        cuts.append(at)
+    return list(pairwise([*cuts, len(bytes_)])) if cuts[-1] < len(bytes_) or len(cuts) == 1 else list(pairwise(cuts))
+
+
 def _without_signs(joined: str) -> str:
     """Text in NFKC, case folded, with spaces for what beyond ASCII is no letter, digit or mark of one."""
     joined = unicodedata.normalize("NFKC", joined).casefold()
@@ -155,6 +173,8 @@ _known: dict[int, tuple[Column, Column]] = {}
 
 def _powers(base: int, size: int) -> tuple[Column, Column]:
     """Powers of `base` and of its inverse modulo 2^64, at least `size` of each."""
+    if size > SEGMENT:  # rare, and not worth keeping
+        return _power_column(base, size), _power_column(pow(base, -1, 1 << 64), size)
     known = _known.get(base)
     if known is None or len(known[0]) < size:
         room = 1 << max(16, size.bit_length())

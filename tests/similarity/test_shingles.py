@@ -1,9 +1,11 @@
 import random
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthgen.similarity import shingles as module
 from synthgen.similarity.shingles import jaccard, shingles, token_texts, tokenised, unique_sets
 
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.text("ab \0.é你", max_size=40), min_size=1, max_size=8)
@@ -59,3 +61,14 @@ def test_wholes_are_the_longest_ngram_of_each_text():
     texts = ["a b c", "a b", "", "A, b. c!"]
     wholes = tokenised(texts).wholes()
     assert wholes.tolist() == [shingles(["a b c"], 3).hashes[0], shingles(["a b"], 2).hashes[0], 0, wholes[0]]
+
+
+@given(TEXTS, st.integers(1, 20), st.sampled_from(["word", "character"]))
+def test_segments_change_nothing(texts, segment, unit):
+    whole = tokenised(texts, unit)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SEGMENT", segment)
+        parts = tokenised(texts, unit)
+        assert shingles(texts, 2, unit).hashes.tolist() == whole.shingles(2).hashes.tolist()
+    assert parts.hashes.tolist() == whole.hashes.tolist()
+    assert parts.counts.tolist() == whole.counts.tolist()
