@@ -42,10 +42,11 @@ def _files_and_prompts(pipeline: Pipeline) -> Iterator[Finding]:
     from synthgen.prompts import load_prompt
 
     for spec in pipeline.stages:
-        if hasattr(spec.module, "faults"):
-            yield from (Finding("error", Fault(f"{spec.id}: {fault.what}", fault.where or str(pipeline.path), fault.next)) for fault in spec.module.faults(spec.config))
+        faults = spec.module.faults(spec.config) if hasattr(spec.module, "faults") else []
+        yield from (Finding("error", Fault(f"{spec.id}: {fault.what}", fault.where or str(pipeline.path), fault.next)) for fault in faults)
+        told = {fault.where for fault in faults}
         for path in _marked(spec.config, InputFile):
-            if not any(Path().glob(str(path))) and not Path(path).exists():
+            if str(path) not in told and not any(Path().glob(str(path))) and not Path(path).exists():
                 yield Finding("error", Fault(f"{spec.id}: no such file: {path}", str(pipeline.path), "file paths are relative to where the command runs"))
         for name in _marked(spec.config, PromptName):
             try:

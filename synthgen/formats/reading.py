@@ -26,6 +26,7 @@ SNIFFED = 100  # records looked at before a file's columns are judged
 MAX_DEPTH = 200  # levels of nesting; deeper values cannot be written again
 GUESSES = {
     "instruction": ("question", "prompt", "query", "problem", "task", "text", "user", "request"),
+    "reference": ("gold", "reference_answer", "ground_truth", "label"),
     "output": ("answer", "response", "completion", "target", "solution", "assistant"),
 }
 _OUR_ID = re.compile(r"[0-9a-f]{16}(-[1-9][0-9]*)?")

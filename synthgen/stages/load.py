@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from synthgen.errors import EmptyResult, Interrupted
-from synthgen.formats.reading import Refused, Tally, read_sources
+from synthgen.errors import EmptyResult, Fault, Interrupted
+from synthgen.formats.reading import Refused, Tally, check_sources, read_sources
 from synthgen.formats.sources import Source
 from synthgen.stages.contract import Context, Counts, Inputs, Kind, Need, Outcome, StageConfig
 from synthgen.store.jsonl import RowWriter
@@ -42,6 +42,11 @@ class Config(StageConfig):
 def needs(config: Config) -> dict[str, Need]:
     """Nothing: what it reads stands in its options."""
     return {}
+
+
+def faults(config: Config) -> list[Fault]:
+    """What is wrong with its files, as far as their first records tell; hub datasets are left to the run."""
+    return check_sources([source for source in config.sources if source.path is not None])
 
 
 def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:

@@ -79,3 +79,18 @@ def test_memory_does_not_follow_the_bytes_of_a_file(in_tmp):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0], peaks
+
+
+def test_validate_tells_all_faults_of_the_files_once(in_tmp, monkeypatch, capsys):
+    import sys
+
+    from synthgen.cli import main
+
+    (in_tmp / "questions.csv").write_text("question,gold\n1+1?,2\n")
+    (in_tmp / "p.yaml").write_text("version: 1\nname: p\nstages:\n- load: {sources: [question.csv, questions.csv]}\n")
+    monkeypatch.setattr(sys, "argv", ["synthgen", "validate", "p.yaml"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    told = capsys.readouterr().out
+    assert end.value.code == 2
+    assert told.count("no such file") == 1 and "did you mean 'questions.csv'" in told and "columns: {instruction: question, reference: gold}" in told
