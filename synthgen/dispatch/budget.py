@@ -77,8 +77,13 @@ class Purse:
     def __init__(self, budget: Budget, ledger: Ledger, run: str) -> None:
         self.budget, self._ledger, self._run = budget, ledger, run
         self.usd, self.tokens, self.requests = ledger.spent(run)
-        self.pending = 0
-        """Requests under way whose reservations can still settle lower."""
+        self.pending, self._pending_usd = 0, 0.0
+        """Requests under way whose reservations can still settle lower, and their worst cases."""
+
+    @property
+    def spent_usd(self) -> float:
+        """What the run is charged so far, without what is under way."""
+        return max(0.0, self.usd - self._pending_usd)
 
     def fits(self, worst: Cost) -> bool:
         """Whether a request's worst case is within the cap."""
@@ -92,14 +97,14 @@ class Purse:
     def reserve(self, order: Order, worst: Cost, told: Told) -> None:
         """Sets an order's worst case aside; `told` is called once that is on disk."""
         self.usd, self.tokens, self.requests = self.usd + worst.usd, self.tokens + worst.tokens, self.requests + 1
-        self.pending += 1
+        self.pending, self._pending_usd = self.pending + 1, self._pending_usd + worst.usd
         order.worst, order.reservation = worst, self._ledger.new_reservation()
         self._ledger.submit(ReserveWrite(order.reservation, self._run, worst.usd, worst.tokens, order), told)
 
     def settle(self, order: Order, real: Cost) -> None:
         """Puts what a reply really cost in the place of its worst case (its commit has done so on disk)."""
         assert order.worst is not None
-        self.pending -= 1
+        self.pending, self._pending_usd = self.pending - 1, self._pending_usd - order.worst.usd
         self.usd, self.tokens = self.usd + real.usd - order.worst.usd, self.tokens + real.tokens - order.worst.tokens
         order.worst = order.reservation = None
 
@@ -112,7 +117,8 @@ class Purse:
 
     def keep(self, order: Order) -> None:
         """Leaves a worst case charged: nobody knows what the attempt came to."""
-        self.pending -= 1
+        assert order.worst is not None
+        self.pending, self._pending_usd = self.pending - 1, self._pending_usd - order.worst.usd
         order.worst = order.reservation = None
 
     def reached(self) -> BudgetReached:

@@ -31,9 +31,10 @@ class Drive(Generic[T]):
     def __init__(
         self, *, ledger: Ledger, make_key: KeyMaker, sender: Callable[[], Sender], run: str, since: float, progress: Progress,
         stopping: Callable[[], int], grace: float, ordered: bool, cap: float | None,
+        spent: Callable[[], float | None],
     ) -> None:  # fmt: skip
         self._ledger, self._make_key, self._open_sender, self._run, self._since = ledger, make_key, sender, run, since
-        self._progress, self._stopping, self._grace, self._ordered, self._cap = progress, stopping, grace, ordered, cap
+        self._progress, self._stopping, self._grace, self._ordered, self._cap, self._spent = progress, stopping, grace, ordered, cap, spent
         self.counts = FetchCounts()
         self._sender: Sender | None = None
         self._mail: Mail = queue.SimpleQueue()
@@ -210,8 +211,8 @@ class Drive(Generic[T]):
         now = time.monotonic()
         if force or now - self._shown >= SHOW_SECONDS:
             self._shown = now
-            counts = self.counts
+            counts, spent = self.counts, self._spent()
             self._progress.update(
-                done=self._ended, reused=self._ended if not counts.sent else counts.reused, tokens=counts.completion_tokens, cost=counts.cost_usd or None,
+                done=self._ended, reused=self._ended if not counts.sent else counts.reused, tokens=counts.completion_tokens, cost=(counts.cost_usd or None) if spent is None else spent,
                 cap=self._cap, failed=sum(counts.failed.values()) or None,
             )  # fmt: skip

@@ -52,6 +52,10 @@ def judge(answer: Answer, strike: Callable[[str], str]) -> Verdict:
     if 200 <= answer.status < 300:
         parsed, fault = read_body(answer.body)
         if not fault:
+            text = answer.body.decode("utf-8")
+            struck = strike(text)
+            if struck != text:  # a server that echoes the key in a reply
+                return Verdict(read_body(struck.encode())[0], struck.encode(), answer.headers)
             return Verdict(parsed, answer.body, answer.headers)
         code, message = error_of(answer.body)
         status = int(code) if code.isdecimal() and 400 <= int(code) < 600 else 0

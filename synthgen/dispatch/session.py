@@ -107,6 +107,7 @@ class TeacherSession:
         return Drive(
             ledger=owner.ledger, make_key=self._make_key(), sender=self._open_sender, run=owner.run, since=owner.since, progress=progress,
             stopping=owner.stopping, grace=owner.grace, ordered=ordered, cap=owner.budget.usd if owner.budget else None,
+            spent=owner.spent_usd,
         )  # fmt: skip
 
     def _window(self) -> int:
@@ -210,6 +211,10 @@ class TeacherSessions:
         if self.budget is not None and self._purse is None and (self.budget.usd or self.budget.tokens or self.budget.requests):
             self._purse = Purse(self.budget, self.ledger, self.run)
         return self._purse
+
+    def spent_usd(self) -> float | None:
+        """What the run is charged so far, where there is a cap and something was asked."""
+        return self._purse.spent_usd if self._purse is not None else None
 
     def __enter__(self) -> TeacherSessions:
         return self

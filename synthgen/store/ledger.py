@@ -252,8 +252,8 @@ class Ledger:
         """A reading connection for each file, new files included."""
         try:
             changed = self.folder.stat().st_mtime_ns
-        except FileNotFoundError:
-            return []
+        except OSError:
+            return []  # nothing there; who has to write is told why that cannot be
         if changed != self._folder_time:
             complete = True
             for path in ledger_files(self.folder):

@@ -3,10 +3,12 @@ import threading
 
 import pytest
 from misbehaving import MisbehavingTeacher
+from pydantic import ValidationError
 from questions import chain, question
 
-from synthgen.errors import ConfigError, Interrupted, TeacherFailed
+from synthgen.errors import ConfigError, Interrupted, SynthgenError, TeacherFailed
 from synthgen.exchange import Request
+from synthgen.teachers.config import Budget, TeacherConfig
 
 
 def test_all_are_answered_in_order_and_none_is_asked_twice(sessions):
@@ -213,3 +215,81 @@ def test_nothing_is_made_or_connected_before_a_reply_is_missing(sessions, tmp_pa
     opened = sessions("http://127.0.0.1:9/v1")
     assert list(opened.open().render([])) == []
     assert not (tmp_path / "ledger").exists()
+
+
+def test_a_key_that_a_reply_echoes_is_not_kept(sessions, monkeypatch, tmp_path):
+    class Echoing(MisbehavingTeacher):
+        def _payload(self, body, identity, n, fault):
+            payload = super()._payload(body, identity, n, fault)
+            payload["choices"][0]["message"]["content"] = f"your key is {self.key}"
+            return payload
+
+    monkeypatch.setenv("A_KEY", "sk-secret-1234567890")
+    with Echoing(key="sk-secret-1234567890") as teacher:
+        session = sessions(teacher.url, api_key_env="A_KEY").open()
+        session.fetch([question(0)], total=1, stage="g")
+        assert [one.result for one in session.render([question(0)])] == [["your key is ***"]]
+    assert all(b"sk-secret" not in path.read_bytes() for path in (tmp_path / "ledger").iterdir())
+
+
+@pytest.mark.parametrize("name", ["Authorization", "api-key", "X-API-Key", "Cookie"])
+def test_a_key_in_the_pipeline_files_headers_is_refused_without_being_shown(name):
+    with pytest.raises(ValidationError, match="api_key_env") as fault:
+        TeacherConfig(model="m", headers={name: "sk-secret"})
+    assert "sk-secret" not in str(fault.value)
+
+
+def test_a_stream_forgotten_until_after_the_end_does_no_harm(sessions):
+    with MisbehavingTeacher() as teacher:
+        opened = sessions(teacher.url)
+        stream = opened.open().stream((question(i) for i in range(100)), ahead=lambda: 20, stage="g", total=None)
+        next(stream)
+        opened.close()
+        stream.close()
+
+
+def test_a_ledger_that_cannot_be_written_stops_before_anything_is_paid_for(sessions, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with MisbehavingTeacher() as teacher:
+        with pytest.raises(SynthgenError, match="ledger"):
+            sessions(teacher.url, ledger=tmp_path / "file" / "ledger").open().fetch([question(0)], total=1, stage="g")
+        assert teacher.requests == 0
+
+
+def test_a_disk_that_fills_up_stops_the_run_and_keeps_what_was_committed(sessions, tmp_path, monkeypatch):
+    """SQLite's own limit on a file's pages stands in for the disk's: the write fails the same way, with SQLITE_FULL."""
+    with MisbehavingTeacher(latency=(0.0, 0.01)) as teacher:
+        opened = sessions(teacher.url)
+        opened.ledger.writer().claim.connection.execute("PRAGMA max_page_count=60")
+        with pytest.raises(SynthgenError, match="no space left") as full:
+            opened.open().fetch((question(i) for i in range(3000)), total=3000, stage="g")
+        assert full.value.exit_code == 1 and "the same command goes on" in str(full.value)
+        opened.close()
+        asked = teacher.requests
+        again = sessions(teacher.url).open().fetch((question(i) for i in range(1000)), total=1000, stage="g")
+        assert again.answered == 1000 and again.reused > 20
+        assert teacher.requests - asked == 1000 - again.reused
+
+
+def test_progress_shows_what_the_run_has_spent_of_its_cap(sessions, monkeypatch):
+    lines = []
+    monkeypatch.setattr("synthgen.reports.progress.Reporter.show", lambda self, progress, force=False: lines.append(progress.line()))
+    price = {"input_per_mtok": 0.0, "output_per_mtok": 10_000.0}
+    with MisbehavingTeacher() as teacher:
+        for rows in (10, 20):
+            sessions(teacher.url, price=price, sampling={"max_tokens": 30}, budget=Budget(usd=9)).open().fetch([question(i) for i in range(rows)], total=rows, stage="g")
+    assert any("$2.30 of $9" in line for line in lines)
+    assert "$4.60 of $9" in lines[-1], "what an earlier process of the run has spent counts"
+
+
+def test_a_conversation_that_breaks_loses_no_reply(sessions):
+    def broken():
+        yield Request(messages=({"role": "user", "content": "q"},))
+        raise ZeroDivisionError
+
+    with MisbehavingTeacher(latency=0.05) as teacher:
+        opened = sessions(teacher.url)
+        with pytest.raises(ZeroDivisionError):
+            opened.open().fetch([broken, *(question(i) for i in range(10))], total=11, stage="g")
+        opened.stop_servers()
+        assert opened.ledger.stats()["samples"] == teacher.served
