@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from synthgen.config import Unhashed
 from synthgen.prompts import Prompt
 from synthgen.records import Row, ordered
 from synthgen.tasks.asking import AskOptions, chosen_prompt, clean, provenance, refuse_faults, request
@@ -33,7 +34,7 @@ class AttributesConfig(AskOptions):
     num_tasks: int = Field(2, ge=1, le=50, description="tasks that one call asks for, all of one cell of the grid")
     novelty: float | None = Field(0.7, ge=0, lt=1, description="a row goes whose ROUGE-L F with an earlier row is above this; null to keep all")
     tokenizer: Literal["ascii", "unicode"] = Field("ascii", description="how novelty sees words; unicode for other scripts")
-    min_yield: float = Field(0.02, ge=0, lt=1, description="share of the items asked for in the last 20 calls that must be kept, or the stage stops")
+    min_yield: Annotated[float, Unhashed()] = Field(0.02, ge=0, lt=1, description="share of the items asked for in the last 20 calls that must be kept, or the stage stops")
 
     @field_validator("attributes")
     @classmethod

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from synthgen.config import InputFile
+from synthgen.config import InputFile, Unhashed
 from synthgen.digest import input_files
 from synthgen.prompts import Prompt
 from synthgen.records import Row, ordered
@@ -41,7 +41,7 @@ class DocumentsConfig(AskOptions):
     min_grounding: float = Field(90.0, ge=0, le=100, description="similarity (0 to 100) that a quote needs with the best matching stretch of its passage")
     novelty: float | None = Field(0.7, ge=0, lt=1, description="a row goes whose question's ROUGE-L F with an earlier one is above this; null to keep all")
     tokenizer: Literal["ascii", "unicode"] = Field("unicode", description="how novelty sees words")
-    min_yield: float = Field(0.02, ge=0, lt=1, description="share of the items asked for in the last 20 calls that must be kept, or the stage stops")
+    min_yield: Annotated[float, Unhashed()] = Field(0.02, ge=0, lt=1, description="share of the items asked for in the last 20 calls that must be kept, or the stage stops")
 
     @model_validator(mode="after")
     def _check(self) -> DocumentsConfig:

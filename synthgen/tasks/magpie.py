@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from synthgen.config import Unhashed
 from synthgen.exchange import Request
 from synthgen.prompts import Prompt
 from synthgen.records import Row, ordered
@@ -46,7 +47,7 @@ class MagpieConfig(AskOptions):
     max_words: int = Field(500, ge=1, description="of an instruction")
     novelty: float | None = Field(0.7, ge=0, lt=1, description="a row goes whose ROUGE-L F with an earlier row is above this; null to keep all")
     tokenizer: Literal["ascii", "unicode"] = Field("unicode", description="how novelty sees words")
-    min_yield: float = Field(0.02, ge=0, lt=1, description="share of the last 20 calls that must be kept, or the stage stops")
+    min_yield: Annotated[float, Unhashed()] = Field(0.02, ge=0, lt=1, description="share of the last 20 calls that must be kept, or the stage stops")
 
     @model_validator(mode="after")
     def _check(self) -> MagpieConfig:

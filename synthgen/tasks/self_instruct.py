@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from synthgen.config import InputFile
+from synthgen.config import InputFile, Unhashed
 from synthgen.digest import input_files
 from synthgen.errors import InputError
 from synthgen.exchange import Request
@@ -67,7 +67,7 @@ class SelfInstructConfig(AskOptions):
     blacklist: tuple[str, ...] | None = Field(None, description="words that a text-only model cannot serve; Alpaca's for instructions, none for questions")
     no_programs: bool | None = Field(None, description='reject what starts "Write a program"; yes for instructions, no for questions')
     plain_start: bool = Field(True, description="reject an instruction whose first character is punctuation or not ASCII")
-    min_yield: float = Field(0.02, ge=0, lt=1, description="share of the items asked for in the last 20 calls that must be kept, or the stage stops")
+    min_yield: Annotated[float, Unhashed()] = Field(0.02, ge=0, lt=1, description="share of the items asked for in the last 20 calls that must be kept, or the stage stops")
 
     @model_validator(mode="after")
     def _check(self) -> SelfInstructConfig:
