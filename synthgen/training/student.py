@@ -144,15 +144,28 @@ def _existing(options: StudentOptions, lora: bool) -> Student:
         if options.eos_token not in tokenizer.get_vocab():
             raise ConfigError(f"{options.eos_token!r} is no token of {name}", next="student.eos_token must be in the tokenizer's vocabulary")
         tokenizer.eos_token = options.eos_token
+    elif (written := _written_end(tokenizer)) not in (None, tokenizer.eos_token):
+        notes.append(f"the chat template of {name} ends an answer with {written}, so that is where the student learns to stop (its tokenizer's own end token is {tokenizer.eos_token})")
+        tokenizer.eos_token = written
     if tokenizer.eos_token_id is None:
         raise ConfigError(f"the tokenizer of {name} has no end token", next="name one with student: {eos_token: …}")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token  # safe here: what is learned is decided by our labels, never by the padding token
-    ends = model.generation_config.eos_token_id
-    end_ids = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends] if ends is not None else [])}
-    if options.eos_token is not None:
+    known = model.generation_config.eos_token_id
+    ends = set(known if isinstance(known, list) else [] if known is None else [known])
+    end_ids = ends | {tokenizer.eos_token_id}
+    if end_ids != ends:
         model.generation_config.eos_token_id = sorted(end_ids)
     return Student(model, tokenizer, name, options.revision, frozenset(end_ids), tuple(notes))
+
+
+def _written_end(tokenizer: Any) -> str | None:
+    """The token that the chat template writes right after an answer, or None where it writes none that is special."""
+    marker = "synthgen"
+    shown = tokenizer.apply_chat_template([{"role": "user", "content": "?"}, {"role": "assistant", "content": marker}], tokenize=False)
+    after = shown.rpartition(marker)[2].strip()
+    special = sorted((str(token) for token in tokenizer.added_tokens_decoder.values() if token.special and after.startswith(str(token))), key=len)
+    return special[-1] if special else None
 
 
 def save(student: Student, folder: Path) -> None:

@@ -119,6 +119,39 @@ def test_lora_is_merged_and_its_adapter_kept_beside(undisturbed, tmp_path):
     assert whole.bytes() == bench.bytes()
 
 
+def test_a_base_model_whose_template_ends_turns_with_another_token_learns_to_stop_there(undisturbed, tmp_path):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = tmp_path / "base-model"  # as Qwen's base models are
+    shutil.copytree(undisturbed.folder / "out" / "model", folder)
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    end, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
+    tokenizer.eos_token = "<|endoftext|>"
+    model.generation_config.eos_token_id = model.config.eos_token_id = pad
+    tokenizer.save_pretrained(folder)
+    model.save_pretrained(folder)
+    bench = Bench(tmp_path / "bench", rows(16), student={"model": str(folder)}, epochs=1)
+    assert bench.run().extra["preflight"]["no_end_token"] == 0
+    assert any("ends an answer with <|im_end|>" in line for line in bench.heard)
+    made = AutoModelForCausalLM.from_pretrained(bench.folder / "out" / "model")
+    assert end in made.generation_config.eos_token_id
+    assert AutoTokenizer.from_pretrained(bench.folder / "out" / "model").eos_token == "<|im_end|>"
+    stubborn = Bench(tmp_path / "stubborn", rows(16), student={"model": str(folder), "eos_token": "<|endoftext|>"}, epochs=1)
+    with pytest.raises(StageFailed, match="16 no end token"):
+        stubborn.run()
+
+
+def test_a_model_without_a_chat_template_gets_a_plain_one(undisturbed, tmp_path):
+    folder = tmp_path / "plain"
+    shutil.copytree(undisturbed.folder / "out" / "model", folder)
+    (folder / "chat_template.jinja").unlink()
+    bench = Bench(tmp_path / "bench", rows(16), student={"model": str(folder)}, epochs=1)
+    assert bench.run().extra["preflight"]["no_end_token"] == 0
+    shown = next(line for line in bench.heard if "masked" in line)
+    assert "'User: " in shown and "\\n\\nAssistant:'" in shown
+    assert (bench.folder / "out" / "model" / "chat_template.jinja").is_file()
+
+
 def test_packing_trains_on_every_learned_token(undisturbed, tmp_path):
     bench = Bench(tmp_path, packing=True, batch_size=2, epochs=1)
     outcome = bench.run()
