@@ -49,7 +49,7 @@ class PreparingSession:
         counts = FetchCounts()
         occurrences = Occurrences()
         make_key = inner._make_key()
-        writer = PartWriter(owner.book, self.name, one_by_one=not getattr(inner.provider, "supports_n", True), **owner.limits)
+        writers: dict[str, PartWriter] = {}  # by endpoint: a file may name only one
         owner.book.begin()
         whole = False
         try:
@@ -67,18 +67,22 @@ class PreparingSession:
                         else:
                             counts.unsent += 1
                             assert talk.keyed is not None
-                            writer.add(talk.keyed, talk.missing, self._worst(talk))
+                            if talk.keyed.path not in writers:
+                                writers[talk.keyed.path] = PartWriter(owner.book, self.name, one_by_one=not getattr(inner.provider, "supports_n", True), **owner.limits)
+                            writers[talk.keyed.path].add(talk.keyed, talk.missing, self._worst(talk))
                         break
                     talk.unsent()
                     progress.update(done=index + 1)
-            writer.close()
+            for writer in writers.values():
+                writer.close()
             whole = True
         finally:
             owner.book.end(whole)
             occurrences.close()
-        owner.written += writer.requests
+        written = sum(writer.requests for writer in writers.values())
+        owner.written += written
         if counts.unsent:
-            raise AwaitsBatch(stage, counts, writer.requests)
+            raise AwaitsBatch(stage, counts, written)
         return counts
 
     def render(self, conversations: Iterable[Conversation[T]]) -> Iterator[Rendered[T]]:

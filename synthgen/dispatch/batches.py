@@ -233,5 +233,7 @@ def part_lines(parts: list[Part]) -> list[str]:
             outcome = part.outcome
             left = outcome.get("missing", 0) + sum(outcome.get("again", {}).values())
             told = f"{outcome.get('answered', 0) + outcome.get('known', 0):,} answered, {sum(outcome.get('refused', {}).values()):,} refused, {left:,} left to the next prepare"
+        if remote.get("errors"):
+            told += f"; {remote['errors'][0]}"
         lines.append(f"{part.number:04d}  {part.state:<10} {part.requests:>7,} requests  {part.bytes / 1e6:8.1f} MB  {part.batch}  {told}".rstrip())
     return lines

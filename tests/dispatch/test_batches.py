@@ -121,6 +121,19 @@ def test_files_are_split_at_both_limits(desk, tmp_path):
     assert all(path.stat().st_size <= 3 * size + 5 for path in files) and sum(path.read_bytes().count(b"\n") for path in files) == 10
 
 
+def test_a_file_asks_one_endpoint_only(desk, tmp_path):
+    def raw(number):
+        def conversation():
+            reply = yield Request(prompt=f"Q: {number}")
+            return reply.first.text
+
+        return conversation
+
+    assert desk.prepare([ask(1), raw(1), ask(2), raw(2)]) == 4
+    urls = [{orjson.loads(line)["url"] for line in path.read_bytes().splitlines()} for path in sorted((tmp_path / "batches").glob("requests-*"))]
+    assert urls == [{"/v1/chat/completions"}, {"/v1/completions"}]
+
+
 def test_what_is_under_way_is_not_prepared_again(desk, server):
     desk.prepare([ask(number) for number in range(5)])
     desk.at(lambda batches: batches.submit())
@@ -152,9 +165,9 @@ def test_failed_and_expired_requests_are_left_to_the_next_prepare_and_refusals_a
 def test_a_batch_without_any_result_leaves_all_to_the_next_prepare(desk, server):
     desk.prepare([ask(number) for number in range(3)])
     desk.at(lambda batches: batches.submit())
-    server.batches["batch-0"]["status"] = "cancelled"
+    server.batches["batch-0"].update(status="failed", errors={"object": "list", "data": [{"message": "enqueued token limit reached", "code": "token_limit"}]})
     (part,) = desk.at(lambda batches: batches.collect())
-    assert part.outcome["missing"] == 3
+    assert part.outcome["missing"] == 3 and "enqueued token limit" in part_lines([part])[0]
     assert desk.prepare([ask(number) for number in range(3)]) == 3
     assert desk.spent() == (0.0, 0, 0)
 
