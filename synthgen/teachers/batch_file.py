@@ -94,8 +94,9 @@ def read_results(path: Path) -> Iterator[Result]:
         if id is None:
             raise InputError("a line was not asked for by synthgen: its custom_id is none of ours", f"{path}:{line.number}", "collect the results of files that `synthgen batch prepare` wrote")
         response, error = line.row.get("response"), line.row.get("error")
-        if isinstance(response, dict) and isinstance(response.get("status_code"), int):
-            yield Result(id, response["status_code"], orjson.dumps(response.get("body")))
+        status = response.get("status_code") if isinstance(response, dict) else None
+        if isinstance(response, dict) and isinstance(status, int) and status >= 100:
+            yield Result(id, status, orjson.dumps(response.get("body")))
         else:
             known = error if isinstance(error, dict) else {}
             yield Result(id, 0, b"", str(known.get("code") or "no_response"), str(known.get("message") or "")[:500])
