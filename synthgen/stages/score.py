@@ -1,38 +1,67 @@
-"""score: a teacher grades rows; its verdicts go into `meta.scores`, where the `score` filter and `select` read them.
+"""score: a teacher grades rows, or a local model measures them; `meta.scores` is where the `score` filter and `select` read it.
 
 Rows keep their ids and all else. With `golden`, a field that holds people's verdicts, the judge's agreement with them is
-reported. A row whose grade cannot be read is rejected as `ungraded`.
+reported. A row whose grade cannot be read is rejected as `ungraded`, one that a local model cannot measure as `unmeasured`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from synthgen.config import Unhashed
-from synthgen.records import Row
-from synthgen.stages.asking import RowWork, outcome_of
+from synthgen.config import Component, Unhashed
+from synthgen.errors import EmptyResult, Interrupted
+from synthgen.records import Row, ordered
+from synthgen.stages.asking import RowWork, input_rows, outcome_of
 from synthgen.stages.contract import Context, Inputs, Need, Outcome, StageConfig
 from synthgen.stages.generate import read_share
 from synthgen.stages.generated import ItemWriter
+from synthgen.tasks.contract import Rejected
 from synthgen.tasks.grades import agreement
 from synthgen.tasks.judge import Judge, JudgeConfig
+
+if TYPE_CHECKING:
+    from synthgen.evaluation.generation import LocalModel
 
 VERSION = 1
 WRITES = "rows"
 SEEDED = False
 
 
-class Config(StageConfig):
-    """Who grades, and by what."""
+class LocalConfig(Component):
+    """A local model that measures `perplexity` and `ifd`."""
 
-    judge: JudgeConfig = Field(JudgeConfig(), description="the rubric and its form")
+    model: str = Field(description="folder or hub id of a model with a chat template")
+    revision: str | None = Field(None, description="of a hub model")
+    content: str | None = Field(None, description="filled in: what a local folder holds, by hash")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled_in(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("model"), str) and Path(values["model"]).is_dir():
+            from synthgen.teachers.weights import content_hash
+
+            return {**values, "content": content_hash(Path(values["model"]))}
+        return values
+
+
+class Config(StageConfig):
+    """Who grades or measures, and by what."""
+
+    judge: JudgeConfig | None = Field(None, description="a teacher as grader: the rubric and its form")
+    local: LocalConfig | None = Field(None, description="a local model that measures perplexity and IFD (instruction-following difficulty)")
     teacher: Annotated[str, Unhashed()] = Field("", description="a name under `teachers`; the pipeline's teacher where left out")
     draw: int = Field(1, ge=1, description="raise it to ask for fresh replies to requests that are in the ledger")
     max_failed: Annotated[float, BeforeValidator(read_share), Unhashed()] = Field(0.0, ge=0, le=1, description="share of rows that may fail, as 0.01 or 1%; above it the exit code is 4")
     golden: str | None = Field(None, description="a field with people's verdicts; the judge's agreement with them is reported")
+
+    @model_validator(mode="after")
+    def _something(self) -> Config:
+        if self.judge is None and self.local is None:
+            raise ValueError("say `judge: {}` for a teacher's grades, or `local: {model: …}` for a local model's measures")
+        return self
 
 
 def needs(config: Config) -> dict[str, Need]:
@@ -42,7 +71,7 @@ def needs(config: Config) -> dict[str, Need]:
 
 def teachers(config: Config) -> tuple[str, ...]:
     """Whom it asks."""
-    return (config.teacher,)
+    return (config.teacher,) if config.judge is not None else ()
 
 
 def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
@@ -52,36 +81,74 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         EmptyResult: no row got a grade.
         TeacherFailed, BudgetReached, Interrupted: as the session says.
     """
-    session = context.sessions.open(config.teacher)
-    with _Scored(out, context.stage_id, config) as writer:
-        work = RowWork(Judge(config.judge, context.seed), session, context, writer, {}, config.draw)
-        work.run(inputs)
-    outcome = outcome_of(work, writer, context)
+    with _Scored(out, context, config) as writer:
+        if config.judge is not None:
+            work = RowWork(Judge(config.judge, context.seed), context.sessions.open(config.teacher), context, writer, {}, config.draw)
+            work.run(inputs)
+            outcome = outcome_of(work, writer, context)
+        else:
+            outcome = _measured(inputs, context, writer)
+    outcome.files.update(writer.files())
     outcome.extra.update(writer.report())
     return outcome
 
 
-class _Scored(ItemWriter):
-    """Rows as they were, and a tally of their grades."""
+def _measured(inputs: Inputs, context: Context, writer: _Scored) -> Outcome:
+    """All rows, by the local model alone."""
+    with context.reporter.stage(context.stage_id, total=sum(artefact.rows for artefact in inputs["rows"])) as progress:
+        for row in input_rows([artefact.file for artefact in inputs["rows"]], None):
+            if signal_number := context.stopping():
+                raise Interrupted(signal_number)
+            writer.arrived(1)
+            writer.keep(row)
+            progress.update(done=writer.counts.in_)
+    if not writer.counts.kept:
+        raise EmptyResult(f"{context.stage_id}: no row could be measured", next="their answers are in rejected.jsonl of the stage before; are they longer than the model's window?")
+    return Outcome(writer.counts, writer.files())
 
-    def __init__(self, out: Path, stage: str, config: Config) -> None:
-        super().__init__(out, stage, None)
-        self._name, self._golden = config.judge.name, config.golden
+
+class _Scored(ItemWriter):
+    """Rows as they were, measured by the local model where there is one, and a tally of their grades."""
+
+    def __init__(self, out: Path, context: Context, config: Config) -> None:
+        super().__init__(out, context.stage_id, None)
+        self._judge, self._golden = config.judge, config.golden
         self._grades: dict[str, int] = {}
         self._judged: list[float] = []
         self._human: list[float] = []
+        self._local: LocalModel | None = None
+        if config.local is not None:
+            from synthgen.evaluation.generation import LocalModel
+
+            self._local = LocalModel(config.local.model, revision=config.local.revision)
 
     def keep(self, row: Row, parents: Any = ()) -> Row:
-        """Writes a row, and counts its grade."""
-        grade = row["meta"]["scores"][self._name]
+        """Writes a row, and counts its grade; one that cannot be measured is rejected instead."""
+        if self._local is not None:
+            from synthgen.evaluation.likelihood import measures
+
+            found = measures(self._local, row)
+            if isinstance(found, str):
+                self.reject(Rejected(row, "unmeasured", found))
+                return row
+            meta = row.get("meta", {})
+            row = ordered({**row, "meta": {**meta, "scores": {**meta.get("scores", {}), **found}}})
+        if self._judge is not None:
+            self._tally(row)
+        return super().keep(row, parents)
+
+    def _tally(self, row: Row) -> None:
+        assert self._judge is not None
+        grade = row["meta"]["scores"][self._judge.name]
         self._grades[f"{grade:g}"] = self._grades.get(f"{grade:g}", 0) + 1
         human = row.get(self._golden) if self._golden else None
         if isinstance(human, int | float):
             self._judged.append(float(grade))
             self._human.append(float(human))
-        return super().keep(row, parents)
 
     def report(self) -> dict[str, Any]:
         """How often each grade was given, and how far the judge agrees with people."""
+        if self._judge is None:
+            return {}
         found: dict[str, Any] = {"grades": dict(sorted(self._grades.items(), key=lambda entry: float(entry[0])))}
         return {**found, "agreement": agreement(self._judged, self._human)} if self._golden else found

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def grader(request: Request, number: int) -> Any:
 
 
 def test_rows_keep_their_ids_and_get_scores(tmp_path: Path) -> None:
-    outcome, kept, rejected = run(tmp_path, {"golden": "human"}, grader)
+    outcome, kept, rejected = run(tmp_path, {"judge": {}, "golden": "human"}, grader)
     assert [row["id"] for row in kept] == ["r0", "r1", "r2", "r5"] and kept[1]["meta"] == {"parents": ["p"], "scores": {"judge": 2, "judge_reason": "so."}}
     assert [(row["id"], row["rejection"]["rule"], row["rejection"]["kind"]) for row in rejected] == [("r3", "ungraded", "rejected"), ("r4", "http_400", "failed")]
     assert outcome.extra["grades"] == {"1": 2, "2": 1, "3": 1} and outcome.extra["agreement"] == {"rows": 4, "equal": 1.0, "within_one": 1.0, "kappa": 1.0}
@@ -50,12 +51,56 @@ def test_rows_keep_their_ids_and_get_scores(tmp_path: Path) -> None:
 
 def test_no_grade_at_all(tmp_path: Path) -> None:
     with pytest.raises(EmptyResult, match="ungraded 6"):
-        run(tmp_path, {}, lambda *_: "hm")
+        run(tmp_path, {"judge": {}}, lambda *_: "hm")
 
 
 def test_the_rubric_is_part_of_the_key(tmp_path: Path) -> None:
-    base = fingerprint(made({}))
+    base = fingerprint(made({"judge": {}}))
     assert fingerprint(made({"judge": {"high": 10}})) != base
-    assert fingerprint(made({"judge": {"prompt": "judge/score"}})) != base
-    assert fingerprint(made({"teacher": "judge", "max_failed": "2%"})) == base
-    assert score.teachers(made({"teacher": "judge"})) == ("judge",)
+    assert fingerprint(made({"judge": {}, "draw": 2})) != base
+    assert fingerprint(made({"judge": {}, "teacher": "judge", "max_failed": "2%"})) == base
+    assert score.teachers(made({"judge": {}, "teacher": "judge"})) == ("judge",)
+
+
+def test_something_must_be_asked_for() -> None:
+    misfits: list[Misfit] = []
+    assert build(score.Config, {}, (), misfits) is None and "judge" in misfits[0].what
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
+    from tiny_models import tiny_model
+
+    return tiny_model(tmp_path_factory.mktemp("model"), {"Question 1?": "Answer 1.", "Question 2?": "Answer 2."}, steps=400)
+
+
+def test_a_local_model_measures(tmp_path: Path, model: Path) -> None:
+    outcome, kept, rejected = run(tmp_path, {"local": {"model": str(model)}}, None)
+    assert [row["id"] for row in kept] == [f"r{at}" for at in range(6)] and not rejected and outcome.requests is None
+    scores = [row["meta"]["scores"] for row in kept]
+    assert scores[1]["perplexity"] < 1.2 and scores[1]["ifd"] < 0.5, "it was taught this answer to this question"
+    assert score.teachers(made({"local": {"model": str(model)}})) == ()
+
+
+def test_what_cannot_be_measured(tmp_path: Path, model: Path) -> None:
+    from synthgen.evaluation.generation import LocalModel
+    from synthgen.evaluation.likelihood import measures
+
+    local = LocalModel(model)
+    assert measures(local, {"instruction": "a", "output": ""}) == "no_answer"
+    assert measures(local, {"output": "b c d"}) == "no_answer"
+    assert measures(local, {"instruction": "a", "output": "b"}) == "too_short"
+    assert measures(local, {"instruction": "a", "output": "Many words. " * 100}) == "too_long"
+    turns = [{"role": "user", "content": "Question 1?"}, {"role": "assistant", "content": "Answer 1."}]
+    assert measures(local, {"messages": turns}) == measures(local, {"instruction": "Question 1?", "output": "Answer 1."})
+    assert measures(local, {"messages": turns[:1]}) == "no_answer"
+
+
+def test_the_models_content_is_part_of_the_key(tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"one")
+    before = fingerprint(made({"local": {"model": str(folder)}}))
+    (folder / "model.safetensors").write_bytes(b"other")
+    assert fingerprint(made({"local": {"model": str(folder)}})) != before

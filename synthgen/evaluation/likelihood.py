@@ -1,0 +1,51 @@
+"""How likely a local model finds an answer: perplexity, and instruction-following difficulty (IFD).
+
+IFD is the mean loss over the answer's tokens with the question before it, over the same without it (Li et al. 2023,
+arXiv 2308.12032): near or above 1, the question did not help, and the row teaches little or is misaligned.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from synthgen.evaluation.generation import LocalModel
+from synthgen.records import question_text
+
+DIGITS = 4  # kept of each measure: what is beyond differs between machines
+
+
+def measures(model: LocalModel, row: Mapping[str, Any]) -> dict[str, float] | str:
+    """`perplexity` and `ifd` of a row's answer, or the reason why they cannot be had: `no_answer`, `too_long`, `too_short`.
+
+    Both losses are means over the answer's second to last tokens, the first having nothing before it without the question.
+    """
+    question, answer = question_text(row), str(row.get("output") or "")
+    if row.get("messages"):
+        turns = [turn for turn in row["messages"] if turn.get("role") in ("system", "user", "assistant")]
+        if not turns or turns[-1]["role"] != "assistant":
+            return "no_answer"
+        prompt, answer = model.encode(turns[:-1]), str(turns[-1]["content"])
+    else:
+        prompt = model.encode([{"role": "user", "content": question}]) if question else []
+    if not prompt or not answer.strip():
+        return "no_answer"
+    tokens = list(model.tokenizer.encode(answer, add_special_tokens=False))
+    if len(tokens) < 2:
+        return "too_short"
+    if model.window and len(prompt) + len(tokens) > model.window:
+        return "too_long"
+    given, alone = _loss(model, prompt + tokens, len(tokens) - 1), _loss(model, tokens, len(tokens) - 1)
+    found = {"perplexity": round(math.exp(min(given, 700.0)), DIGITS)}
+    return {**found, "ifd": round(given / alone, DIGITS)} if alone > 0 else found
+
+
+def _loss(model: LocalModel, tokens: list[int], last: int) -> float:
+    """The mean negative log likelihood, in nats, of the last so many tokens."""
+    import torch
+
+    ids = torch.tensor([tokens], device=model.device)
+    with torch.inference_mode():
+        logits = model.model(input_ids=ids).logits[0, -last - 1 : -1].double()
+        return float(torch.nn.functional.cross_entropy(logits, ids[0, -last:]).item())
