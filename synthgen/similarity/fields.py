@@ -31,11 +31,6 @@ def value_at(row: Mapping[str, Any], path: str) -> Any:
     return found
 
 
-def names(fields: Fields) -> tuple[str, ...]:
-    """The fields as a tuple."""
-    return (fields,) if isinstance(fields, str) else fields
-
-
 def _one(row: Mapping[str, Any], field: str) -> str:
     if field == "question" and field not in row:
         return question_text(row)

@@ -1,0 +1,25 @@
+import pytest
+
+from synthgen.similarity.fields import text_of, value_at
+
+MESSAGES = {"messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
+ALPACA = {"id": "a", "instruction": "Add", "input": "1, 2", "output": "3", "meta": {"source": "web", "scores": {"judge": 4}}}
+PAIR = {"prompt": "Say", "chosen": "a", "rejected": "b"}
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "text"),
+    [
+        (ALPACA, "instruction", "Add"), (ALPACA, "question", "Add\n\n1, 2"), (ALPACA, ("instruction", "output"), "Add\n3"), (ALPACA, "content", "Add\n1, 2\n3"),
+        (ALPACA, "meta.source", "web"), (ALPACA, "meta.scores.judge", "4"), (ALPACA, "meta.scores", '{"judge":4}'), (ALPACA, "absent", ""), (ALPACA, "meta.source.more", ""),
+        (MESSAGES, "question", "Hi"), (MESSAGES, "instruction", "Hi"), (MESSAGES, "messages", "Be kind.\n\nHi\n\nHello"), (MESSAGES, "content", "Be kind.\n\nHi\n\nHello"),
+        (PAIR, "question", "Say"), (PAIR, "content", "Say\na\nb"), ({"question": "own"}, "question", "own"), ({"a.b": "flat", "a": {"b": "deep"}}, "a.b", "flat"), ({}, "question", ""),
+        ({"instruction": None, "output": "x"}, "instruction", ""),
+    ],
+)  # fmt: skip
+def test_the_text_of_a_field(row, field, text):
+    assert text_of(row, field) == text
+
+
+def test_values_keep_their_type():
+    assert value_at(ALPACA, "meta.scores.judge") == 4
