@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered, Session
-from synthgen.errors import BudgetReached, EmptyResult, StageFailed
+from synthgen.errors import BudgetReached, EmptyResult, Interrupted, StageFailed
 from synthgen.exchange import Reply, Request
 from synthgen.records import Row
-from synthgen.stages.contract import Context, Counts, Inputs, Outcome
+from synthgen.stages.block import block_behind, rows_before
+from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Outcome
 from synthgen.stages.generated import ItemWriter, with_policy
 from synthgen.store.jsonl import read_rows
 from synthgen.tasks.contract import Item, PoolTask, Rejected, RowTask
@@ -37,6 +38,7 @@ class Work:
         self.requests: dict[str, Any] = {}
         self.usage: dict[str, Any] = {}
         self.extra: dict[str, Any] = {}
+        self.may_be_empty = False  # one shard of many
         self._keys: list[str] = []
 
     def account(self, keys: Iterable[str]) -> None:
@@ -78,13 +80,15 @@ class RowWork(Work):
         rows = partial(input_rows, [artefact.file for artefact in artefacts], self.context.limit)
         accepted = False
         try:
-            self.requests = _plain(self.session.fetch(self._conversations(rows()), total=total, stage=self.context.stage_id))
+            self.requests = _plain(self.session.fetch(self._conversations(rows()), total=total, stage=self.context.stage_id, **self._earlier(artefacts)))
         except BudgetReached:
             if not self.context.accept_partial:
                 raise
             accepted = True
         states = {"answered": 0, "failed": 0, "unsent": 0}
-        for row, rendered in zip(rows(), self.session.render(self._conversations(rows())), strict=True):
+        for row, rendered in zip(rows(), self.session.render(self._conversations(rows()), **self._earlier(artefacts)), strict=True):
+            if signal_number := self.context.stopping():
+                raise Interrupted(signal_number)
             self.asked += 1
             states[rendered.state] += 1
             self.account(rendered.keys)
@@ -96,12 +100,17 @@ class RowWork(Work):
             parents = [row["id"]] if row.get("id") else []
             for item in items:
                 self._write(with_policy(item, self.policies), parents)
+        self.may_be_empty = block_behind(artefacts) is not None
         self.close_account()
         if self.asked != total:
             raise StageFailed(f"{self.context.stage_id}: {total} rows were to be asked about, {self.asked} were found", next="the input changed while it was read; run again")
         if accepted:  # the account that the budget broke off, by rows
             failed = {reason: number for reason, number in sorted(self.failed.items()) if reason != "budget"}
             self.requests = {"planned": self.asked, "answered": states["answered"], "failed": failed, "unsent": states["unsent"]}
+
+    def _earlier(self, artefacts: Sequence[Artefact]) -> dict[str, Any]:
+        """In a shard: the conversations of the rows before it, for their requests count where this shard repeats one."""
+        return {"earlier": self._conversations(rows_before(artefacts))} if block_behind(artefacts) else {}
 
     def _conversations(self, rows: Iterable[Row]) -> Iterator[Conversation[list[Item]]]:
         return (drawn(partial(self.task.ask, row), self.draw) for row in rows)
@@ -241,7 +250,7 @@ def outcome_of(work: Work, writer: ItemWriter, context: Context) -> Outcome:
     requests = work.requests
     if requests["planned"] != requests["answered"] + sum(requests["failed"].values()) + requests["unsent"]:
         raise StageFailed(f"{context.stage_id}: {requests['planned']} requests were planned but not all are accounted for", next="this is a fault in synthgen; nothing was published")
-    if not counts.kept:
+    if not counts.kept and not work.may_be_empty:
         most = sorted({**counts.rejected, **counts.failed}.items(), key=lambda entry: -entry[1])[:3]
         raise EmptyResult(f"{context.stage_id}: no row was kept ({', '.join(f'{name} {number:,}' for name, number in most) or 'no rows came in'})", next="`synthgen preview` shows prompts, replies and verdicts")
     return Outcome(counts, writer.files(), requests=requests, usage=work.usage or None, extra=work.extra, table=_table(counts), asked=work.asked)

@@ -28,9 +28,9 @@ _SEPARATOR = re.compile(r"^[ \t]{0,8}#{3,40}[ \t]{0,8}$", re.MULTILINE)
 _LAST_RULE = re.compile(r"(?:^|\n)[ \t]{0,8}(?:-{3,40}|\*{3,40})\s{0,8}\Z")
 _NUMBER = re.compile(r"\A[ \t]{0,8}\d{1,4}[.):][ \t]{1,8}")
 _NO_INPUT = re.compile(
-    r"""[<\[({\s"'`*_]{0,6}
+    r"""[<\[({\s"'`*_:\\]{0,6}
         (?:no[\s_-]?inputs?(?:[ ](?:is[ ])?(?:required|needed|provided|necessary|given))?|without[ ]input|none|n/?a|not[ ]applicable|empty|null|nil|nothing|[-–—])
-        [>\])}\s."'`*_/]{0,6}""",
+        [>\])}\s."'`*_/\\?,;:!]{0,6}""",
     re.IGNORECASE | re.VERBOSE,
 )  # noqa: RUF001
 

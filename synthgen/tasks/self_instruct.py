@@ -11,6 +11,7 @@ presence_penalty 2. Say so in `sampling` where the teacher's is another.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import random
 from collections.abc import Sequence
@@ -216,14 +217,14 @@ def read_seeds(paths: Sequence[str], kind: str) -> tuple[list[Row], list[Rejecte
     ids, seeds, faults = RowIds(), [], []
     for path in (file for given in paths for file in input_files(given)):
         for line in scan(path):
-            where = f"{path}:{line.number}"
+            where, meta = f"{path}:{line.number}", {"source": path.as_posix(), "line": line.number}
             if line.row is None:
-                faults.append(Rejected({"raw": line.raw.decode("utf-8", "replace")}, "broken_line", f"{where}: {line.fault}"))
+                faults.append(Rejected({**_raw(line.raw), "meta": meta}, "broken_line", f"{where}: {line.fault}"))
                 continue
             row = _seed(line.row, kind)
             lacking = [name for name in ("instruction", "reference" if kind == "question" else "output") if not row.get(name)]
             if lacking:
-                faults.append(Rejected(line.row, "unusable_seed", f"{where}: no {' and no '.join(lacking)}"))
+                faults.append(Rejected({**line.row, "meta": meta}, "unusable_seed", f"{where}: no {' and no '.join(lacking)}"))
                 continue
             row["id"] = str(line.row.get("id") or ids.assign(row))
             seeds.append(row)
@@ -231,6 +232,14 @@ def read_seeds(paths: Sequence[str], kind: str) -> tuple[list[Row], list[Rejecte
         wanted = "question and answer" if kind == "question" else "instruction and output"
         raise InputError(f"no usable seed ({len(faults)} lines looked at)", ", ".join(paths), f"each line is a JSON object with {wanted}")
     return seeds, faults
+
+
+def _raw(line: bytes) -> Row:
+    """A broken line's bytes as a row can hold them."""
+    try:
+        return {"raw": line.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"raw_base64": base64.b64encode(line).decode("ascii")}
 
 
 def _seed(row: Row, kind: str) -> Row:

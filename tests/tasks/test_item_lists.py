@@ -75,7 +75,7 @@ def test_readable_replies(name: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["<noinput>", "<no input>", "noinput", "No input", "No Input.", "(no input)", "N/A", "n/a", "NA", "None", "none.", "<none>", "[No input required]", "No input is needed.", "No input needed", "not applicable", "-", "—", "*No input*", '"noinput"', "<noinput/>", "<Noinput>", "null", "empty", "Nothing", "", "no-input", "no_input", "no inputs"],
+    ["<noinput>", "<no input>", "noinput", "No input", "No Input.", "(no input)", "N/A", "n/a", "NA", "None", "none.", "<none>", "[No input required]", "No input is needed.", "No input needed", "not applicable", "-", "—", "*No input*", '"noinput"', "<noinput/>", "<Noinput>", "null", "empty", "Nothing", "", "no-input", "no_input", "no inputs", "\\<noinput\\>", "<noinput>,", "<noinput?", ":\n<noinput>"],
 )  # fmt: skip
 def test_no_input_variants(words: str) -> None:
     assert is_no_input(words)

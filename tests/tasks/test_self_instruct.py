@@ -159,7 +159,10 @@ def test_seed_faults_are_told_by_line(seeds: Any, tmp_path: Path) -> None:
     assert [fault.rule for fault in found.seed_faults] == ["broken_line", "broken_line", "unusable_seed"]
     assert [fault.value for fault in found.seed_faults[1:]] == [f"{path}:4: expected a JSON object, found list", f"{path}:5: no output"]
     assert found.seed_faults[0].value.startswith(f"{path}:2: not JSON")
-    assert found.seed_faults[2].row == {"instruction": "No output here."}
+    assert found.seed_faults[2].row == {"instruction": "No output here.", "meta": {"source": str(path), "line": 5}}
+    path.write_bytes(json.dumps(TASKS[0]).encode() + b"\ncaf\xe9\n")
+    (broken,) = task("self_instruct", seeds=str(path), num_rows=1).seed_faults
+    assert broken.row["raw_base64"] == "Y2Fm6Q==" and "not UTF-8" in broken.value and f"{path}:2" in broken.value
     with pytest.raises(InputError, match="no usable seed"):
         task("self_instruct", seeds=seeds([{"instruction": "No output here."}], "none.jsonl"), num_rows=1)
 
