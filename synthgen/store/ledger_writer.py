@@ -18,7 +18,7 @@ from typing import Any
 from synthgen.errors import SynthgenError
 from synthgen.store.ledger_file import Claim, unwritable
 
-LINGER = 0.005
+LINGER = 0.002
 GROUP = 512
 
 

@@ -293,3 +293,15 @@ def test_a_conversation_that_breaks_loses_no_reply(sessions):
             opened.open().fetch([broken, *(question(i) for i in range(10))], total=11, stage="g")
         opened.stop_servers()
         assert opened.ledger.stats()["samples"] == teacher.served
+
+
+def test_after_the_grace_period_what_hangs_is_given_up_and_stays_charged(sessions):
+    signal = [0]
+    with MisbehavingTeacher({"hang": 1.0}) as teacher:
+        opened = sessions(teacher.url, stopping=lambda: signal[0], grace=0.2, sampling={"max_tokens": 50}, budget=Budget(tokens=100_000), limits={"timeout": 60})
+        threading.Timer(0.5, lambda: signal.__setitem__(0, 2)).start()
+        with pytest.raises(Interrupted) as stopped:
+            opened.open().fetch([question(i) for i in range(4)], total=4, stage="g")
+        assert stopped.value.exit_code == 130
+        usd, tokens, requests = opened.ledger.spent("run")
+        assert requests == teacher.requests == 4 and tokens > 4 * 50
