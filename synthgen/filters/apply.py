@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from synthgen.errors import StageFailed, SynthgenError
-from synthgen.filters.contract import Rule, Verdict
+from synthgen.filters.contract import KEEP, Rule, Verdict
 from synthgen.records import Row, rejected
 from synthgen.registry import Choice
 
@@ -54,24 +54,21 @@ class RuleSet:
         """The first no of each row; a row that a rule edits goes to the next rule as it then is."""
         decided = Decided(list(rows), [None] * len(rows))
         left = list(range(len(rows)))
-        batch = decided.rows
+        batch = list(rows)
         for name, rule in self.rules:
             verdicts = judge_all(name, rule, batch)
-            refused = False
-            for at, verdict in zip(left, verdicts, strict=True):
-                if verdict.reject:
-                    decided.said[at] = (name, verdict)
-                    refused = True
-                elif verdict.edits:
-                    decided.rows[at] = edited(decided.rows[at], verdict)
-                    decided.edited.add(at)
-                    refused = True  # the batch must be taken anew
+            spoken = [at for at, verdict in enumerate(verdicts) if verdict is not KEEP]
+            for at in reversed(spoken):  # from the end, so that taking a row out moves none that is still to come
+                verdict = verdicts[at]
                 if verdict.note:
                     note = f"{name}: {verdict.note}"
                     decided.notes[note] = decided.notes.get(note, 0) + 1
-            if refused:
-                left = [at for at in left if decided.said[at] is None]
-                batch = [decided.rows[at] for at in left]
+                if verdict.reject:
+                    decided.said[left[at]] = (name, verdict)
+                    del batch[at], left[at]
+                elif verdict.edits:
+                    batch[at] = decided.rows[left[at]] = edited(batch[at], verdict)
+                    decided.edited.add(left[at])
         return decided
 
 

@@ -40,8 +40,8 @@ class Hints:
                 last = place
         return places
 
-    def hits(self, text: str) -> list[tuple[int, int]]:
-        """Which phrases a text in lower case holds, by their number, and where each begins; in order, overlaps included."""
+    def hits(self, text: str) -> list[tuple[str, int]]:
+        """Which phrases a text in lower case holds, and where each begins; overlaps included."""
         if self._in_text is None:
             self._in_text = AhoCorasick(self._phrases, implementation=Implementation.DFA)
-        return [(number, start) for number, start, _ in self._in_text.find_matches_as_indexes(text, overlapping=True)]
+        return [(self._phrases[number], start) for number, start, _ in self._in_text.find_matches_as_indexes(text, overlapping=True)]

@@ -54,10 +54,11 @@ def judge_block(rules: RuleSet, block: bytes, first_line: int, source: str, acti
         decided = rules.decide(rows)
         out.notes = decided.notes
         dropped = [said is not None for said in decided.said]
+        for at in decided.edited:
+            lines[at] = orjson.dumps(decided.rows[at])
+        kept = [line for line, said in zip(lines, decided.said, strict=True) if said is None]
         for at, said in enumerate(decided.said):
-            if said is None:
-                kept.append(orjson.dumps(decided.rows[at]) if at in decided.edited else lines[at])
-            else:
+            if said is not None:
                 gone.append((at, _encoded(rules.rejection(decided.rows[at], *said))))
                 _count(out, said[0], str(rows[at].get("id", f"{source}:?")))
         gone.sort(key=lambda entry: entry[0])
@@ -72,7 +73,7 @@ def judge_block(rules: RuleSet, block: bytes, first_line: int, source: str, acti
         measured = [rule.measure(rows) if hasattr(rule, "measure") else [verdict.value for verdict in verdicts] for (_, rule), verdicts in zip(rules.rules, alone, strict=True)]
         out.values = b"".join(_value_line(row, [(verdicts[at], found[at]) for verdicts, found in zip(alone, measured, strict=True)], dropped[at]) for at, row in enumerate(rows))
     out.kept_rows = len(kept)
-    out.kept = b"".join([line + b"\n" for line in kept])
+    out.kept = b"\n".join([*kept, b""])
     out.rejected = b"".join([line + b"\n" for _, line in gone])
     return out
 

@@ -18,16 +18,16 @@ _SEEN = r"image|picture|photo|photograph|video|video clip|audio|audio clip|audio
 _FILED = r"attachment|pdf|spreadsheet|excel file|csv file|powerpoint|file|link|url|website|webpage|web page|podcast|graph|chart|map|diagram"
 _POINTED = r"(?:attached|provided|given|following|above|below|accompanying|uploaded|linked|enclosed|shown|displayed)"
 _GIVEN = re.compile(
-    rf"\b(?:the|this|these|that|an?) {_POINTED} (?:\w+ )?({_SEEN}|{_FILED})s?\b"
+    rf"\b(?:the|this|these|that) {_POINTED} (?:\w+ )?({_SEEN}|{_FILED})s?\b"
     rf"|\b(?:this|these) ({_SEEN}|pdf|spreadsheet|link)s?\b"
     rf"|\b(?:the|this) ({_SEEN}|{_FILED})s? (?:(?:that (?:is|was) )?(?:{_POINTED})|shows?\b)"
     r"|\b(?:see|view|open|examine|look at|refer to) the (image|picture|photo|video|attachment|file|screenshot)\b|\b(?:listen to|watch) (?:this|the) ?(?:\w+ )?(song|video|audio|recording|clip|podcast)\b"
     r"|\bclick (?:on )?(?:the|this) (?:\w+ )?(link|button)\b|\[(image|picture|photo|video|audio|attachment|file)[^\]]{0,40}\]"
 )
 _MADE = (
-    r"image|picture|photo(?! album)|photograph|drawing|(?<!character )sketch|painting|illustration|logo|poster|banner|infographic|graphic|gif|animation|video|cartoon|comic strip|caricature|collage|3d model|3d rendering|rendering|"
+    r"image|picture|photo(?! album)|photograph|drawing|(?<!character )sketch|painting|illustration|logo|poster|banner|infographic|graphic|gif|animation|video|cartoon(?! character|-style| mascot)|caricature|collage|3d model|3d rendering|rendering|"
     r"powerpoint|powerpoint presentation|slideshow|audio|audio clip|recording|piece of art|artwork|art piece|digital art|mural|flyer|brochure cover|book cover|album cover|icon|avatar|portrait|"
-    r"visual|visual representation|visualization|data visualization|visual aid|bar chart|bar graph|line chart|line graph|pie chart|pie graph|scatter plot|histogram|heatmap|heat map|flow ?chart|mind map|venn diagram|diagram|map"
+    r"visual(?! studio| basic)|visual representation|visualization|data visualization|visual aid|bar chart|bar graph|line chart|line graph|pie chart|pie graph|scatter plot|histogram|heatmap|heat map|flow ?chart|mind map|venn diagram|diagram|map"
 )
 _DRAWN = re.compile(
     r"\A[\s\"'“”‘’*#.,:-]*(?:please |can you |could you |now )*(?:"
@@ -42,7 +42,7 @@ _DRAWN = re.compile(
 _DOING = frozenset("draw sketch doodle paint photograph film animate sing hum whistle play take send upload attach download share please can could now".split())
 _MAKING = frozenset("create make design generate produce build render construct develop record provide show give come prepare compose craft form plot".split())
 _MADE_HINTS = (
-    "image", "picture", "photo", "drawing", "sketch", "painting", "illustration", "logo", "poster", "banner", "graphic", "gif", "animation", "video", "cartoon", "comic strip", "caricature", "collage", "3d model",
+    "image", "picture", "photo", "drawing", "sketch", "painting", "illustration", "logo", "poster", "banner", "graphic", "gif", "animation", "video", "cartoon", "caricature", "collage", "3d model",
     "rendering", "powerpoint", "slideshow", "audio", "recording", "piece of art", "artwork", "art piece", "digital art", "mural", "flyer", "brochure cover", "book cover", "album cover", "icon", "avatar", "portrait",
     "visual", "bar chart", "bar graph", "line chart", "line graph", "pie chart", "pie graph", "scatter plot", "histogram", "heatmap", "heat map", "flow chart", "flowchart", "mind map", "diagram", " map",
 )  # fmt: skip
@@ -52,7 +52,8 @@ _GIVEN_HINTS = (
 )  # fmt: skip
 _DRAWING = ("draw", "sketch", "doodle", "paint", "photograph", "film", "animate", "sing the", "sing a", "sing me", "hum ", "whistle", *(f"play {word}" for word in ("the", "a", "me", "this", "your", "some")))
 _HINTS = Hints((*_MADE_HINTS, *_GIVEN_HINTS, *_DRAWING))
-_VISIBLE = re.compile(r"```|<svg|<html|<div|<img|<canvas|graph (?:TD|LR)|digraph|import |plt\.|def |function ?\(|\|\s*-{2,}|-->|->|┌|│|\n\s*[/\\|*_+=-]{3,}", re.IGNORECASE)
+_CODING = re.compile(r"\b(?:program|script|code|crawler|scraper|function|api|algorithm|query|command|css|html|regex|sql)\b")
+_VISIBLE = re.compile(r"```|<svg|<html|<div|<img|<canvas|graph (?:TD|LR)|digraph|⇓|→|↓|⬇|import |plt\.|def |function ?\(|\|\s*-{2,}|-->|->|┌|│|\n\s*[/\\|*_+=-]{3,}", re.IGNORECASE)
 
 
 class NeedsMediaConfig(Component):
@@ -85,7 +86,8 @@ class NeedsMedia:
             return Verdict(True, drawn.group().strip()[:80])
         if self.config.given and any(hint in question for hint in _GIVEN_HINTS) and (given := _GIVEN.search(question)):
             extra = row.get("input")
-            if not isinstance(extra, str) or len(extra.strip()) < self.config.enough or _only_a_link(extra):
+            there = isinstance(extra, str) and (len(extra.strip()) >= self.config.enough or ("web" in given.group() and extra.strip()))
+            if (not there or _only_a_link(str(extra))) and not _CODING.search(question):
                 if "\n" not in question.strip() and len(question) < 400:  # what is spoken of may stand in the question itself
                     return Verdict(True, given.group()[:80])
         return KEEP
@@ -98,4 +100,5 @@ def _may_draw(question: str) -> bool:
 
 def _only_a_link(text: str) -> bool:
     text = text.strip()
-    return " " not in text and "\n" not in text and text.startswith(("http://", "https://", "www.", "<http", "[image", "[img"))
+    marked = text.startswith(("http://", "https://", "www.", "[", "<", "("))
+    return marked and len(text.split()) <= 4 or (" " not in text and "." in text[:-1])

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from synthgen.config import Component
 from synthgen.filters.contract import KEEP, Verdict
-from synthgen.filters.fields import column, joined
+from synthgen.filters.fields import asked, column, joined
 from synthgen.filters.hints import Hints
 from synthgen.records import Row
 
@@ -47,9 +47,11 @@ class Placeholder:
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """A verdict for each row."""
         verdicts = [KEEP] * len(rows)
-        for field, verdict in (("output", self._reply), ("instruction", self._question)):
-            for at in _HINTS.holding(column(rows, field)):
-                verdicts[at] = verdict(joined(rows[at], field))
+        for at in _HINTS.holding(column(rows, "output")):
+            verdicts[at] = self._reply(joined(rows[at], "output"), rows[at])
+        for at in _HINTS.holding(column(rows, "instruction")):
+            if not verdicts[at].reject:
+                verdicts[at] = self._question(joined(rows[at], "instruction"))
         inputs = [found if isinstance(found := row.get("input"), str) else "" for row in rows]
         for at in _INPUT_HINTS.holding(inputs):
             if not verdicts[at].reject:
@@ -67,9 +69,9 @@ class Placeholder:
         found = _TAG.search(question)
         return Verdict(True, {"instruction": found.group()}) if found and found.group()[0] in "<[" else KEEP
 
-    def _reply(self, reply: str) -> Verdict:
+    def _reply(self, reply: str, row: Row) -> Verdict:
         found = _NO_REPLY.match(reply)
         if not found:
             held = (hit for hit in _TAG.finditer(reply) if hit.group()[0] == "<" or self.config.anywhere or len(reply) - (hit.end() - hit.start()) < 20)
-            found = next(held, None)
+            found = next((hit for hit in held if hit.group().lower() not in asked(row).lower()), None)  # "Convert <insert …> into HTML"
         return Verdict(True, {"output": found.group().strip()}) if found else KEEP

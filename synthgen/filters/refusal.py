@@ -96,11 +96,11 @@ class Refusal:
         """A verdict for each row; the value is the refusing opening, at most 80 characters."""
         verdicts = [KEEP] * len(rows)
         field = self.config.field
-        heads = [found[:40].lstrip(_AROUND).lower() if isinstance(found := row.get(field), str) else "" for row in rows]
+        heads = [found[:40] if isinstance(found := row.get(field), str) else "" for row in rows]
         for at in self._beginnings.holding(heads):
             verdicts[at] = self._verdict(rows[at][field])
         for at, head in enumerate(heads):
-            if not head:  # a conversation, or forty characters of nothing
+            if head[:1] in _AROUND:  # marks or space before the first word; or nothing, as in a conversation
                 verdicts[at] = next((verdict for text in texts(rows[at], field) if (verdict := self._verdict(text)).reject), KEEP)
         return verdicts
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from synthgen.config import Component
 from synthgen.filters.contract import KEEP, Verdict
-from synthgen.filters.fields import column, texts
+from synthgen.filters.fields import asked, column, texts
 from synthgen.filters.hints import Hints
 from synthgen.records import Row
 
@@ -27,7 +27,7 @@ def _compiled(*patterns: str) -> re.Pattern[str]:
 
 _AS = _compiled(rf"as an? {_MODEL}{_KIND}(?:,| {_MADE}| i\b| my\b)", r"as a gpt")
 _AM = _compiled(
-    rf"(?:i am|i['’]m|my name is|this is) (?:just |only |merely |called )?(?:an? |the )?(?:{_MODEL}|{_NAMES}){_KIND}(?= ?[,.;!]| and\b| so\b| but\b| {_MADE}| that\b| which\b| without\b| by\b| who\b|$)",
+    rf"(?:i am|i['’]m|my name is|this is) (?:(?:just|only|merely|called) )?(?:an? |the )?(?:{_MODEL}|{_NAMES}){_KIND}(?= ?[,.;!]| and\b| so\b| but\b| {_MADE}| that\b| which\b| without\b| by\b| who\b|$)",
     rf"i (?:am|was|have been) {_MADE} (?:\w+ )?by {_MAKERS}\b",
 )
 _MY = _compiled(
@@ -46,10 +46,15 @@ _FOREIGN = _compiled(
     r"als (?:eine? )?(?:ki|sprachmodell)\b[- ,](?=[^.\n]{0,60}\bich\b)|en tant qu['’](?:ia|intelligence artificielle)\b|en tant que modèle de langage",
     r"como (?:una? |um )?(?:modelo de (?:lenguaje|linguagem)|inteligencia artificial|ia),|как (?:языковая модель|искусственный интеллект)",
 )
+_KINDS = ("large", "text-based", "helpful", "artificial", "ai", "a.i.", "gpt", "language model", "llm", "chatbot", "virtual assistant")
+_MADE_WORDS = ("developed", "trained", "created", "made", "built", "designed", "programmed")
+_NAME_STARTS = ("chatgpt", "gpt", "claude", "gemini", "bard", "llama", "qwen", "deepseek", "mistral", "grok", "copilot", "kimi", "ernie", "yi-", "phi-")
 # What a match begins with, and by which pattern.
 _BEGINNINGS = (
-    *((start, _AS) for start in ("as an a", "as a l", "as a c", "as a v", "as a g", "as a h", "as a t")),
-    *((start, _AM) for start in ("i am ", "i'm ", "i’m ", "my name is", "this is ", "i was ", "i have been ")),
+    *((f"as {article}{kind}", _AS) for article in ("a ", "an ") for kind in _KINDS),
+    *((f"{start}{then}", _AM) for start in ("i am ", "i'm ", "i’m ", "my name is ") for then in ("a ", "an ", "the ", "just ", "only ", "merely ", "called ", "ai", "artificial", *_MADE_WORDS, *_NAME_STARTS)),
+    *((f"{start}{then}", _AM) for start in ("i was ", "i have been ") for then in _MADE_WORDS),
+    *((f"this is {article}{then}", _AM) for article in ("", "a ", "an ", "the ", "just an ") for then in (*_KINDS, *_NAME_STARTS)),
     *((start, _MY) for start in ("my knowledge", "our knowledge", "my training", "our training", "my data", "our data", "as of my", "my last", "my latest", "my most recent")),
     *((start, _HAVE) for start in ("i do not have ", "i don't have ", "i don’t have ")),
     *((start, _GPT) for start in ("gpt model", "gpt language")),
@@ -58,6 +63,7 @@ _BEGINNINGS = (
     *((start, _FOREIGN) for start in ("als ki", "als eine ki", "als sprachmodell", "als ein sprachmodell", "en tant qu", "como modelo de l", "como un modelo", "como um modelo", "como una ia", "como ia,", "como inteligencia", "как ")),
 )
 _HINTS = Hints(start for start, _ in _BEGINNINGS)
+_PATTERN_OF = dict(_BEGINNINGS)
 
 
 class SelfReferenceConfig(Component):
@@ -85,20 +91,22 @@ class SelfReference:
         """A verdict for each row; the value is what was found, at most 80 characters."""
         verdicts = [KEEP] * len(rows)
         for at in self._hints.holding(column(rows, self.config.field)):
-            verdicts[at] = next((verdict for text in texts(rows[at], self.config.field) if (verdict := self._verdict(text)).reject), KEEP)
+            verdicts[at] = next((verdict for text in texts(rows[at], self.config.field) if (verdict := self._verdict(text, rows[at])).reject), KEEP)
         return verdicts
 
-    def _verdict(self, text: str) -> Verdict:
+    def _verdict(self, text: str, row: Row) -> Verdict:
         low = text.lower()
         for name in self._names:
             if name in low:
                 return Verdict(True, name)
-        found = _spoken(low)
+        found = _spoken(low, row)
         return Verdict(True, found.group()[:80].strip()) if found else KEEP
 
 
-def _spoken(low: str) -> re.Match[str] | None:
-    for number, at in _HINTS.hits(low):
-        if (at == 0 or not low[at - 1].isalnum() or low[at - 1] > "\u2e7f") and (found := _BEGINNINGS[number][1].match(low, at)):
-            return found
+def _spoken(low: str, row: Row) -> re.Match[str] | None:
+    for start, at in _HINTS.hits(low):
+        pattern = _PATTERN_OF[start]
+        if (at == 0 or not low[at - 1].isalnum() or low[at - 1] > "\u2e7f") and (found := pattern.match(low, at)):
+            if pattern not in (_GPT, _UNFIT) or "gpt" not in asked(row).lower():  # asked of GPT, an answer speaks of it
+                return found
     return None
