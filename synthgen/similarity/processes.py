@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain, islice
@@ -27,7 +27,7 @@ WORTH_WORKERS = 6
 """Blocks that are worked on here before workers are started: a small file is done sooner than a process starts."""
 
 
-def in_order(target: str, setup: tuple[Any, ...], blocks: Iterable[Any], workers: int) -> Iterator[Any]:
+def in_order(target: str, setup: tuple[Any, ...], blocks: Iterable[Any], workers: int) -> Generator[Any, None, None]:
     """`module:Class(*setup)` called on each block, the results in the order of the blocks.
 
     Args:
@@ -35,6 +35,8 @@ def in_order(target: str, setup: tuple[Any, ...], blocks: Iterable[Any], workers
         setup: its arguments; they are pickled.
         blocks: what it is called with; read ahead by twice the workers at most.
         workers: processes; with 1, all is done here.
+
+    The processes end with the generator: close it where it may not be read to its end.
 
     Raises:
         StageFailed: a worker process ended.

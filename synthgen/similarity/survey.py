@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -86,11 +87,12 @@ def survey(rows: RowFile, choices: Sequence[Choice], *, grouped: bool, preferenc
     """
     parts: list[_Part] = []
     done = 0
-    for part in in_order("synthgen.similarity.survey:Surveyor", (tuple(choices), grouped, preference), rows.spans(), workers):
-        rows.passed(part.lengths)
-        parts.append(part)
-        done += len(part.lengths)
-        watch(done)
+    with closing(in_order("synthgen.similarity.survey:Surveyor", (tuple(choices), grouped, preference), rows.spans(), workers)) as found:
+        for part in found:
+            rows.passed(part.lengths)
+            parts.append(part)
+            done += len(part.lengths)
+            watch(done)
     if not parts:
         return Survey([None] * len(choices), np.zeros(0, np.int64))
     columns = [_joined(part.columns[at] for part in parts) for at in range(len(choices))]

@@ -7,6 +7,7 @@ evaluation rows (see `ngrams`).
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from pydantic import Field, field_validator
 from synthgen.config import Component, InputFile
 from synthgen.errors import ConfigError, EmptyResult, Interrupted, StageFailed
 from synthgen.records import rejected
+from synthgen.stages.block import block_behind
 from synthgen.stages.contract import Context, Counts, Inputs, Need, Outcome, StageConfig
 
 if TYPE_CHECKING:
@@ -81,9 +83,10 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         RowWriter(out / "rejected.jsonl") as dropping,
         RowWriter(out / REPORT) as reporting,
         context.reporter.stage(context.stage_id, sum(artefact.rows for artefact in artefacts)) as progress,
+        closing(in_order("synthgen.similarity.ngrams:Searcher", (index, config.question, config.field), rows.spans(), context.workers)) as searched,
     ):
         after = 0
-        for sizes, hits in in_order("synthgen.similarity.ngrams:Searcher", (index, config.question, config.field), rows.spans(), context.workers):
+        for sizes, hits in searched:
             first = len(rows)
             rows.passed(sizes)
             for number, of_row in _by_row(first, hits):
@@ -104,9 +107,10 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
                 raise Interrupted(context.stopping())
         counts.in_ = len(rows)
     counts.kept = keeping.rows
-    if not counts.in_:
+    sharded = block_behind(artefacts) is not None
+    if not counts.in_ and not sharded:
         raise EmptyResult(f"{context.stage_id}: there are no rows to compare", str(artefacts[0].file), "look at the stage before it")
-    if not counts.kept:
+    if not counts.kept and not sharded:
         raise EmptyResult(f"{context.stage_id}: every one of {counts.in_:,} rows repeats an evaluation row", next="if the text is templated, raise min_coverage or say action: report")
     files: dict[str, int | None] = {"rows.jsonl": keeping.rows, "rejected.jsonl": dropping.rows, REPORT: reporting.rows}
     return Outcome(counts, files, extra={"evaluation_rows": len(names), "reported": findings.reported}, table=findings.table(counts, len(names)))
@@ -183,6 +187,6 @@ class _Findings:
 
     def table(self, counts: Counts, evaluation_rows: int) -> str:
         """Findings and drops by rule."""
-        lines = [f"{counts.in_:,} rows against {evaluation_rows:,} evaluation rows, {counts.kept:,} kept ({counts.kept / counts.in_:.1%})"]
+        lines = [f"{counts.in_:,} rows against {evaluation_rows:,} evaluation rows, {counts.kept:,} kept ({counts.kept / max(counts.in_, 1):.1%})"]
         lines += [f"  {rule:<10} {found:>9,} found  {counts.rejected.get(rule, 0):>9,} dropped for it" for rule, found in sorted(self.reported.items())]
         return "\n".join(lines) + (f"\n  every finding with its n-gram and evaluation row: {REPORT}" if self.reported else "")

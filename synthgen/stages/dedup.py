@@ -111,6 +111,8 @@ def _against(config: Config, stage: str) -> tuple[list[Path], list[Earlier]]:
     for path in config.against:
         if not path.is_file():
             raise ConfigError(f"{stage}: no such dataset", str(path), "name the JSON Lines file, such as data/runs/NAME/dedup/rows.jsonl")
+        if path.suffix in (".gz", ".zst"):
+            raise ConfigError(f"{stage}: a packed dataset cannot be compared with", str(path), "unpack it: rows that match are read where they lie")
         found = open_index(path, config.methods, first)
         if found is None:
             read.append(path)

@@ -101,6 +101,9 @@ def test_what_cannot_be_compared_with_is_named(tmp_path):
     rows = corpus(1, 5, "a")
     with pytest.raises(ConfigError, match="no such dataset"):
         curate("dedup", tmp_path, rows, {"methods": ["exact"], "against": ["none.jsonl"]})
+    (tmp_path / "old.jsonl.gz").write_bytes(b"")
+    with pytest.raises(ConfigError, match="packed"):
+        curate("dedup", tmp_path, rows, {"methods": ["exact"], "against": str(tmp_path / "old.jsonl.gz")})
     old = curate("dedup", tmp_path, rows, {"methods": ["exact"]})
     with pytest.raises(EmptyResult, match="every one of 5 rows"):
         curate("dedup", tmp_path, rows, {"methods": ["exact"], "against": [str(old.out / "rows.jsonl")]})
