@@ -243,3 +243,20 @@ def test_killed_while_training_the_same_command_goes_on_to_the_same_weights(calm
     assert served(teacher) == before
     assert model_files(in_tmp / "data/runs/small") == model_files(calm_student.run_dir)
     assert (in_tmp / "data/runs/small/evaluate/metrics.json").read_bytes() == (calm_student.run_dir / "evaluate/metrics.json").read_bytes()
+
+
+def test_the_python_api_works_inside_a_running_loop(calm, teacher, monkeypatch):
+    import asyncio
+
+    import synthgen
+
+    folder, _, files = calm
+    monkeypatch.chdir(folder)
+
+    async def notebook():
+        result = synthgen.run("small.yaml", set={"name": "notebook"}, runs="from-a-notebook", ledger="ledger-of-a-notebook", until="rationales")
+        return [row["id"] for row in result.rows("rationales")], synthgen.preview("small.yaml", 1)
+
+    ids, shown = asyncio.run(notebook())
+    assert len(ids) == 200 and shown["previews"][0]["rows"]
+    assert next(synthgen.load("from-a-notebook/notebook/questions/rows.jsonl"))["instruction"]

@@ -112,7 +112,7 @@ class Reporter:
             self._write_status(progress)
         if self.mode == "bar" and (force or now - self._last_line >= 0.1):
             self._last_line = now
-            width = os.get_terminal_size(2).columns if os.isatty(2) else 200
+            width = (os.get_terminal_size(2).columns if os.isatty(2) else 0) or 200
             sys.stderr.write("\r\x1b[2K" + progress.line()[: width - 1])
             sys.stderr.flush()
             self._bar = True
