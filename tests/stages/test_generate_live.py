@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 import re
-import threading
-import time
-from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chat_server import ChatServer
 
 from synthgen.config import Misfit, build
 from synthgen.dispatch.session import open_sessions
@@ -26,58 +22,21 @@ from synthgen.teachers.config import Limits
 WORDS = "amber birch cedar delta ember fjord grove heron iris jade kelp lotus maple north opal pearl quartz river stone tulip umber violet willow yarrow zinc".split()
 
 
-class Server:
-    """Answers the Self-Instruct recipe; a repeated request gets another reply each time, as a sampling model would give."""
-
-    def __init__(self) -> None:
-        self.seen: Counter[str] = Counter()
-        self.lock = threading.Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                reply = json.dumps(outer.reply(body)).encode()
-                self.send_response(200)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(reply)))
-                self.end_headers()
-                self.wfile.write(reply)
-
-            def log_message(self, *_: Any) -> None: ...
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-
-    def reply(self, body: dict[str, Any]) -> dict[str, Any]:
-        text = body["messages"][-1]["content"]
-        key = hashlib.sha256(text.encode()).hexdigest()
-        with self.lock:
-            self.seen[key] += 1
-        draw = random.Random(key)
-        time.sleep(draw.random() * 0.01)
-        first = re.search(r"Write tasks (\d+) to", text)
-        if first:
-            said = "\n".join(f"Task {int(first[1]) + at}: Tell about {' '.join(draw.sample(WORDS, 6))}." for at in range(4))
-        elif "classification" in text:
-            said = "No"
-        else:
-            said = f"Input: <noinput>\nOutput: {draw.random()}"
-        return {"id": "x", "object": "chat.completion", "model": body["model"], "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said}}], "usage": {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}}
+def reply(text: str, draw: random.Random) -> str:
+    """Plays the Self-Instruct recipe."""
+    first = re.search(r"Write tasks (\d+) to", text)
+    if first:
+        return "\n".join(f"Task {int(first[1]) + at}: Tell about {' '.join(draw.sample(WORDS, 6))}." for at in range(4))
+    return "No" if "classification" in text else f"Input: <noinput>\nOutput: {draw.random()}"
 
 
 @pytest.fixture
 def server() -> Any:
-    made = Server()
-    yield made
-    made.http.shutdown()
-    made.http.server_close()
+    with ChatServer(reply, same=True) as made:
+        yield made
 
 
-def run(tmp_path: Path, server: Server, name: str, concurrency: int, ledger: str) -> Path:
+def run(tmp_path: Path, server: ChatServer, name: str, concurrency: int, ledger: str) -> Path:
     from synthgen import registry
 
     seeds = tmp_path / "seeds.jsonl"
@@ -94,7 +53,7 @@ def run(tmp_path: Path, server: Server, name: str, concurrency: int, ledger: str
     return out
 
 
-def test_rounds_give_the_same_bytes_at_any_concurrency(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rounds_give_the_same_bytes_at_any_concurrency(tmp_path: Path, server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "not-needed-here")
     monkeypatch.setattr("synthgen.tasks.self_instruct.ROUND_CALLS", 3)
     outs = [run(tmp_path, server, f"c{concurrency}", concurrency, f"ledger{concurrency}") for concurrency in (1, 32)]
@@ -103,6 +62,6 @@ def test_rounds_give_the_same_bytes_at_any_concurrency(tmp_path: Path, server: S
     rows = list(read_rows(outs[0] / "rows.jsonl"))
     ids = {row["id"] for row in rows}
     assert len(rows) == 50 and any(ids & set(row["meta"]["demonstrations"]) for row in rows), "later prompts draw on kept rows"
-    asked = sum(server.seen.values())
+    asked = server.requests
     again = run(tmp_path, server, "again", 8, "ledger32")
-    assert sum(server.seen.values()) == asked and (again / "rows.jsonl").read_bytes() == (outs[0] / "rows.jsonl").read_bytes()
+    assert server.requests == asked and (again / "rows.jsonl").read_bytes() == (outs[0] / "rows.jsonl").read_bytes()

@@ -1,0 +1,65 @@
+"""A chat server for tests: replies by a function of the last message (or the raw prompt), in any order, counted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+
+class ChatServer:
+    """`reply(text, draw)` gives a reply's text. A context manager.
+
+    `draw` is a Random of the request's own; with `same` it is the same each time that the request comes.
+    """
+
+    def __init__(self, reply: Callable[[str, random.Random], str], slowest: float = 0.01, same: bool = False) -> None:
+        self.reply, self.slowest, self.same = reply, slowest, same
+        self.requests = 0
+        self._lock = threading.Lock()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                data = json.dumps(outer.answer(body)).encode()
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: Any) -> None: ...
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
+
+    def answer(self, body: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            self.requests += 1
+            number = self.requests
+        raw = "prompt" in body
+        text = body["prompt"] if raw else body["messages"][-1]["content"]
+        choices = []
+        for index in range(body.get("n") or 1):
+            draw = random.Random(hashlib.sha256(f"{text} {index} {0 if self.same else number} {body.get('temperature')}".encode()).hexdigest())
+            said = self.reply(text, draw)
+            choices.append({"index": index, "finish_reason": "stop", **({"text": said} if raw else {"message": {"role": "assistant", "content": said}})})
+        time.sleep(draw.random() * self.slowest)
+        return {"id": "x", "object": "chat.completion", "model": body["model"], "choices": choices, "usage": {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}}
+
+    def __enter__(self) -> ChatServer:
+        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._http.shutdown()
+        self._http.server_close()
