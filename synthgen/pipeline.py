@@ -18,6 +18,7 @@ from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.plan import Graph, Standing, choose, standing
 from synthgen.reports.progress import Reporter, duration
 from synthgen.signals import Stopping
+from synthgen.stages.block import block_behind
 from synthgen.stages.contract import Context, Inputs, Outcome
 from synthgen.store.jsonl import AppendLog
 from synthgen.store.lock import RunLock
@@ -184,7 +185,7 @@ class _Engine:
             shutil.rmtree(staging, ignore_errors=True)
             raise
         outcome.counts.check(spec.id)
-        if outcome.counts.kept == 0 and spec.module.WRITES in ("rows", "split"):
+        if outcome.counts.kept == 0 and spec.module.WRITES in ("rows", "split") and spec.kind != "block" and not block_behind(inputs.get("rows", ())):
             shutil.rmtree(staging, ignore_errors=True)
             raise EmptyResult(f"{spec.id}: nothing is left of {outcome.counts.in_:,} rows", str(self.run_dir / spec.id), _where_they_went(outcome))
         manifest = self._manifest(spec, now, inputs, outcome, staging, time.monotonic() - started)
@@ -247,9 +248,8 @@ class _Engine:
             return None
         staging = staging_folder(self.run_dir, spec.id)
         link_folder(source, staging, list(found.outputs))
-        rows = {name: record.rows for name, record in found.outputs.items()}
         manifest = found.model_copy(update={
-            "stage": spec.id, "inputs": _input_records(self.graph.inputs(spec), self.run_dir), "outputs": record_outputs(staging, rows),
+            "stage": spec.id, "inputs": _input_records(self.graph.inputs(spec), self.run_dir), "outputs": record_outputs(staging, {name: record.rows for name, record in found.outputs.items()}),
             "linked_from": source.parent.name, "config": resolved(spec.config),
         })  # fmt: skip
         write_manifest(staging, manifest)

@@ -17,6 +17,7 @@ from synthgen.config import fingerprint
 from synthgen.digest import value_hash
 from synthgen.errors import ConfigError, InputError, StageFailed
 from synthgen.pipeline_file import Pipeline, StageSpec
+from synthgen.stages.block import block_behind, place
 from synthgen.stages.contract import Artefact, Inputs, Kind
 from synthgen.store.manifest import Manifest, altered, artefact_hash, read_manifest
 
@@ -107,6 +108,8 @@ def key_parts(spec: StageSpec, pipeline: Pipeline, inputs: Inputs, limit: int | 
         parts["teacher" if not name else f"teacher {name}"] = value_hash(teacher_fingerprint(teacher))
         if limit is not None:
             parts["limit"] = str(limit)
+        if block := block_behind(inputs.get("rows", ())):
+            parts["shard"] = place(block)
     if spec.module.SEEDED:
         parts["seed"] = str(pipeline.seed)
     return parts

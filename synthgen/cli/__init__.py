@@ -21,6 +21,7 @@ from synthgen.cli import (
     inspect,
     ledger,
     listing,
+    merge,
     preview,
     prompts,
     report,
@@ -50,6 +51,7 @@ for kind, command in stages.commands().items():
 app.command("filter")(curate.filter_command)
 app.command("dedup")(curate.dedup_command)
 app.command("decontaminate")(curate.decontaminate_command)
+app.command("merge")(merge.merge)
 app.command("ablate")(ablate.ablate)
 app.command("status")(status.status)
 app.command("inspect")(inspect.inspect)

@@ -29,10 +29,11 @@ def filter_command(
     runs: o.Runs = o.RUNS,
     run_dir: o.RunDir = None,
     workers: o.Workers = 0,
+    shard: o.Shard = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Keep rows that pass every rule; the others are written down with rule, value and threshold."""
-    _curate("filter", "--rule", rule, files, out, columns, overwrite, stage, set, values, as_json, force=force, runs=runs, run_dir=run_dir, workers=workers)
+    _curate("filter", "--rule", rule, files, out, columns, overwrite, stage, set, values, as_json, shard, force=force, runs=runs, run_dir=run_dir, workers=workers)
 
 
 def dedup_command(
@@ -48,10 +49,11 @@ def dedup_command(
     runs: o.Runs = o.RUNS,
     run_dir: o.RunDir = None,
     workers: o.Workers = 0,
+    shard: o.Shard = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Keep the first of each group of duplicates; the others name the row they matched."""
-    _curate("dedup", "--method", method, files, out, columns, overwrite, stage, set, values, as_json, force=force, runs=runs, run_dir=run_dir, workers=workers)
+    _curate("dedup", "--method", method, files, out, columns, overwrite, stage, set, values, as_json, shard, force=force, runs=runs, run_dir=run_dir, workers=workers)
 
 
 def decontaminate_command(
@@ -67,15 +69,16 @@ def decontaminate_command(
     runs: o.Runs = o.RUNS,
     run_dir: o.RunDir = None,
     workers: o.Workers = 0,
+    shard: o.Shard = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Drop rows that repeat an evaluation row, and report those that come near one."""
-    _curate("decontaminate", "--against", against, files, out, columns, overwrite, stage, set, values, as_json, force=force, runs=runs, run_dir=run_dir, workers=workers)
+    _curate("decontaminate", "--against", against, files, out, columns, overwrite, stage, set, values, as_json, shard, force=force, runs=runs, run_dir=run_dir, workers=workers)
 
 
 def _curate(
     kind: str, option: str, chosen: list[str] | None, files: list[Path], out: Path | None, columns: list[str] | None, overwrite: bool, stage: str | None,
-    set: list[str] | None, values: list[Path] | None, as_json: bool, **given: Any,
+    set: list[str] | None, values: list[Path] | None, as_json: bool, shard: str | None, **given: Any,
 ) -> None:  # fmt: skip
     from synthgen.cli.stages import run_kind
     from synthgen.curate import curate
@@ -84,10 +87,10 @@ def _curate(
     if len(files) == 1 and files[0].suffix in (".yaml", ".yml"):
         if out is not None or chosen or columns or overwrite:
             raise ConfigError(f"-o, --columns, --overwrite and {option} are for files; a pipeline says them itself", str(files[0]), "use --set to change one value of the pipeline")
-        run_kind(kind, files[0], stage, set, values, None, as_json, **given)
+        run_kind(kind, files[0], stage, set, values, None, as_json, shard, **given)
         return
-    if stage is not None or values or given["force"] or given["run_dir"]:
-        raise ConfigError("--id, --values, --force and --run-dir are for a pipeline; files have one stage", next=f"--set {kind}.key=value sets one of its options")
+    if stage is not None or values or shard or given["force"] or given["run_dir"]:
+        raise ConfigError("--id, --values, --shard, --force and --run-dir are for a pipeline; files have one stage", next=f"--set {kind}.key=value sets one of its options")
     if out is None:
         raise ConfigError("where to? give -o DIR", next=f"synthgen {kind} {files[0]} -o cleaned")
     manifest = curate(kind, files, out, choices=chosen or (), columns=columns or (), sets=set or (), overwrite=overwrite, workers=given["workers"])

@@ -29,6 +29,7 @@ RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="ask again for
 Verify = Annotated[bool, typer.Option("--verify", help="hash every published file again instead of trusting size and time")]
 Grace = Annotated[float, typer.Option("--grace", min=0, help="seconds that requests in flight get to finish after SIGINT or SIGTERM")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="processes for CPU-heavy stages; 0: one for each core")]
+Shard = Annotated[str | None, typer.Option("--shard", metavar="i/n", help="do the i-th of n parts of the rows, for stages that work row by row; `synthgen merge` puts the parts together")]
 EnvFile = Annotated[Path | None, typer.Option("--env-file", metavar="FILE", help="a file of NAME=value lines, read into the environment")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 
@@ -50,6 +51,16 @@ def run_options(**given: Any) -> RunOptions:
 
     plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None}
     return RunOptions(**plain)
+
+
+def sharded(checked: Pipeline, chosen: RunOptions, shard: str | None) -> tuple[Pipeline, RunOptions]:
+    """The pipeline and options of a shard, where --shard is given."""
+    if shard is None:
+        return checked, chosen
+    from synthgen.shards import Shard as Part
+    from synthgen.shards import sharded as part_of
+
+    return part_of(checked, chosen, Part.parse(shard))
 
 
 def read_env_file(path: Path) -> None:

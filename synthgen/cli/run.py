@@ -10,7 +10,7 @@ import typer
 from synthgen.cli import options as o
 
 if TYPE_CHECKING:
-    from synthgen.pipeline import RunOptions
+    from synthgen.pipeline import RunOptions, RunResult
     from synthgen.pipeline_file import Pipeline
 
 
@@ -33,6 +33,7 @@ def run(
     verify: o.Verify = False,
     grace: o.Grace = 30.0,
     workers: o.Workers = 0,
+    shard: o.Shard = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Run a pipeline: every stage that has to run, in order; stop and go on anywhere."""
@@ -41,6 +42,7 @@ def run(
         only=only, start=start, until=until, force=force, limit=limit, runs=runs, run_dir=run_dir, ledger=ledger, accept_partial=accept_partial,
         retry_failed=retry_failed, verify=verify, grace=grace, workers=workers,
     )  # fmt: skip
+    checked, chosen = o.sharded(checked, chosen, shard)
     if dry_run:
         print_plan(checked, chosen, as_json)
         return
@@ -51,7 +53,13 @@ def execute(checked: Pipeline, chosen: RunOptions, as_json: bool, file: Path) ->
     """Runs and prints what it came to."""
     from synthgen.pipeline import run_pipeline
 
-    result = run_pipeline(checked, chosen)
+    show(run_pipeline(checked, chosen), as_json)
+    if chosen.account:
+        o.hint(f"synthgen merge {file}")
+
+
+def show(result: RunResult, as_json: bool) -> None:
+    """Prints what a run came to."""
     if as_json:
         o.out_json({"run_dir": str(result.run_dir), "stages": {name: {"done": result.done[name], **manifest.model_dump(include={"counts", "requests", "usage", "seconds"})} for name, manifest in result.stages.items()}})
         return

@@ -49,10 +49,11 @@ def _command(kind: str) -> Callable[..., None]:
         verify: o.Verify = False,
         grace: o.Grace = 30.0,
         workers: o.Workers = 0,
+        shard: o.Shard = None,
         as_json: o.AsJson = False,
     ) -> None:
         run_kind(
-            kind, pipeline, stage, set, values, env_file, as_json, force=force, limit=limit, runs=runs, run_dir=run_dir, ledger=ledger, accept_partial=accept_partial,
+            kind, pipeline, stage, set, values, env_file, as_json, shard, force=force, limit=limit, runs=runs, run_dir=run_dir, ledger=ledger, accept_partial=accept_partial,
             retry_failed=retry_failed, verify=verify, grace=grace, workers=workers,
         )  # fmt: skip
 
@@ -61,13 +62,13 @@ def _command(kind: str) -> Callable[..., None]:
 
 
 def run_kind(
-    kind: str, path: Path, stage: str | None, set: list[str] | None, values: list[Path] | None, env_file: Path | None, as_json: bool, **given: Any
+    kind: str, path: Path, stage: str | None, set: list[str] | None, values: list[Path] | None, env_file: Path | None, as_json: bool, shard: str | None, **given: Any
 ) -> None:
     """Runs the stages of one kind, or the one with an id."""
     from synthgen.cli.run import execute
 
     checked = o.load(path, set, values, env_file)
-    execute(checked, o.run_options(only=list(ids_of_kind(checked, kind, stage)), **given), as_json, path)
+    execute(*o.sharded(checked, o.run_options(only=list(ids_of_kind(checked, kind, stage)), **given), shard), as_json, path)
 
 
 def ids_of_kind(checked: Pipeline, kind: str, stage: str | None) -> tuple[str, ...]:

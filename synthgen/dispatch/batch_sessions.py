@@ -36,7 +36,7 @@ class PreparingSession:
         self._inner, self._owner = inner, owner
         self.name, self.config, self.identity = inner.name, inner.config, inner.identity
 
-    def fetch(self, conversations: Iterable[Conversation[T]], *, total: int | None, stage: str) -> FetchCounts:
+    def fetch(self, conversations: Iterable[Conversation[T]], *, total: int | None, stage: str, earlier: Iterable[Conversation[T]] = ()) -> FetchCounts:
         """Writes what is missing into batch files.
 
         Of a chain of requests only the next one can be asked; those after it come with the next `prepare`.
@@ -47,8 +47,8 @@ class PreparingSession:
         owner, inner = self._owner, self._inner
         sessions = owner.inner
         counts = FetchCounts()
-        occurrences = Occurrences()
         make_key = inner._make_key()
+        occurrences = Occurrences().pass_over(earlier, make_key)
         writers: dict[str, PartWriter] = {}  # by endpoint: a file may name only one
         owner.book.begin()
         whole = False
@@ -85,9 +85,9 @@ class PreparingSession:
             raise AwaitsBatch(stage, counts, written)
         return counts
 
-    def render(self, conversations: Iterable[Conversation[T]]) -> Iterator[Rendered[T]]:
+    def render(self, conversations: Iterable[Conversation[T]], *, earlier: Iterable[Conversation[T]] = ()) -> Iterator[Rendered[T]]:
         """See `contract.Session`."""
-        return self._inner.render(conversations)
+        return self._inner.render(conversations, earlier=earlier)
 
     def stream(self, conversations: Iterable[Conversation[T]], *, ahead: Callable[[], int], stage: str, total: int | None) -> Iterator[Rendered[T]]:
         """Not to be had.

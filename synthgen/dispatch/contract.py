@@ -62,10 +62,11 @@ class Session(Protocol):
     identity: str
     """Who answers, as in the ledger key and in `meta.teacher`: `teacher.identity`, else the host of the first base URL."""
 
-    def fetch(self, conversations: Iterable[Conversation[T]], *, total: int | None, stage: str) -> FetchCounts:
+    def fetch(self, conversations: Iterable[Conversation[T]], *, total: int | None, stage: str, earlier: Iterable[Conversation[T]] = ()) -> FetchCounts:
         """Fills the ledger with every reply that the conversations need; returns when all are answered or have failed.
 
-        Shows progress under the name `stage`. Keeps a window of conversations in memory, never all.
+        Shows progress under the name `stage`. Keeps a window of conversations in memory, never all. `earlier` conversations
+        stand before these in the whole sequence (another shard has them): their first requests count as occurrences.
 
         Raises:
             TeacherFailed: no further request can succeed.
@@ -74,7 +75,7 @@ class Session(Protocol):
         """
         ...
 
-    def render(self, conversations: Iterable[Conversation[T]]) -> Iterator[Rendered[T]]:
+    def render(self, conversations: Iterable[Conversation[T]], *, earlier: Iterable[Conversation[T]] = ()) -> Iterator[Rendered[T]]:
         """What the ledger's replies make of each conversation, in order; asks nobody."""
         ...
 

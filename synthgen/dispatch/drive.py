@@ -38,7 +38,7 @@ class Drive(Generic[T]):
         self.counts = FetchCounts()
         self._sender: Sender | None = None
         self._mail: Mail = queue.SimpleQueue()
-        self._occurrences = Occurrences()
+        self.occurrences = Occurrences()
         self._orders: list[Order] = []
         self._asking: dict[bytes, list[Talk[T]]] = {}
         self._open = 0
@@ -78,7 +78,7 @@ class Drive(Generic[T]):
             self._settle()
         finally:
             self._show(force=True)
-            self._occurrences.close()
+            self.occurrences.close()
             if self._sender is not None:
                 self._sender.drop(self._mail)
 
@@ -91,7 +91,7 @@ class Drive(Generic[T]):
     def _advance(self, talk: Talk[T]) -> None:
         """Goes on with a conversation until it ends or needs a reply that the ledger does not have."""
         counts = self.counts
-        while talk.go_on(self._make_key, self._occurrences):
+        while talk.go_on(self._make_key, self.occurrences):
             counts.planned += 1
             if not self._look(talk):
                 return

@@ -59,19 +59,20 @@ class TeacherSession:
         self._sender: Sender | None = None
         self._managed = False
 
-    def fetch(self, conversations: Iterable[Conversation[T]], *, total: int | None, stage: str) -> FetchCounts:
+    def fetch(self, conversations: Iterable[Conversation[T]], *, total: int | None, stage: str, earlier: Iterable[Conversation[T]] = ()) -> FetchCounts:
         """See `contract.Session`."""
         with self._owner.reporter.stage(stage, total) as progress:
             drive: Drive[T] = self._drive(progress, ordered=False)
+            drive.occurrences.pass_over(earlier, self._make_key())
             for _ in drive.results(conversations, self._window):
                 pass
             return drive.counts
 
-    def render(self, conversations: Iterable[Conversation[T]]) -> Iterator[Rendered[T]]:
+    def render(self, conversations: Iterable[Conversation[T]], *, earlier: Iterable[Conversation[T]] = ()) -> Iterator[Rendered[T]]:
         """See `contract.Session`."""
         owner = self._owner
-        occurrences = Occurrences()
         make_key = self._make_key()
+        occurrences = Occurrences().pass_over(earlier, make_key)
         try:
             for index, conversation in enumerate(conversations):
                 yield render_one(Talk(index, conversation), make_key, occurrences, owner.ledger, owner.run, owner.since)

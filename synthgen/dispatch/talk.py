@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator
-from typing import Generic, TypeVar
+from collections.abc import Generator, Iterable
+from typing import Any, Generic, TypeVar
 
 from synthgen.dispatch.contract import Conversation, Rendered
 from synthgen.dispatch.keys import Keyed, KeyMaker
@@ -35,6 +35,14 @@ class Occurrences:
             "INSERT INTO seen(digest, used) VALUES (?,?) ON CONFLICT(digest) DO UPDATE SET used = used + excluded.used RETURNING used", (digest, n)
         ).fetchone()
         return int(row[0]) - n
+
+    def pass_over(self, conversations: Iterable[Conversation[Any]], make_key: KeyMaker) -> Occurrences:
+        """Counts the first requests of conversations that stand before those to come."""
+        for conversation in conversations:
+            talk = Talk(0, conversation)
+            talk.go_on(make_key, self)
+            talk.unsent()
+        return self
 
     def close(self) -> None:
         """Drops the temporary file."""

@@ -9,6 +9,7 @@ STAGES = {
     "decontaminate": "synthgen.stages.decontaminate",
     "score": "synthgen.stages.score",
     "select": "synthgen.stages.select",
+    "block": "synthgen.stages.block",
     "export": "synthgen.stages.export",
     "sft": "synthgen.stages.sft",
     "evaluate": "synthgen.stages.evaluate",

@@ -17,6 +17,7 @@ from synthgen.filters.pool import judge_blocks
 from synthgen.filters.replay import VALUES, header
 from synthgen.filters.survey import Survey
 from synthgen.registry import Choice
+from synthgen.stages.block import block_behind
 from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Need, Outcome, StageConfig
 from synthgen.store.blocks import Block, read_blocks
 from synthgen.store.jsonl import RowWriter
@@ -63,7 +64,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
                 values.write_block(judged.values, judged.values.count(b"\n"))
             account.add(judged)
             progress.update(done=account.counts.in_)
-    if not account.counts.kept:
+    if not account.counts.kept and not block_behind(inputs["rows"]):
         raise _empty(account.counts, context.stage_id)
     files: dict[str, int | None] = {"rows.jsonl": rows.rows, "rejected.jsonl": rejected.rows}
     if values is not None:
