@@ -18,7 +18,7 @@ class EmbeddingsConfig(Component):
     base_url: str | None = Field(None, description="an OpenAI-compatible address, such as https://api.openai.com/v1")
     api_key_env: Annotated[str | None, Unhashed()] = Field(None, description="name of the environment variable that holds the key")
     dimensions: int | None = Field(None, ge=1, description="asked of the server, where it can give fewer than the model's own")
-    revision: str | None = Field(None, description="say another when a folder or a server's model changed under its name")
+    revision: str | None = Field(None, description="say another when a model changed under its name, so that the stage runs again")
     batch: Annotated[int, Unhashed()] = Field(128, ge=1, le=2048, description="texts in a request")
     concurrency: Annotated[int, Unhashed()] = Field(8, ge=1, description="requests under way at once")
     cache: Annotated[Path, Unhashed()] = Field(Path("data/ledger/embeddings"), description="folder of the vectors that were had before")

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import xxhash
 
-from synthgen.digest import value_hash
+from synthgen.digest import file_sha256, value_hash
 from synthgen.errors import ConfigError, StageFailed, TeacherFailed
 from synthgen.similarity.embedding_options import EmbeddingsConfig
 
@@ -35,13 +36,16 @@ class Embedder:
 
     def __init__(self, config: EmbeddingsConfig) -> None:
         self._config = config
-        parts = urlsplit(config.base_url or "")
-        # The port and the folder above a local model are where it happens to be, not who answers.
-        who = f"{parts.hostname}{parts.path.rstrip('/')}" if config.base_url else "folder"
-        self.identity = value_hash([who, config.model if config.base_url else Path(config.model).name, config.dimensions, config.revision])
         self._encode: Encode | None = None
         self.asked = 0
         """Texts that were not in the cache."""
+
+    @cached_property
+    def identity(self) -> str:
+        """Who gives the vectors, as a hash: a server by host, path and model, not its port; a folder by what is in it."""
+        config, parts = self._config, urlsplit(self._config.base_url or "")
+        who = [f"{parts.hostname}{parts.path.rstrip('/')}", config.model] if config.base_url else _content(Path(config.model))
+        return value_hash([who, config.dimensions, config.revision])
 
     def vectors(self, texts: Sequence[str]) -> Column:
         """float32 of shape (texts, dimensions).
@@ -133,10 +137,15 @@ def _server(config: EmbeddingsConfig) -> Encode:
     return encode
 
 
-def _folder(path: Path) -> Encode:
-    """A model2vec folder (static vectors, no torch needed) or a sentence-transformers one."""
+def _content(path: Path) -> list[list[str]]:
+    """Name and SHA-256 of each file of a model's folder."""
     if not path.is_dir():
         raise ConfigError(f"no embedding model in {path}", str(path), "name a sentence-transformers or model2vec folder, or give base_url")
+    return [[str(file.relative_to(path)), file_sha256(file)] for file in sorted(path.rglob("*")) if file.is_file()]
+
+
+def _folder(path: Path) -> Encode:
+    """A model2vec folder (static vectors, no torch needed) or a sentence-transformers one."""
     modules = path / "modules.json"
     # model2vec writes a modules.json for sentence-transformers beside its own files; older ones had none.
     static = not modules.exists() or "StaticEmbedding" in modules.read_text()

@@ -86,6 +86,11 @@ def test_a_model2vec_folder(tmp_path):
     found = Embedder(EmbeddingsConfig(model=str(tmp_path / "tiny"), cache=tmp_path / "cache")).vectors(["big red", "small blue", "big red"])
     assert (found[0] == found[2]).all() and abs(float(found[0] @ found[1])) < 0.99
     assert float(np.linalg.norm(found[1])) == pytest.approx(1)
+    moved = (tmp_path / "tiny").rename(tmp_path / "moved")
+    embedder = Embedder(EmbeddingsConfig(model=str(moved), cache=tmp_path / "cache"))
+    assert (embedder.vectors(["big red"]) == found[:1]).all() and embedder.asked == 0
+    model2vec.StaticModel(vectors=vectors[::-1].copy(), tokenizer=tokenizer, config={"normalize": False}).save_pretrained(str(tmp_path / "tiny"))
+    assert (Embedder(EmbeddingsConfig(model=str(tmp_path / "tiny"), cache=tmp_path / "cache")).vectors(["big red"]) != found[:1]).any()
 
 
 @pytest.mark.parametrize("primed", [False, True])
