@@ -44,6 +44,8 @@ class OpenAI:
     KEY: ClassVar[str | None] = "OPENAI_API_KEY"
     IGNORED: ClassVar[tuple[str, ...]] = ()
     """Parameters that the provider's endpoint accepts and does not heed; not sent."""
+    NOTES: ClassVar[tuple[str, ...]] = ()
+    TERMS: ClassVar[str] = "OpenAI's terms of use forbid developing models that compete with OpenAI from its output; read them before you train on it"
     supports_n: ClassVar[bool] = True
 
     def __init__(self, config: Any) -> None:
@@ -86,10 +88,18 @@ class OpenAI:
         self._reason(shaped)
         return shaped
 
-    def ignores(self, body: dict[str, Any]) -> list[str]:
-        """What of a body this provider will not heed, as `shape` drops it; for `validate` to say."""
-        kept = self.shape(body)
-        return sorted(name for name in body if name not in kept and not (name == "max_tokens" and "max_completion_tokens" in kept))
+    def remarks(self) -> tuple[str, ...]:
+        """What the provider will not heed of the options, and what its terms say about training; for `validate` to tell."""
+        asked = self.config.sampling.model_dump(exclude_none=True, mode="json")
+        kept = self.shape({"model": self.config.model, "messages": [], **asked})
+        dropped = sorted(name for name in asked if name not in kept and not (name == "max_tokens" and "max_completion_tokens" in kept))
+        found = [f"{', '.join(dropped)}: not taken by {self.config.model}, not sent"] if dropped else []
+        if not self.supports_n:
+            found.append("takes one sample a request: n samples are n requests, and the prompt is paid n times")
+        found.extend(self.NOTES)
+        if self.KEY is not None and (self.URL is None or self.config.base_url is None):
+            found.append(self.TERMS)
+        return tuple(found)
 
     def _reason(self, body: dict[str, Any]) -> None:
         """Reasoning, OpenAI's way: reasoning_effort, max_completion_tokens, no sampling parameters."""
@@ -123,6 +133,7 @@ class Azure(OpenAI):
     Config = AzureConfig
     URL = None
     KEY = "AZURE_OPENAI_API_KEY"
+    TERMS = "Microsoft's product terms restrict training competing models on the output of Azure OpenAI; read them before you train on it"
 
     def auth(self, key: str) -> dict[str, str]:
         """See `OpenAI.auth`."""
@@ -134,6 +145,7 @@ class OpenRouter(OpenAI):
 
     URL = "https://openrouter.ai/api/v1"
     KEY = "OPENROUTER_API_KEY"
+    TERMS = "whether you may train on the output is up to the terms of the model's own provider and of OpenRouter; read both"
     supports_n = False
 
     def shape(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -152,6 +164,8 @@ class Anthropic(OpenAI):
     URL = "https://api.anthropic.com/v1"
     KEY = "ANTHROPIC_API_KEY"
     IGNORED = ("response_format", "seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs")
+    NOTES = ("hides the model's thinking: rows will have no `reasoning`", "does not heed response_format: replies are parsed tolerantly instead")
+    TERMS = "Anthropic's commercial terms forbid training competing models on its output without its approval; read them before you train on it"
     supports_n = False
 
     def _reason(self, body: dict[str, Any]) -> None:

@@ -53,7 +53,7 @@ def test_anthropic():
     teacher = provider("anthropic", reasoning={"max_tokens": 2000})
     body = {**BODY, "response_format": {"type": "json_object"}}
     assert teacher.shape(dict(body)) == {"model": "m", "messages": [], "max_tokens": 10, "thinking": {"type": "enabled", "budget_tokens": 2000}}
-    assert {"response_format", "seed", "logprobs"} <= set(teacher.ignores(dict(body))) and not teacher.supports_n
+    assert not teacher.supports_n
 
 
 def test_completions_take_a_number_of_logprobs():
@@ -67,3 +67,15 @@ def test_shaping_leaves_what_it_was_given():
     body = dict(BODY)
     provider("openai", model="gpt-5").shape(body)
     assert body == BODY
+
+
+def test_what_a_provider_will_not_heed_and_its_terms_are_told():
+    told = " ".join(provider("anthropic", sampling={"seed": 3, "max_tokens": 5}).remarks())
+    assert "seed: not taken" in told and "max_tokens" not in told and "n samples are n requests" in told and "terms" in told
+    reasoning = provider("openai", model="gpt-5", sampling={"temperature": 0.5, "max_tokens": 5}).remarks()
+    assert reasoning[0].startswith("temperature: not taken by gpt-5") and "compete" in reasoning[-1]
+
+
+def test_a_server_of_ones_own_has_nobodys_terms():
+    assert provider("openai", base_url="http://127.0.0.1:8000/v1").remarks() == ()
+    assert provider("vllm", base_url="http://127.0.0.1:8000/v1").remarks() == ()
