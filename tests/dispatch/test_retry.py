@@ -1,5 +1,6 @@
 import email.utils
 import random
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,25 @@ def test_errors_in_any_form_have_a_reason(body):
 def test_an_error_inside_a_200_goes_by_its_own_status():
     assert judge(Answer(200, {}, b'{"error": {"code": 401, "message": "no"}}'), str).failure.reason == "http_401"
     assert judge(Answer(200, {}, b'{"error": {"code": "odd", "message": "no"}}'), str).failure.reason == "error_in_body"
+
+
+def documented() -> str:
+    """The table of docs/teachers.md, as the code has it."""
+    meaning = {"again": "tried again", "row": "the row fails", "run": "the run stops"}
+    cases = [(f"`{status}`", rule) for status, rule in retry.STATUSES.items()]
+    cases += [(f"`{code}` in a 4xx", rule) for code, (_, rule) in retry.CODES.items()]
+    cases += [(reason.replace("_", " "), rule) for reason, rule in retry.REASONS.items()]
+    lines = ["| what comes back | then | |", "|---|---|---|"]
+    for kind in ("again", "row", "run"):
+        for charged in (False, True):
+            names = [name for name, rule in cases if rule.kind == kind and rule.charged is charged]
+            if names:
+                lines.append(f"| {', '.join(names)} | {meaning[kind]} | {'stays charged' if charged else ''} |")
+    lines.append("| any other 3xx; 4xx; 5xx | the run stops; the row fails; tried again | |")
+    return "\n".join(lines)
+
+
+def test_the_table_in_the_docs_is_the_table_in_the_code():
+    text = (Path(__file__).parents[2] / "docs" / "teachers.md").read_text(encoding="utf-8")
+    table = text.partition("test_retry.py -->\n")[2].partition("\n<!-- end")[0]
+    assert table == documented(), "write tests/dispatch/test_retry.py's documented() into docs/teachers.md"
