@@ -54,7 +54,7 @@ def name_of(pid):
 def sessions(tiny_model, vllm_python, server_env, tmp_path_factory):
     teacher = VLLMConfig.model_validate(
         {
-            "model": str(tiny_model), "python": vllm_python, "env": server_env, "args": {"max-model-len": 256, "dtype": "bfloat16", "max-num-seqs": 16},
+            "model": str(tiny_model), "python": vllm_python, "env": server_env, "args": {"max-model-len": 256, "dtype": "bfloat16", "max-num-seqs": 16, "enforce-eager": True},
             "limits": {"concurrency": 16}, "start_timeout": 600,
         }
     )  # fmt: skip
@@ -119,7 +119,7 @@ def test_everything_ends_with_the_session(sessions, session):
 PIPELINE = """
 version: 1
 name: local
-teacher: {{provider: vllm, model: {model}, python: {python}, args: {{max-model-len: 1024, dtype: bfloat16}}, sampling: {{max_tokens: 16, temperature: 0}}}}
+teacher: {{provider: vllm, model: {model}, python: {python}, args: {{max-model-len: 1024, dtype: bfloat16, enforce-eager: true}}, sampling: {{max_tokens: 16, temperature: 0}}}}
 stages:
 - load: {{sources: questions.jsonl}}
 - generate: {{task: respond}}
