@@ -10,14 +10,17 @@ from pydantic import Field
 from synthgen.config import Component
 from synthgen.filters.contract import Verdict
 from synthgen.filters.fields import joined
+from synthgen.filters.math_check import MathCheck
 from synthgen.records import Row
 
 NO_REFERENCE = Verdict(False, note="no reference")
 
 
 class AnswerMatchConfig(Component):
-    """What to do with rows that have no reference."""
+    """How answers are compared, and what to do with rows that have no reference."""
 
+    method: Literal["auto", "math_verify"] = Field("auto", description="auto compares numbers, choices and words; math_verify asks math-verify as well, for formulas (x/2 and \\frac{1}{2}x), and needs the extra curate")
+    seconds: float = Field(10.0, gt=0, description="for one question to math-verify, until it is given up and the row rejected")
     no_reference: Literal["keep", "reject"] = Field("keep", description="rows without a reference: keep (and count) or reject them")
 
 
@@ -36,6 +39,7 @@ class AnswerMatch:
 
         self.config = config
         self._equal, self._extract, self._gold = answers_equal, extract_answer, gold_answer
+        self._math = MathCheck(config.seconds) if config.method == "math_verify" else None
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """A verdict for each row."""
@@ -51,4 +55,7 @@ class AnswerMatch:
             answer = self._extract(joined(row, "output"))
         if answer is None:
             return Verdict(True, "no answer", gold)
-        return Verdict(not self._equal(str(answer), gold), answer, gold)
+        if self._equal(str(answer), gold):
+            return Verdict(False, answer, gold)
+        same = self._math.same(gold, str(answer)) if self._math is not None else False
+        return Verdict(not same, answer if same is not None else f"{answer} (math-verify gave up)", gold)

@@ -24,7 +24,7 @@ from synthgen.filters.judging import Action, Judged, judge_block
 from synthgen.registry import Choice
 from synthgen.store.blocks import Block
 
-WORTH_WORKERS = 4
+WORTH_WORKERS = 16
 """Blocks that are judged here before workers are started: a small file is done sooner than a process starts."""
 
 

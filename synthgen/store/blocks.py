@@ -9,7 +9,7 @@ from pathlib import Path
 from synthgen.errors import InputError
 from synthgen.store.jsonl import open_bytes
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -229,6 +231,30 @@ def test_no_text_makes_the_sums_raise(text: str) -> None:
 def test_sums_agree_with_arithmetic(a: int, operator: str, b: int, off: int) -> None:
     correct = {"+": a + b, "-": a - b, "*": a * b}[operator]
     assert [found.right for found in sums_in(f"So {a} {operator} {b} = {correct + off}.")] == [off == 0]
+
+
+# --- answer_match by math-verify
+
+
+def test_formulas_are_compared_by_math_verify() -> None:
+    formulas = {"answer_match": {"method": "math_verify"}}
+    assert verdict("answer_match", final_answer="x/2", reference="\\frac{1}{2}x").reject
+    assert not verdict(formulas, final_answer="x/2", reference="\\frac{1}{2}x").reject
+    assert not verdict(formulas, final_answer="(x+1)^2", reference="x^2 + 2x + 1").reject
+    assert verdict(formulas, final_answer="x/3", reference="\\frac{1}{2}x")[:2] == (True, "x/3")
+    assert verdict(formulas, final_answer="{{{", reference="x").reject
+
+
+def test_a_comparison_that_never_ends_is_given_up_and_the_next_one_works() -> None:
+    from synthgen.filters.math_check import MathCheck
+
+    check = MathCheck(seconds=3.0)
+    assert check.same("2x", "x + x") is True
+    assert check._process is not None
+    os.kill(check._process.pid, signal.SIGSTOP)  # as good as thinking for ever
+    assert check.same("2x", "x + x") is None
+    assert check.same("2x", "x + x") is True
+    check.close()
 
 
 # --- custom
