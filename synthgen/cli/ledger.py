@@ -12,7 +12,9 @@ from synthgen.cli import options as o
 if TYPE_CHECKING:
     from synthgen.store.ledger import Ledger as LedgerStore
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Count, export or tidy the ledger of replies.")
+REFUSED_SHOWN = 20
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Count, export, import or tidy the ledger of replies.")
 
 
 @app.command("stats")
@@ -39,6 +41,25 @@ def export(
     if out.exists():
         raise ConfigError("the file is there already", str(out), "give another -o")
     o.out(f"{_open(ledger).export(out):,} samples written to {out}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a JSONL file that `synthgen ledger export` wrote")], ledger: o.Ledger = o.LEDGER
+) -> None:
+    """Take in exported replies, so that what they answer is not asked again; what is there already stays."""
+    from synthgen.errors import Fault, InputError
+    from synthgen.store.ledger import open_ledger
+
+    if not file.is_file():
+        raise InputError("no such file", str(file), "give a JSONL file that `synthgen ledger export` wrote")
+    found = open_ledger(ledger).take_in(file)
+    o.out(f"{found.added:,} samples taken into {ledger}; {found.known:,} were there already")
+    if found.refused:
+        more = len(found.refused) - REFUSED_SHOWN
+        raise InputError("lines were refused", faults=[*found.refused[:REFUSED_SHOWN], *([Fault(f"and {more:,} more lines", str(file))] if more > 0 else [])])
+    if not found.added + found.known:
+        raise InputError("the file holds no reply", str(file))
 
 
 @app.command("vacuum")

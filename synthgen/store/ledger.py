@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import xxhash
@@ -25,6 +25,9 @@ from synthgen.errors import SynthgenError
 from synthgen.store.ledger_file import ledger_files, open_for_reading
 from synthgen.store.ledger_json import parse_body
 from synthgen.store.ledger_writer import Barrier, Told, Write, Writer
+
+if TYPE_CHECKING:
+    from synthgen.store.ledger_whole import Imported
 
 
 def request_hash(canonical: bytes) -> bytes:
@@ -288,6 +291,17 @@ class Ledger:
 
         with self._lock:
             return export(self._all_readers(), path)
+
+    def take_in(self, path: Path) -> Imported:
+        """Takes in the samples of an exported JSONL file; those that are here already stay as they are.
+
+        Raises:
+            SynthgenError: the ledger cannot be written.
+        """
+        from synthgen.store.ledger_whole import import_replies
+
+        with self._lock:
+            return import_replies(self._all_readers(), self.folder, path)
 
     def vacuum(self) -> tuple[int, int]:
         """Rewrites the files that nobody holds without their free pages; returns their bytes before and after."""
