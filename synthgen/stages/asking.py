@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
@@ -14,11 +13,11 @@ from typing import Any
 
 from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered, Session
 from synthgen.errors import BudgetReached, EmptyResult, Interrupted, StageFailed
-from synthgen.exchange import Reply, Request
 from synthgen.records import Row
 from synthgen.stages.block import block_behind, rows_before
 from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Outcome
 from synthgen.stages.generated import ItemWriter, with_policy
+from synthgen.stages.resending import Sending
 from synthgen.store.jsonl import read_rows
 from synthgen.tasks.contract import Item, PoolTask, Rejected, RowTask
 
@@ -31,8 +30,8 @@ ACCOUNT_KEYS = 1000  # replies whose usage is added up at a time
 class Work:
     """What both forms of task share: the account of requests, and the keys of the replies that rows were made of."""
 
-    def __init__(self, task: Any, session: Session, context: Context, writer: ItemWriter, policies: Mapping[str, str], draw: int = 1) -> None:
-        self.task, self.session, self.context, self.writer, self.policies, self.draw = task, session, context, writer, policies, draw
+    def __init__(self, task: Any, session: Session, context: Context, writer: ItemWriter, policies: Mapping[str, str], sending: Sending) -> None:
+        self.task, self.session, self.context, self.writer, self.policies, self.sending = task, session, context, writer, policies, sending
         self.asked = 0  # rows or calls
         self.failed: dict[str, int] = {}
         self.requests: dict[str, Any] = {}
@@ -113,7 +112,7 @@ class RowWork(Work):
         return {"earlier": self._conversations(rows_before(artefacts))} if block_behind(artefacts) else {}
 
     def _conversations(self, rows: Iterable[Row]) -> Iterator[Conversation[list[Item]]]:
-        return (drawn(partial(self.task.ask, row), self.draw) for row in rows)
+        return (self.sending(partial(self.task.ask, row)) for row in rows)
 
     def _write(self, item: Item, parents: Sequence[str]) -> None:
         if isinstance(item, Rejected):
@@ -199,7 +198,7 @@ class PoolWork(Work):
             round_calls = self.task.round_calls
             done = index // round_calls - 2 if round_calls else -1
             kept = self.kept[: self.kept_after_round[done]] if done >= 0 else []
-            yield drawn(partial(self.task.call, index, kept), self.draw)
+            yield self.sending(partial(self.task.call, index, kept))
 
     def _ahead(self) -> int:
         """How many calls may be started beyond the one being judged: as many as the missing rows will likely take.
@@ -218,21 +217,6 @@ class PoolWork(Work):
 def input_rows(files: Sequence[Path], limit: int | None) -> Iterator[Row]:
     """The rows of several files in order, up to a limit."""
     return islice((row for file in files for row in read_rows(file)), limit)
-
-
-def drawn(conversation: Conversation[list[Item]], draw: int) -> Conversation[list[Item]]:
-    """The same conversation, each request of the given draw: a higher one asks for fresh replies on purpose."""
-    return conversation if draw == 1 else partial(_drawn, conversation, draw)
-
-
-def _drawn(conversation: Conversation[list[Item]], draw: int) -> Generator[Request, Reply, list[Item]]:
-    talk = conversation()
-    try:
-        request = next(talk)
-        while True:
-            request = talk.send((yield replace(request, draw=draw)))
-    except StopIteration as done:
-        return list(done.value)
 
 
 def _plain(counts: FetchCounts) -> dict[str, Any]:

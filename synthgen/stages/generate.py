@@ -17,6 +17,7 @@ from synthgen.registry import Choice
 from synthgen.stages.asking import PoolWork, RowWork, outcome_of
 from synthgen.stages.contract import Context, Inputs, Need, Outcome, StageConfig
 from synthgen.stages.generated import ItemWriter
+from synthgen.stages.resending import Sending
 
 if TYPE_CHECKING:
     from synthgen.stages.generate_preview import Preview
@@ -43,7 +44,7 @@ class Config(StageConfig):
     teacher: Annotated[str, Unhashed()] = Field("", description="a name under `teachers`; the pipeline's teacher where left out")
     draw: int = Field(1, ge=1, description="raise it to ask for fresh replies to requests that are in the ledger")
     max_failed: Annotated[float, BeforeValidator(read_share), Unhashed()] = Field(0.0, ge=0, le=1, description="share of rows (or calls) that may fail, as 0.01 or 1%; above it the exit code is 4")
-    on_length: Literal["keep", "reject"] = Field("keep", description="items of a reply that ended at max_tokens")
+    on_length: Literal["keep", "reject", "escalate"] = Field("keep", description="items of a reply that ended at max_tokens; escalate asks once more with four times the room")
     on_content_filter: Literal["keep", "reject"] = Field("reject", description="items of a reply that the provider's filter cut off")
 
     def policies(self) -> dict[str, str]:
@@ -73,7 +74,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     task = config.task.load()(config.task.options, context.seed)
     with ItemWriter(out, context.stage_id, about(config, session)) as writer:
         kind: type[RowWork | PoolWork] = RowWork if hasattr(task, "ask") else PoolWork
-        work = kind(task, session, context, writer, config.policies(), config.draw)
+        work = kind(task, session, context, writer, config.policies(), sending(config, session))
         work.run(inputs)
     return outcome_of(work, writer, context)
 
@@ -83,6 +84,11 @@ def plan_preview(inputs: Inputs, config: Config, context: Context, n: int) -> li
     from synthgen.stages.generate_preview import preview
 
     return preview(inputs, config, context, n)
+
+
+def sending(config: Config, session: Session) -> Sending:
+    """How requests are sent."""
+    return Sending.of(config.draw, config.on_length, session.config.sampling)
 
 
 def about(config: Config, session: Session) -> dict[str, Any]:

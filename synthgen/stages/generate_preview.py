@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from synthgen.dispatch.contract import Conversation, Rendered
 from synthgen.exchange import Reply, Request
 from synthgen.records import Row, rejected
-from synthgen.stages.asking import drawn, input_rows
+from synthgen.stages.asking import input_rows
 from synthgen.stages.contract import Context, Inputs
 from synthgen.stages.generated import Births, with_policy
 from synthgen.tasks.contract import Item, Rejected
@@ -45,7 +45,7 @@ class Preview:
 
 def preview(inputs: Inputs, config: Config, context: Context, n: int) -> list[Preview]:
     """See `generate.plan_preview`."""
-    from synthgen.stages.generate import about
+    from synthgen.stages.generate import about, sending
 
     session = context.sessions.open(config.teacher)
     task = config.task.load()(config.task.options, context.seed)
@@ -60,7 +60,8 @@ def preview(inputs: Inputs, config: Config, context: Context, n: int) -> list[Pr
         rows = [None] * calls
         talks = [partial(task.call, index, []) for index in range(calls)]
     said: list[list[Exchange]] = [[] for _ in talks]
-    recorded = [partial(_recorded, drawn(talk, config.draw), log) for talk, log in zip(talks, said, strict=True)]
+    send = sending(config, session)
+    recorded = [partial(_recorded, send(talk), log) for talk, log in zip(talks, said, strict=True)]
     shown = []
     with closing(session.stream(recorded, ahead=lambda: n, stage=f"preview {context.stage_id}", total=len(talks))) as results:  # type: ignore[type-var]
         for row, log, rendered in zip(rows, said, results, strict=True):

@@ -18,6 +18,7 @@ from synthgen.stages.asking import RowWork, input_rows, outcome_of
 from synthgen.stages.contract import Context, Inputs, Need, Outcome, StageConfig
 from synthgen.stages.generate import read_share
 from synthgen.stages.generated import ItemWriter
+from synthgen.stages.resending import Sending
 from synthgen.tasks.contract import Rejected
 from synthgen.tasks.grades import agreement
 from synthgen.tasks.judge import Judge, JudgeConfig
@@ -83,7 +84,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """
     with _Scored(out, context, config) as writer:
         if config.judge is not None:
-            work = RowWork(Judge(config.judge, context.seed), context.sessions.open(config.teacher), context, writer, {}, config.draw)
+            work = RowWork(Judge(config.judge, context.seed), context.sessions.open(config.teacher), context, writer, {}, Sending(config.draw))
             work.run(inputs)
             outcome = outcome_of(work, writer, context)
         else:

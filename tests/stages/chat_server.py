@@ -7,6 +7,7 @@ import json
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -22,6 +23,7 @@ class ChatServer:
     def __init__(self, reply: Callable[[str, random.Random], str], slowest: float = 0.01, same: bool = False) -> None:
         self.reply, self.slowest, self.same = reply, slowest, same
         self.requests = 0
+        self._seen: Counter[str] = Counter()
         self._lock = threading.Lock()
         outer = self
 
@@ -44,11 +46,12 @@ class ChatServer:
         self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
 
     def answer(self, body: dict[str, Any]) -> dict[str, Any]:
-        with self._lock:
-            self.requests += 1
-            number = self.requests
         raw = "prompt" in body
         text = body["prompt"] if raw else body["messages"][-1]["content"]
+        with self._lock:
+            self.requests += 1
+            self._seen[text] += 1
+            number = self._seen[text]
         choices = []
         for index in range(body.get("n") or 1):
             draw = random.Random(hashlib.sha256(f"{text} {index} {0 if self.same else number} {body.get('temperature')}".encode()).hexdigest())

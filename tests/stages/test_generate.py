@@ -140,6 +140,24 @@ def test_a_higher_draw_asks_again(tmp_path: Path) -> None:
     assert [request.draw for request in session.sent] == [1, 1, 1, 2, 2, 2]
 
 
+def test_cut_replies_get_more_room_once(tmp_path: Path) -> None:
+    def answer(request: Request, number: int) -> Any:
+        long_enough = request.sampling.get("max_tokens", 0) >= 400
+        return solver(request, number) if long_enough or number == 0 else ("It goes", "length")
+
+    raw = {**RATIONALE, "samples": 3, "sampling": {"max_tokens": 100}}
+    session = ScriptedSession(answer)
+    outcome, kept, _ = run(tmp_path, {**raw, "on_length": "escalate"}, session, questions(tmp_path, 2))
+    assert [row["final_answer"] for row in kept] == ["1"] * 3 + ["2"] * 3 and [row["meta"]["sample"] for row in kept] == [0, 1, 2] * 2
+    assert [(request.n, request.sampling["max_tokens"]) for request in session.sent] == [(3, 100)] * 3 + [(2, 400)] * 2 + [(3, 100)] * 3 + [(2, 400)] * 2
+    assert outcome.requests == {"planned": 4, "answered": 4, "failed": {}, "unsent": 0}
+    _, kept, _ = run(tmp_path, raw, session, questions(tmp_path, 2), name="b")
+    assert [row["meta"]["finish_reason"] for row in kept] == ["stop", "length", "length"] * 2
+    unbounded = ScriptedSession(lambda *_: ("It goes on", "length"))
+    _, kept, _ = run(tmp_path, {**RATIONALE, "on_length": "escalate"}, unbounded, questions(tmp_path, 1), name="c")
+    assert len(unbounded.sent) == 1 and kept[0]["meta"]["finish_reason"] == "length"
+
+
 def test_limit(tmp_path: Path) -> None:
     _, kept, _ = run(tmp_path, RATIONALE, ScriptedSession(solver), questions(tmp_path, 5), limit=2)
     assert len(kept) == 2

@@ -44,6 +44,8 @@ def reply(text: str, draw: random.Random) -> str:
         return "1. It is too short." if draw.random() < 0.5 else "No changes"
     if "Write what the person says next" in text:
         return f"And what of {words}?"
+    if "A worked solution:" in text:
+        return f"Tidy {words}.\n{re.findall('The answer is [0-9]+[.]', text)[-1]}"
     return f"First there is {words}.\nThe answer is {len(words)}."
 
 
