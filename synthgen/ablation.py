@@ -19,9 +19,9 @@ from synthgen.config import resolved
 from synthgen.errors import ConfigError, StageFailed, nearest
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import Pipeline, StageSpec, check_pipeline
+from synthgen.plan import Graph
 from synthgen.registry import Choice
 from synthgen.reports.progress import Reporter
-from synthgen.reports.tables import percent, points, table
 from synthgen.store.jsonl import read_rows
 
 PARTS = {"filter": "rules", "dedup": "methods"}
@@ -114,7 +114,7 @@ class Plan:
             near = nearest(stage_id, ids)
             raise ConfigError(f"no stage {stage_id!r} in this pipeline", where, f"did you mean {near + dot + part!r}?" if near else f"its stages: {', '.join(ids)}")
         spec = self.pipeline.stage(stage_id)
-        if spec.module.WRITES != "rows" or not spec.reads:
+        if spec.kind not in ("filter", *WHOLE) and (":" not in spec.kind or spec.module.WRITES != "rows" or not spec.reads):
             raise ConfigError(f"{stage_id} cannot be taken out: it is a {spec.kind} stage", where, "an ablation takes out what chooses rows: filter, dedup, decontaminate, select")
         if stage_id not in self._trained:
             raise ConfigError(f"{stage_id} is not on the way to {', '.join(spec.id for spec in self.students)}", where, f"on the way: {', '.join(one for one in ids if one in self._trained)}")
@@ -195,9 +195,10 @@ def ablate(pipeline: Pipeline, options: RunOptions, *, without: Sequence[str] = 
         said.say(f"ablation {number}/{len(plan.variants)}: {variant.name}, rows" + (f" ({', '.join(variant.asks)} may ask a teacher about more of them)" if variant.asks else ""))
         data = _ancestors(variant.pipeline, [*variant.pipeline.stage(plan.evaluate.id).reads["questions"], *(name for spec in plan.students for name in variant.pipeline.stage(spec.id).reads["rows"])])
         done = run_pipeline(variant.pipeline, replace(options, only=tuple(data)), reporter)
-        kept[variant.name] = {spec.id: sum(_rows_of(done.stages, name) for name in variant.pipeline.stage(spec.id).reads["rows"]) for spec in plan.students}
+        graph = Graph(variant.pipeline, done.run_dir)
+        kept[variant.name] = {spec.id: sum(artefact.rows for artefact in graph.inputs(variant.pipeline.stage(spec.id))["rows"]) for spec in plan.students}
         if variant.removal is None:
-            _check_references(plan, variant, done.run_dir)
+            _check_references([artefact.file for artefact in graph.inputs(variant.pipeline.stage(plan.evaluate.id), missing_ok=("model",))["questions"]])
     sizes = {spec.id: min([*(counts[spec.id] for counts in kept.values()), *([rows] if rows else [])]) for spec in plan.students}
     scores: list[Score] = []
     for number, variant in enumerate(plan.variants, 1):
@@ -234,27 +235,6 @@ def compared(plan: Plan, scores: Sequence[Score], options: RunOptions) -> dict[s
             entry["vs_full"] = {"value": round(difference.value, 6), "interval": difference.plain()}
         variants.append(entry)
     return {"pipeline": plan.pipeline.name, "metric": plan.metric.name, "test_rows": len(common), "test_rows_left_out": len(ever) - len(common), "variants": variants}
-
-
-def ablation_table(found: Mapping[str, Any]) -> str:
-    """The figures of `ablate` side by side, and what they rest on."""
-    several = len({entry["student"] for entry in found["variants"]}) > 1
-    title = "accuracy" if found["metric"] == "exact_match" else str(found["metric"]).replace("_", " ")
-    header = ["variant", *(["student"] if several else []), "rows before", "rows trained", title, "95% interval", "vs full", "95% interval"]
-    lines = []
-    for entry in found["variants"]:
-        low, high = entry["interval"]
-        versus = entry.get("vs_full")
-        cells = [entry["variant"], *([entry["student"]] if several else []), f"{entry['rows_before_matching']:,}", f"{entry['rows_trained']:,}", percent(entry["score"]), f"{100 * low:.1f}–{100 * high:.1f}"]
-        lines.append([*cells, points(versus["value"]) if versus else "–", f"{points(versus['interval'][0])} to {points(versus['interval'][1])}" if versus else "–"])
-    notes = ["", f"{found['test_rows']:,} test rows, the same for all; a negative difference is what the rule or stage was worth, in points"]
-    if found["test_rows_left_out"]:
-        notes.append(f"{found['test_rows_left_out']:,} test rows were among some variant's training rows and are left out for all")
-    unclear = [entry["variant"] for entry in found["variants"] if "vs_full" in entry and entry["vs_full"]["interval"][0] <= 0 <= entry["vs_full"]["interval"][1]]
-    if unclear:
-        notes.append(f"no difference that these test rows can show: {', '.join(dict.fromkeys(unclear))}")
-    notes.append("students were trained on equally many rows; intervals are 95% over test rows (differences: paired bootstrap); another training seed can move a score too")
-    return table(header, lines, left=2 if several else 1) + "\n".join(["", *notes])
 
 
 def _measured(pipeline: Pipeline, student: str | None) -> tuple[StageSpec, list[StageSpec]]:
@@ -301,18 +281,12 @@ def _ancestors(pipeline: Pipeline, references: Iterable[str]) -> set[str]:
     return found
 
 
-def _rows_of(stages: Mapping[str, Any], reference: str) -> int:
-    stage_id, _, part = reference.partition(".")
-    return int(stages[stage_id].outputs[f"{part or 'rows'}.jsonl"].rows or 0)
-
-
 def _checked(pipeline: Pipeline, tree: dict[str, Any]) -> Pipeline:
     locate: Callable[[Any], str] = lambda path: str(pipeline.path)  # noqa: E731
     return check_pipeline(pipeline.path, tree, locate)
 
 
-def _check_references(plan: Plan, variant: Variant, run_dir: Path) -> None:
-    files = [run_dir / stage_id / f"{part or 'rows'}.jsonl" for stage_id, _, part in (name.partition(".") for name in variant.pipeline.stage(plan.evaluate.id).reads["questions"])]
+def _check_references(files: Sequence[Path]) -> None:
     if not any(row.get("reference") is not None for file in files for row in read_rows(file)):
         raise ConfigError("no test row has a reference, so that students cannot be scored", ", ".join(map(str, files)), "load a column of right answers as `reference`")
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import orjson
 import pytest
 
-from synthgen.ablation import FULL, Plan, Score, ablate, ablation_table, compared
+from synthgen.ablation import FULL, Plan, Score, ablate, compared
 from synthgen.errors import ConfigError
 from synthgen.evaluation.intervals import paired_difference
 from synthgen.pipeline import RunOptions
 from synthgen.pipeline_file import load_pipeline
+from synthgen.reports.ablation import ablation_table
 from synthgen.reports.progress import Reporter
 from synthgen.store.jsonl import read_rows
 from synthgen.store.manifest import read_manifest
@@ -123,6 +124,12 @@ def test_who_asks_about_rows_that_were_dropped_is_said(in_tmp, small):
     asking = PIPELINE.replace("name: small", "name: small\nteacher: {provider: builtin}").replace("  - dedup:", "  - generate: {id: answers, task: rationale}\n  - dedup:")
     by_name = {variant.name: variant.asks for variant in Plan(write(asking)).variants}
     assert by_name["without filter.length"] == ("answers",) and by_name["without dedup"] == () and by_name[FULL] == ()
+
+
+def test_what_makes_rows_cannot_be_taken_out(in_tmp, small):
+    asking = PIPELINE.replace("name: small", "name: small\nteacher: {provider: builtin}").replace("  - dedup:", "  - generate: {id: answers, task: rationale}\n  - dedup:")
+    with pytest.raises(ConfigError, match="answers cannot be taken out: it is a generate stage"):
+        Plan(write(asking), ["answers"])
 
 
 def test_rows_left_out_for_one_variant_are_left_out_for_all(small):

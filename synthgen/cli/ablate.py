@@ -27,7 +27,8 @@ def ablate(
     as_json: o.AsJson = False,
 ) -> None:
     """Train the same student on equally many rows with and without each rule, and compare the scores."""
-    from synthgen.ablation import Plan, ablate, ablation_table
+    from synthgen.ablation import Plan, ablate
+    from synthgen.reports.ablation import ablation_table
 
     checked = o.load(pipeline, set, values, env_file)
     chosen = o.run_options(limit=limit, runs=runs, ledger=ledger, accept_partial=accept_partial, grace=grace, workers=workers)
