@@ -87,7 +87,7 @@ class ItemWriter:
 
 def with_policy(item: Item, policies: Mapping[str, str]) -> Item:
     """An item held to what is wanted of replies that ended at their limit or at a content filter."""
-    reason = item["meta"].get("finish_reason") if isinstance(item, dict) else None
+    reason = item.get("meta", {}).get("finish_reason") if isinstance(item, dict) else None
     if policies.get(str(reason)) == "reject":
         assert isinstance(item, dict)
         return Rejected(item, "finish_reason", reason)
