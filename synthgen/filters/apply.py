@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from synthgen.errors import StageFailed, SynthgenError
 from synthgen.filters.contract import KEEP, Rule, Verdict
+from synthgen.filters.fields import Batch
 from synthgen.records import Row, rejected
 from synthgen.registry import Choice
 
@@ -54,7 +55,7 @@ class RuleSet:
         """The first no of each row; a row that a rule edits goes to the next rule as it then is."""
         decided = Decided(list(rows), [None] * len(rows))
         left = list(range(len(rows)))
-        batch = list(rows)
+        batch = Batch(rows)
         for name, rule in self.rules:
             verdicts = judge_all(name, rule, batch)
             spoken = [at for at, verdict in enumerate(verdicts) if verdict is not KEEP]
@@ -65,9 +66,11 @@ class RuleSet:
                     decided.notes[note] = decided.notes.get(note, 0) + 1
                 if verdict.reject:
                     decided.said[left[at]] = (name, verdict)
-                    del batch[at], left[at]
+                    batch.drop(at)
+                    del left[at]
                 elif verdict.edits:
-                    batch[at] = decided.rows[left[at]] = edited(batch[at], verdict)
+                    decided.rows[left[at]] = edited(batch[at], verdict)
+                    batch.put(at, decided.rows[left[at]])
                     decided.edited.add(left[at])
         return decided
 

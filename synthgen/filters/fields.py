@@ -68,6 +68,33 @@ def _first(found: list[str], verdict: Callable[[str], Verdict]) -> Verdict:
     return last
 
 
+class Batch(list[Row]):
+    """Rows that several rules judge in turn, with their fields' texts, which are so taken out of the rows only once."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        super().__init__(rows)
+        self.columns: dict[str, list[str]] = {}
+        self.encoded: dict[str, bytes] = {}
+
+    def drop(self, at: int) -> None:
+        """Takes a row out."""
+        del self[at]
+        for found in self.columns.values():
+            del found[at]
+        self.encoded.clear()
+
+    def put(self, at: int, row: Row) -> None:
+        """Puts another row in a row's place."""
+        self[at] = row
+        self.columns.clear()
+        self.encoded.clear()
+
+
 def column(rows: Sequence[Row], field: str) -> list[str]:
-    """A field of every row as one text each."""
-    return [found if isinstance(found := row.get(field), str) else "\n\n".join(texts(row, field)) for row in rows]
+    """A field of every row as one text each; to be read only."""
+    if isinstance(rows, Batch) and field in rows.columns:
+        return rows.columns[field]
+    found = [text if isinstance(text := row.get(field), str) else "\n\n".join(texts(row, field)) for row in rows]
+    if isinstance(rows, Batch):
+        rows.columns[field] = found
+    return found

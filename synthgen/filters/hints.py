@@ -11,6 +11,9 @@ from collections.abc import Iterable, Sequence
 
 from ahocorasick_rs import AhoCorasick, BytesAhoCorasick, Implementation
 
+from synthgen.filters.fields import Batch, column
+from synthgen.records import Row
+
 _BETWEEN = b"\xff"  # never a byte of UTF-8
 
 
@@ -26,10 +29,17 @@ class Hints:
 
     def holding(self, texts: Sequence[str]) -> list[int]:
         """The places, in order, of the texts that hold a phrase."""
-        try:
-            data = _BETWEEN + _BETWEEN.join(list(map(str.encode, texts))).lower()
-        except UnicodeEncodeError:  # a lone surrogate, which no file that parses can hold
-            data = _BETWEEN + _BETWEEN.join([text.encode("utf-8", "surrogatepass") for text in texts]).lower()
+        return self._places(_encoded(texts))
+
+    def in_field(self, rows: Sequence[Row], field: str) -> list[int]:
+        """The places, in order, of the rows whose field holds a phrase."""
+        if not isinstance(rows, Batch):
+            return self.holding(column(rows, field))
+        if field not in rows.encoded:
+            rows.encoded[field] = _encoded(column(rows, field))
+        return self._places(rows.encoded[field])
+
+    def _places(self, data: bytes) -> list[int]:
         places: list[int] = []
         place, at, last = -1, 0, -1
         for _, start, _ in self._automaton.find_matches_as_indexes(data):
@@ -45,3 +55,11 @@ class Hints:
         if self._in_text is None:
             self._in_text = AhoCorasick(self._phrases, implementation=Implementation.DFA)
         return [(self._phrases[number], start) for number, start, _ in self._in_text.find_matches_as_indexes(text, overlapping=True)]
+
+
+def _encoded(texts: Sequence[str]) -> bytes:
+    """The texts one after another, each after a byte that no text holds, ASCII letters in lower case."""
+    try:
+        return _BETWEEN + _BETWEEN.join(list(map(str.encode, texts))).lower()
+    except UnicodeEncodeError:  # a lone surrogate, which no file that parses can hold
+        return _BETWEEN + _BETWEEN.join([text.encode("utf-8", "surrogatepass") for text in texts]).lower()

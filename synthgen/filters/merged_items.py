@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from synthgen.config import Component
 from synthgen.filters.contract import KEEP, Verdict
-from synthgen.filters.fields import asked, column, texts
+from synthgen.filters.fields import asked, texts
 from synthgen.filters.hints import Hints
 from synthgen.records import Row
 
@@ -40,7 +40,7 @@ class MergedItems:
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """A verdict for each row."""
         verdicts = [KEEP] * len(rows)
-        for at in _HINTS.holding(column(rows, self.config.field)):
+        for at in _HINTS.in_field(rows, self.config.field):
             verdicts[at] = self._verdict(rows[at])
         return verdicts
 

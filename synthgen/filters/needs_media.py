@@ -10,7 +10,7 @@ from pydantic import Field
 
 from synthgen.config import Component
 from synthgen.filters.contract import KEEP, Verdict
-from synthgen.filters.fields import column, joined
+from synthgen.filters.fields import joined
 from synthgen.filters.hints import Hints
 from synthgen.records import Row
 
@@ -76,7 +76,7 @@ class NeedsMedia:
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """A verdict for each row."""
         verdicts = [KEEP] * len(rows)
-        for at in _HINTS.holding(column(rows, "instruction")):
+        for at in _HINTS.in_field(rows, "instruction"):
             verdicts[at] = self._verdict(rows[at])
         return verdicts
 

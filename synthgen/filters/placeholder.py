@@ -10,7 +10,7 @@ from pydantic import Field
 
 from synthgen.config import Component
 from synthgen.filters.contract import KEEP, Verdict
-from synthgen.filters.fields import asked, column, joined
+from synthgen.filters.fields import asked, joined
 from synthgen.filters.hints import Hints
 from synthgen.records import Row
 
@@ -47,9 +47,9 @@ class Placeholder:
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """A verdict for each row."""
         verdicts = [KEEP] * len(rows)
-        for at in _HINTS.holding(column(rows, "output")):
+        for at in _HINTS.in_field(rows, "output"):
             verdicts[at] = self._reply(joined(rows[at], "output"), rows[at])
-        for at in _HINTS.holding(column(rows, "instruction")):
+        for at in _HINTS.in_field(rows, "instruction"):
             if not verdicts[at].reject:
                 verdicts[at] = self._question(joined(rows[at], "instruction"))
         inputs = [found if isinstance(found := row.get("input"), str) else "" for row in rows]

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from synthgen.config import Component
 from synthgen.filters.contract import KEEP, Verdict
-from synthgen.filters.fields import asked, column, texts
+from synthgen.filters.fields import asked, texts
 from synthgen.filters.hints import Hints
 from synthgen.records import Row
 
@@ -90,7 +90,7 @@ class SelfReference:
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """A verdict for each row; the value is what was found, at most 80 characters."""
         verdicts = [KEEP] * len(rows)
-        for at in self._hints.holding(column(rows, self.config.field)):
+        for at in self._hints.in_field(rows, self.config.field):
             verdicts[at] = next((verdict for text in texts(rows[at], self.config.field) if (verdict := self._verdict(text, rows[at])).reject), KEEP)
         return verdicts
 

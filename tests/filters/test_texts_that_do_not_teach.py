@@ -219,3 +219,19 @@ def test_made_up_addresses_go_and_given_ones_stay() -> None:
     assert not verdict({"url": {"max": 1}}, output="https://a.io").reject
     assert not verdict("url", output="The www. prefix and the :// part").reject
     assert verdict("url", output="详见 https://某处.cn/页").reject
+
+
+SOME = ["", "Fine.", "I cannot help with that.", "Write to a@firma.de", "<noinput>", "As an AI, I think so.", "Yes.\n6. Instruction: Go\n6. Input: x", "Red.\n\nQ: And?\nA: Blue", "好的。", LOOP * 2, "No input"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.fixed_dictionaries({"instruction": st.sampled_from(["Say it", "Draw a cat.", "Red."]), "output": st.sampled_from(SOME)}, optional={"input": st.sampled_from(SOME)}), max_size=12))
+def test_rules_in_turn_over_a_batch_decide_as_over_each_row_alone(rows: list[dict[str, object]]) -> None:
+    from synthgen.filters.apply import RuleSet
+
+    rules = RuleSet(build_rules([choice({"pii": {"action": "mask"}}), choice({"placeholder": {"input": "clear"}}), *(choice(entry) for entry in DEFAULT_RULES)]), "tidy")
+    together = rules.decide(rows)
+    alone = [rules.decide([row]) for row in rows]
+    assert together.said == [one.said[0] for one in alone]
+    assert together.rows == [one.rows[0] for one in alone]
+    assert sorted(together.edited) == [at for at, one in enumerate(alone) if one.edited]
