@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from synthgen.config import Misfit, build
@@ -15,6 +16,12 @@ def task(name: str, seed: int = 0, **options: Any) -> Any:
     config = build(cls.Config, options, (), misfits)
     assert config is not None, misfits
     return cls(config, seed)
+
+
+@cache
+def one_task(name: str, **options: Any) -> Any:
+    """A task that is built once, for tests with many examples."""
+    return task(name, **options)
 
 
 def faults(name: str, **options: Any) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from drive import as_sent, play, task
+from drive import as_sent, one_task, play, task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,7 +71,7 @@ def test_personas_hang_on_seed_and_row() -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=6))
 def test_no_reply_raises(texts: list[str]) -> None:
-    talk = task("conversation", turns=4).ask(ROW)
+    talk = one_task("conversation", turns=4).ask(ROW)
     at = 0
     try:
         next(talk)

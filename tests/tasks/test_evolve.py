@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from drive import as_sent, faults, play, task
+from drive import as_sent, faults, one_task, play, task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,7 +90,7 @@ def test_faults() -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=5), st.sampled_from(["stop", "length"]))
 def test_no_reply_raises(texts: list[str], reason: str) -> None:
-    talk: Any = task("evolve", rounds=2).ask(ROW)
+    talk: Any = one_task("evolve", rounds=2).ask(ROW)
     at = 0
     try:
         next(talk)

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from drive import as_sent, faults, play, task
+from drive import as_sent, faults, one_task, play, task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -184,7 +184,7 @@ def test_reformatting() -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(["The answer is ", "####", "\\boxed{", "}", "Question:", "\n", "Answer: ", "**", "<think>", "</think>", "=", "7", "1/0", "\ud800"]), st.text(max_size=15)), max_size=30).map("".join), st.sampled_from(["stop", "length", "content_filter", "weird"]))  # fmt: skip
 def test_no_reply_raises(text: str, reason: str) -> None:
-    _, items = play(task("rationale").ask(ROW), (text, reason))
+    _, items = play(one_task("rationale").ask(ROW), (text, reason))
     assert len(items) == 1
     found: Any = items[0]
     if isinstance(found, Rejected):

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from drive import as_sent, faults, play, task
+from drive import as_sent, faults, one_task, play, task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -104,7 +104,7 @@ def test_faults() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
 def test_no_reply_raises(first: str, second: str, third: str) -> None:
-    talk = task("respond", passes=1).ask(ROW)
+    talk = one_task("respond", passes=1).ask(ROW)
     waiting = [first, second, third]
     try:
         next(talk)
