@@ -25,6 +25,8 @@ _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u
 _WORDLIKE = re.compile(r"[^\W\d_]{2}|[\u3040-\u30ff\u3400-\u9fff]")
 _REPEATING = re.compile(r"\b(?:songs?|lyrics?|raps?|poems?|chants?|hymns?|carols?|chorus|refrain|verses?|ballad|sonnet|lullaby|survey|questionnaire|quiz|multiple choice|tables?|data ?sets?|schedule|timetable|html|form|Lied|Gedicht|canción|chanson|песн\w+|歌|诗|詩)\b|歌|诗|詩", re.IGNORECASE)
 _EXCUSED_UP_TO = 0.6
+MAX_CHARS = 200_000
+"""Of a text, from its start, that are judged: the words of a line of 50 MB would take more than a gigabyte."""
 
 
 class RepetitionConfig(Component):
@@ -71,6 +73,7 @@ class Repetition:
         return verdicts
 
     def _verdict(self, text: str) -> Verdict:
+        text = text[:MAX_CHARS]
         spaces = text.count(" ")
         if spaces + 1 < self.config.min_words:
             spaces += text.count("\n") + text.count("\t")
@@ -156,6 +159,7 @@ def _grams(words: list[str], size: int) -> list[tuple[str, ...]]:
 
 def _mostly_new(text: str) -> bool:
     """Whether less than six tenths of a text are copies of lines or of five words that were there before."""
+    text = text[:MAX_CHARS]
     words = _words(text)
     lines = [line for line in map(str.strip, text.split("\n")) if line]
     return _copied_share(words, 5, sum(map(len, words))) <= _EXCUSED_UP_TO and len(set(lines)) >= (1 - _EXCUSED_UP_TO) * len(lines)
