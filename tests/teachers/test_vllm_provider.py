@@ -90,8 +90,8 @@ def test_a_server_that_dies_is_started_again_and_nothing_is_lost_or_asked_twice(
 
 
 def test_restarts_are_bounded_and_the_last_lines_are_told_without_the_key(tmp_path, sessions):
-    env = lay_out(tmp_path, die_after=5, always=True)
-    session = sessions(config(env=env, restarts=1)).open()
+    env = lay_out(tmp_path, die_after=20, always=True)
+    session = sessions(config(env=env, restarts=1, limits={"concurrency": 1})).open()
     with pytest.raises(TeacherFailed, match="died 2 times") as caught:
         session.fetch([ask(number) for number in range(100)], total=100, stage="generate")
     assert len(lines(tmp_path, "starts.jsonl")) == 2
