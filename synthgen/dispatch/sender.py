@@ -229,6 +229,8 @@ class Sender:
         else:
             self.endpoints.failed(endpoint, now)
         if verdict.failure is None:
+            if self._revival is not None:
+                self._revival.answered = True
             self._keep_reply(order, verdict, now - started)
         else:
             self._failed(order, verdict, verdict.failure, now)
@@ -324,8 +326,6 @@ class Sender:
 
     def _replied(self, done: Done, spent: Cost) -> None:
         self.in_flight -= 1
-        if self._revival is not None:
-            self._revival.answered = True
         order = done.order
         if self.purse is not None:
             self.purse.settle(order, spent)
