@@ -171,7 +171,10 @@ def _pipeline(pipeline: Pipeline, chain: Sequence[StageSpec], shard: Shard, cut:
             config: StageConfig = block.Config(id=_block_id(spec), input=reads[first], number=shard.number, of=shard.of)
             stages.append(StageSpec(_block_id(spec), "block", block, config, {"rows": reads[first]}))
             reads[first] = (_block_id(spec),)
-        stages.append(replace(spec, config=spec.config.model_copy(update={"input": reads[first]}), reads=reads))
+        given: dict[str, Any] = {"input": reads[first]}
+        if spec.kind == "decontaminate" and reads.get("test"):
+            given["split"] = reads["test"][0].removesuffix(".test")
+        stages.append(replace(spec, config=spec.config.model_copy(update=given), reads=reads))
     budget = pipeline.budget
     if budget is not None:
         parts = {"usd": budget.usd and budget.usd / shard.of, "tokens": budget.tokens and budget.tokens // shard.of, "requests": budget.requests and budget.requests // shard.of}

@@ -255,10 +255,10 @@ def test_a_shard_has_its_part_of_the_cap(teacher, in_tmp):
 def test_the_resolved_file_of_a_shard_can_be_read(in_tmp):
     pipeline = curation()
     run(pipeline, until="split")
-    done = run_shard(pipeline, 2, 3, only=("filter",))
+    done = run_shard(pipeline, 2, 3, start="filter", until="decontaminate")
     again = load_pipeline(done.run_dir / "pipeline.resolved.yaml")
-    assert [spec.kind for spec in again.stages] == ["block", "filter"]
-    assert run_pipeline(again, RunOptions(run_dir=done.run_dir), Reporter("silent")).done == {"filter-block": "skipped", "filter": "skipped"}
+    assert [spec.kind for spec in again.stages] == ["block", "filter", "decontaminate"]
+    assert run_pipeline(again, RunOptions(run_dir=done.run_dir), Reporter("silent")).done == {"filter-block": "skipped", "filter": "skipped", "decontaminate": "skipped"}
 
 
 def test_blocks_laid_end_to_end_are_the_input():

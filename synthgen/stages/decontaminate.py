@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from synthgen.config import Component, InputFile
+from synthgen.config import Component, InputFile, Unhashed
 from synthgen.errors import ConfigError, EmptyResult, Interrupted, StageFailed
 from synthgen.records import rejected
 from synthgen.stages.block import block_behind
@@ -42,6 +42,7 @@ class Config(StageConfig):
 
     against: tuple[EvaluationFile, ...] = Field((), description="evaluation files, each a path or {path, field}; beside the run's own parts")
     own_parts: bool = Field(True, description="also against the test and validation parts of the run's split")
+    split: Annotated[str | None, Unhashed()] = Field(None, description="whose parts these are, where not the nearest split's: <stage id>, or run:NAME:<stage id>")
     field: Fields = Field("content", description="where n-grams are looked for; `content` is all of a row's text")
     question: Fields = Field("question", description="what is compared as a whole and for resemblance")
     drop_ngram: int | None = Field(13, ge=2, description="a row that shares an n-gram of this many words goes")
@@ -61,7 +62,7 @@ class Config(StageConfig):
 
 def needs(config: Config) -> dict[str, Need]:
     """The rows, and the parts that are kept for measuring."""
-    own = {part: Need("split", part=part, optional=True) for part in ("test", "validation")} if config.own_parts else {}
+    own = {part: Need("split", part=part, optional=True, choose=(f"{config.split}.{part}",) if config.split else ()) for part in ("test", "validation")} if config.own_parts else {}
     return {"rows": Need("rows"), **own}
 
 

@@ -51,6 +51,7 @@ def test_a_question_that_resembles_one_is_reported_and_dropped_where_asked(tmp_p
 
 def test_the_runs_own_parts_are_kept_out(tmp_path):
     assert decontaminate.needs(decontaminate.Config())["validation"] == Need("split", part="validation", optional=True)
+    assert decontaminate.needs(decontaminate.Config(split="run:other:split"))["test"].choose == ("run:other:split.test",)
     test = artefact(tmp_path / "split" / "test.jsonl", rows_of(SHORT), "split", "split", "test")
     done = curate("decontaminate", tmp_path, [{"id": "a", "instruction": SHORT}, {"id": "b", "instruction": "x"}], {}, test=(test,))
     assert [row["id"] for row in done.rows] == ["b"]
