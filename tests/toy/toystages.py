@@ -63,3 +63,8 @@ def run_keep(inputs, config, context, out):
 Keep = SimpleNamespace(
     Config=KeepConfig, VERSION=1, WRITES="rows", SEEDED=True, needs=lambda config: {"rows": Need("rows")}, run=run_keep
 )
+
+
+def shorter_than_ten(row, **options):
+    """A filter of a user's own, for tests: says why a row must go, or None."""
+    return None if len(row.get("output") or "") >= 10 else "short"
