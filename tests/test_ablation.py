@@ -4,11 +4,13 @@ from pathlib import Path
 
 import orjson
 import pytest
+from typer.testing import CliRunner
 
 from synthgen.ablation import FULL, Plan, Score, ablate, compared
+from synthgen.cli import app
 from synthgen.errors import ConfigError
 from synthgen.evaluation.intervals import paired_difference
-from synthgen.pipeline import RunOptions
+from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import load_pipeline
 from synthgen.reports.ablation import ablation_table
 from synthgen.reports.progress import Reporter
@@ -130,6 +132,23 @@ def test_what_makes_rows_cannot_be_taken_out(in_tmp, small):
     asking = PIPELINE.replace("name: small", "name: small\nteacher: {provider: builtin}").replace("  - dedup:", "  - generate: {id: answers, task: rationale}\n  - dedup:")
     with pytest.raises(ConfigError, match="answers cannot be taken out: it is a generate stage"):
         Plan(write(asking), ["answers"])
+
+
+def test_variants_are_listed_without_running_any(small):
+    done = CliRunner().invoke(app, ["ablate", "small.yaml", "--without", "dedup", "--dry-run", "--json"])
+    assert done.exit_code == 0 and [entry["run"] for entry in orjson.loads(done.stdout)] == ["data/runs/small.matched", "data/runs/small.without-dedup"]
+    assert not Path("data").exists()
+    done = CliRunner().invoke(app, ["ablate", "small.yaml", "--without", "dedupe"])
+    assert isinstance(done.exception, ConfigError) and "did you mean 'dedup'?" in str(done.exception)
+
+
+def test_rows_of_another_run_count_too(in_tmp, small):
+    run_pipeline(small, RunOptions(until="dedup"), Reporter("silent"))
+    made = write(PIPELINE.replace("name: small", "name: other").replace("      id: student", "      id: student\n      input: [dedup, 'run:small:filter']"), "other.yaml")
+    (full, _) = Plan(made, ["dedup"]).variants
+    assert stages(full.pipeline)["student"].reads["rows"] == ("dedup", "run:small:filter")
+    matched = stages(Plan(made, ["dedup"]).matched(full, {"student": 9}))
+    assert matched["student-rows"].reads["rows"] == ("dedup", "run:small:filter") and matched["student"].reads["rows"] == ("student-rows",)
 
 
 def test_rows_left_out_for_one_variant_are_left_out_for_all(small):

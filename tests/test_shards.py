@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import orjson
@@ -10,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from synthgen.cli import app
-from synthgen.errors import ConfigError, InputError, RunLocked, StageFailed
+from synthgen.errors import BudgetReached, ConfigError, InputError, RunLocked, StageFailed
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import load_pipeline
 from synthgen.plan import Graph, standing
@@ -19,6 +20,7 @@ from synthgen.shards import Shard, _check_ids, merge, sharded
 from synthgen.shipped import shipped
 from synthgen.stages.block import bounds
 from synthgen.store.jsonl import read_rows, write_rows
+from synthgen.store.ledger import open_ledger
 from synthgen.store.lock import RunLock
 from synthgen.store.manifest import read_manifest
 
@@ -250,6 +252,17 @@ def test_a_shard_has_its_part_of_the_cap(teacher, in_tmp):
     assert (made.budget.requests, made.budget.usd, options.account) == (5, 0.75, "small.shard-2-of-4")
     with pytest.raises(ConfigError, match="too small to be shared"):
         sharded(pipeline, RunOptions(only=("answers",)), Shard(1, 21))
+
+
+def test_a_shard_stops_at_its_part_of_the_cap_and_is_charged_by_itself(teacher, in_tmp):
+    asking(teacher)
+    pipeline = load_pipeline(Path("small.yaml"), (), {"budget": {"requests": 8}})
+    run(pipeline, until="load")
+    with pytest.raises(BudgetReached):
+        run_shard(pipeline, 1, 2, only=("answers",))
+    with closing(open_ledger(Path("data/ledger"))) as ledger:
+        assert ledger.spent("small.shard-1-of-2")[2] == 4 and ledger.spent("small")[2] == 0
+    run_shard(load_pipeline(Path("small.yaml")), 1, 2, only=("answers",))  # without the cap it goes on
 
 
 def test_the_resolved_file_of_a_shard_can_be_read(in_tmp):
