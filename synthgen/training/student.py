@@ -91,7 +91,9 @@ def quiet() -> Iterator[None]:
 
 def student_faults(options: StudentOptions) -> list[Fault]:
     """What can be known to be wrong with a student without loading it."""
-    name = options.model or ""
+    if options.model is None:
+        return []
+    name = options.model
     if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
         return [Fault("the student's folder holds no config.json", name, "student: {model: …} takes a hub id (owner/name) or a folder as save_pretrained writes it")]
     if not Path(name).is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):

@@ -1,0 +1,145 @@
+"""Every shipped pipeline runs without a network: as its Offline lines say, word for word, in a folder that `synthgen init` laid out."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from synthgen.errors import SynthgenError
+from synthgen.pipeline_file import load_pipeline
+from synthgen.shipped import shipped
+from synthgen.store.manifest import read_manifest
+from synthgen.validation import findings
+
+PIPELINES = sorted(shipped("pipelines").glob("*.yaml"))
+WITH_REPLIES = {"attributes", "conversation", "documents", "evolve", "judge", "magpie", "preferences"}
+TINY = "{init: {hidden_size: 32, layers: 1, heads: 2, vocab_size: 320}}"
+SMALLER = {
+    "quickstart": [
+        "questions.num_rows=240", "split.test=20", f"rationale_student.student={TINY}", f"answer_student.student={TINY}",
+        "rationale_student.epochs=1", "answer_student.epochs=1", "rationale_student.max_length=256", "answer_student.max_length=256", "evaluate.max_new_tokens=8",
+    ],
+}  # fmt: skip
+"""Where the Offline lines (or the pipeline itself) would take minutes: what the test makes smaller."""
+
+WATCH = """
+import os, sys
+
+def watch(event, arguments):
+    if event == "socket.connect":
+        address = arguments[1]
+        said = str(address[0] if isinstance(address, tuple) else address)
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        said = str(arguments[0])
+    else:
+        return
+    with open(os.environ["ASKED_HOSTS"], "a") as out:
+        out.write(said + "\\n")
+
+sys.addaudithook(watch)
+"""
+
+
+def offline_commands(path: Path) -> list[list[str]]:
+    """The commands of a pipeline's Offline lines; lines that give options only stand for `synthgen run` with them."""
+    opening = path.read_text().split("version:")[0].splitlines()
+    starts = [at for at, line in enumerate(opening) if line.startswith("# Offline")]
+    if not starts:
+        return [["run", f"pipelines/{path.name}"]]
+    lines = [opening[starts[0]].removeprefix("# Offline").strip()]
+    for line in opening[starts[0] + 1 :]:
+        if not line.startswith("#  "):
+            break
+        lines.append(line[1:].strip())
+    text = "\n".join(lines).replace("\\\n", " ")
+    commands = []
+    for line in text.splitlines():
+        words = shlex.split(line.split("     (")[0])
+        commands.append(words[1:] if words[0] == "synthgen" else ["run", f"pipelines/{path.name}", *words])
+    return commands
+
+
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("offline")
+    (folder / "watch").mkdir()
+    (folder / "watch" / "sitecustomize.py").write_text(WATCH)
+    assert synthgen(folder, ["init"], folder / "init").returncode == 0
+    return folder
+
+
+def synthgen(folder: Path, arguments: list[str], asked: Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY") and "proxy" not in name.lower()}
+    environment |= {"PYTHONPATH": str(folder / "watch"), "ASKED_HOSTS": str(asked), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", "from synthgen.cli import main; main()", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_the_watch_sees_who_is_asked(laid_out: Path, tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        options = ["--set", f"teacher.base_url=http://127.0.0.1:{port}/v1", "--set", "teacher.limits={max_attempts: 1, timeout: 1}", "--ledger", str(tmp_path / "none")]
+        done = synthgen(laid_out, ["run", "pipelines/judge.yaml", "--values", "pipelines/replies/teacher.yaml", "--runs", str(tmp_path / "runs"), *options], tmp_path / "asked")
+    assert done.returncode != 0 and "127.0.0.1" in (tmp_path / "asked").read_text().splitlines()
+
+
+@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.stem)
+def test_a_pipeline_runs_as_its_offline_lines_say(path: Path, laid_out: Path, tmp_path: Path) -> None:
+    commands = offline_commands(path)
+    assert [command[0] for command in commands] == (["ledger", "run"] if path.stem in WITH_REPLIES else ["run"])
+    smaller = [word for value in SMALLER.get(path.stem, ()) for word in ("--set", value)]
+    for command in commands:
+        done = synthgen(laid_out, [*command, *(smaller if command[0] == "run" else ())], tmp_path / "asked")
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+    asked = set((tmp_path / "asked").read_text().splitlines()) if (tmp_path / "asked").exists() else set()
+    if path.stem in WITH_REPLIES:
+        assert not asked, "what is in the ledger is asked of nobody"
+    else:
+        assert "127.0.0.1" in asked and asked <= {"127.0.0.1", "localhost", "::1"}, "nothing but this machine's own builtin teacher is asked"
+    run = laid_out / "data" / "runs" / load_pipeline(path).name
+    until = commands[-1][commands[-1].index("--until") + 1] if "--until" in commands[-1] else None
+    ids = [spec.id for spec in load_pipeline(path).stages]
+    for stage in ids[: ids.index(until) + 1] if until else ids:
+        manifest = read_manifest(run / stage)
+        assert manifest is not None, f"{stage} was not published"
+        counts = manifest.counts
+        assert counts["in"] == counts["kept"] + sum(counts["rejected"].values()) + sum(counts["failed"].values()), stage
+        assert counts["kept"] > 0, stage
+        rejected = run / stage / "rejected.jsonl"
+        if rejected.exists():
+            assert len(rejected.read_bytes().splitlines()) == sum(counts["rejected"].values()) + sum(counts["failed"].values()), stage
+    if (run / "export").exists():
+        rows = [json.loads(line) for line in (run / "export" / "data.jsonl").read_text().splitlines()]
+        assert 5 <= len(rows) == read_manifest(run / "export").counts["kept"]
+
+
+@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.stem)
+def test_validate_finds_nothing_wrong_but_what_is_the_users_to_bring(path: Path, laid_out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(laid_out)
+    monkeypatch.setenv("OPENAI_API_KEY", "not-needed-here")
+    wrong = [finding.fault for finding in findings(load_pipeline(path), offline=True) if finding.level == "error"]
+    assert [fault for fault in wrong if fault.where != "questions.csv"] == []
+
+
+@pytest.mark.parametrize("name", sorted(WITH_REPLIES))
+def test_shipped_replies_come_from_nobody_real_and_hold_nothing_of_a_machine(name: str) -> None:
+    lines = [json.loads(line) for line in (shipped("pipelines/replies") / f"{name}.jsonl").read_text().splitlines()]
+    assert lines and {(line["request"]["identity"], line["request"]["model"]) for line in lines} == {("example-replies", "written-by-hand")}
+    assert all(set(line) == {"key", "request", "reply", "choice", "model"} for line in lines)
+
+
+def test_offline_lines_are_read_as_a_shell_would(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("# Offline   synthgen ledger import a.jsonl      (why)\n#           synthgen run x.yaml \\\n#             --set 'a={b: c}'\nversion: 1\n")
+    assert offline_commands(tmp_path / "x.yaml") == [["ledger", "import", "a.jsonl"], ["run", "x.yaml", "--set", "a={b: c}"]]
+    with pytest.raises(SynthgenError):
+        load_pipeline(tmp_path / "x.yaml")
