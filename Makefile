@@ -36,7 +36,9 @@ lint: install
 	$(BIN)/mypy
 
 bench: install
-	$(BIN)/python -m benchmarks
+	$(BIN)/python benchmarks/generate.py
+	$(BIN)/python benchmarks/ledger.py --replies 100000
+	$(if $(FILE),$(BIN)/python -m benchmarks.curate $(FILE) && $(BIN)/python -m benchmarks.curate_filters $(FILE),@echo "make bench FILE=rows.jsonl measures curation too")
 
 clean:
 	rm -rf $(VENV) .venv-vllm .pytest_cache .mypy_cache .ruff_cache
