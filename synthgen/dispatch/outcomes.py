@@ -2,7 +2,8 @@
 
     keep       the sample as it is
     reject     the sample as it is; whoever makes rows of it rejects them
-    continue   the model is asked to go on where it stopped, at most `CONTINUATIONS` times, and the texts are joined
+    continue   the model is asked to go on where it stopped, at most `CONTINUATIONS` times; the texts are joined, and the
+               last part's finish_reason stands
     escalate   the request is asked once more, with `ESCALATION` times the tokens
 
 A wrapped conversation asks for what its policy wants as requests of its own, so all of it is in the ledger, is paid once and
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from synthgen.dispatch.contract import Conversation
 from synthgen.exchange import Reply, Request, Sample
@@ -23,8 +24,9 @@ T = TypeVar("T")
 
 Policy = Literal["keep", "reject", "continue", "escalate"]
 
-CONTINUATIONS = 3
+CONTINUATIONS = 2
 ESCALATION = 4
+GO_ON = "You were cut off. Go on exactly where your last message stops, in the middle of a word if need be: no repetition, no remark."
 
 
 def with_policies(conversation: Conversation[T], policies: Mapping[str, str], config: TeacherConfig) -> Conversation[T]:
@@ -56,7 +58,7 @@ def with_policies(conversation: Conversation[T], policies: Mapping[str, str], co
 
 def _escalated(request: Request, reply: Reply, config: TeacherConfig) -> Generator[Request, Reply, Reply]:
     limit = request.sampling.get("max_tokens") or config.sampling.max_tokens
-    if limit is None:
+    if not isinstance(limit, int):
         return reply
     cut = [sample.index for sample in reply.samples if sample.finish_reason == "length"]
     longer = yield replace(request, n=len(cut), sampling={**request.sampling, "max_tokens": limit * ESCALATION})
@@ -70,18 +72,30 @@ def _continued(request: Request, reply: Reply, config: TeacherConfig) -> Generat
     samples = []
     for sample in reply.samples:
         for _ in range(CONTINUATIONS):
-            if sample.finish_reason != "length" or not sample.text:
+            if sample.finish_reason != "length" or not sample.text:  # thought to the end, and has said nothing yet
                 break
-            more = yield _going_on(request, sample, config)
-            sample = replace(sample, text=sample.text + more.first.text, finish_reason=more.first.finish_reason)
+            more = (yield _going_on(request, sample, config)).first
+            sample = replace(sample, text=sample.text + more.text, finish_reason=more.finish_reason, logprobs=_joined(sample.logprobs, more.logprobs))
         samples.append(sample)
     return Reply(tuple(samples))
 
 
 def _going_on(request: Request, sample: Sample, config: TeacherConfig) -> Request:
-    """The request for what comes after a sample's text."""
+    """The request for what comes after a sample's text.
+
+    A response format is left out: a server that holds the reply to a schema would begin a new object.
+    """
+    sampling = {name: value for name, value in request.sampling.items() if name != "response_format"}
     if request.prompt is not None:
-        return replace(request, n=1, prompt=request.prompt + sample.text)
+        return replace(request, n=1, prompt=request.prompt + sample.text, sampling=sampling)
     messages = (*request.messages, {"role": "assistant", "content": sample.text})
-    prefill = {"continue_final_message": True, "add_generation_prompt": False} if config.provider == "vllm" else {}
-    return replace(request, n=1, messages=messages, sampling={**request.sampling, **prefill})
+    if config.provider == "vllm":
+        return replace(request, n=1, messages=messages, sampling={**sampling, "continue_final_message": True, "add_generation_prompt": False})
+    return replace(request, n=1, messages=(*messages, {"role": "user", "content": GO_ON}), sampling=sampling)
+
+
+def _joined(one: Any, more: Any) -> Any:
+    """The log probabilities of two parts, list by list; None where a part has none."""
+    if not isinstance(one, dict) or not isinstance(more, dict):
+        return None
+    return {name: value + more[name] for name, value in one.items() if isinstance(value, list) and isinstance(more.get(name), list)}

@@ -44,11 +44,11 @@ class Config(StageConfig):
     teacher: Annotated[str, Unhashed()] = Field("", description="a name under `teachers`; the pipeline's teacher where left out")
     draw: int = Field(1, ge=1, description="raise it to ask for fresh replies to requests that are in the ledger")
     max_failed: Annotated[float, BeforeValidator(read_share), Unhashed()] = Field(0.0, ge=0, le=1, description="share of rows (or calls) that may fail, as 0.01 or 1%; above it the exit code is 4")
-    on_length: Literal["keep", "reject", "escalate"] = Field("keep", description="items of a reply that ended at max_tokens; escalate asks once more with four times the room")
+    on_length: Literal["keep", "reject", "continue", "escalate"] = Field("keep", description="items of a reply that ended at max_tokens; continue asks the teacher to go on, at most twice, and joins the parts; escalate asks once more with four times the room")
     on_content_filter: Literal["keep", "reject"] = Field("reject", description="items of a reply that the provider's filter cut off")
 
     def policies(self) -> dict[str, str]:
-        """finish_reason -> keep or reject."""
+        """finish_reason -> what is done with the items of such a reply; what is not reject keeps them."""
         return {"length": self.on_length, "content_filter": self.on_content_filter}
 
 
@@ -88,7 +88,7 @@ def plan_preview(inputs: Inputs, config: Config, context: Context, n: int) -> li
 
 def sending(config: Config, session: Session) -> Sending:
     """How requests are sent."""
-    return Sending.of(config.draw, config.on_length, session.config.sampling)
+    return Sending(config.draw, config.on_length, session.config)
 
 
 def about(config: Config, session: Session) -> dict[str, Any]:

@@ -2,7 +2,7 @@ import pytest
 from misbehaving import MisbehavingTeacher
 from questions import question
 
-from synthgen.dispatch.outcomes import CONTINUATIONS, with_policies
+from synthgen.dispatch.outcomes import CONTINUATIONS, GO_ON, with_policies
 from synthgen.exchange import Reply, Request, Sample
 from synthgen.teachers.config import TeacherConfig
 
@@ -55,7 +55,7 @@ def test_escalation_without_a_bound_changes_nothing():
 def test_a_continuation_joins_the_texts_and_ends():
     result, requests = play(with_policies(asks(), {"length": "continue"}, CONFIG), [("one ", "length")], [("two ", "length")], [("three", "stop")])
     assert result == [(0, "one two three", "stop", "k1")]
-    assert requests[2].messages[-1] == {"role": "assistant", "content": "one two "}
+    assert requests[2].messages[-2:] == ({"role": "assistant", "content": "one two "}, {"role": "user", "content": GO_ON})
     endless = [[("x", "length")]] * (CONTINUATIONS + 1)
     assert play(with_policies(asks(), {"length": "continue"}, CONFIG), *endless)[0][0][1] == "x" * (CONTINUATIONS + 1)
 
@@ -68,6 +68,25 @@ def test_a_completion_is_continued_in_its_prompt():
 def test_vllm_is_told_to_go_on_with_the_last_message():
     _, requests = play(with_policies(asks(), {"length": "continue"}, TeacherConfig(model="m", provider="vllm")), [("a", "length")], [("b", "stop")])
     assert requests[1].sampling == {"continue_final_message": True, "add_generation_prompt": False}
+
+
+def test_each_cut_sample_is_continued_by_itself_and_a_schema_is_not_asked_for_again():
+    conversation = with_policies(asks(n=3, response_format={"type": "json_object"}, max_tokens=5), {"length": "continue"}, CONFIG)
+    result, requests = play(conversation, [("a", "length"), ("b", "stop"), ("", "length")], [("A", "stop")])
+    assert [(index, text, finish) for index, text, finish, _ in result] == [(0, "aA", "stop"), (1, "b", "stop"), (2, "", "length")]
+    assert requests[1].n == 1 and requests[1].sampling == {"max_tokens": 5}
+
+
+def test_log_probabilities_are_joined():
+    def conversation():
+        return (yield Request(messages=({"role": "user", "content": "q"},)))
+
+    talk = with_policies(conversation, {"length": "continue"}, CONFIG)()
+    next(talk)
+    talk.send(Reply((Sample("a", "k", "m", finish_reason="length", logprobs={"content": [1]}),)))
+    with pytest.raises(StopIteration) as done:
+        talk.send(Reply((Sample("b", "k", "m", logprobs={"content": [2], "refusal": None}),)))
+    assert done.value.value.first.logprobs == {"content": [1, 2]}
 
 
 def test_an_error_of_the_conversations_own_comes_through():
