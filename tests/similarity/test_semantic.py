@@ -1,11 +1,12 @@
 import math
 import random
+import sys
 
 import numpy as np
 import pytest
 from embedding_server import serving, vector
 
-from synthgen.config import build
+from synthgen.config import build, fingerprint
 from synthgen.errors import ConfigError, StageFailed, TeacherFailed
 from synthgen.similarity import semantic
 from synthgen.similarity.embedding_options import EmbeddingsConfig
@@ -149,3 +150,72 @@ def test_dedup_by_meaning_pays_once(tmp_path):
     assert len(server.texts) == asked == len({row["instruction"] for row in rows})
     assert len(first.rows) < len(second.rows) < 60
     assert all(row["rejection"]["score"] > 0.8 for row in first.rejected)
+
+
+def clustered(rows, dimensions, centres, seed):
+    """Unit vectors around a few centres, so that about half of them have a near one among the earlier."""
+    draw = np.random.default_rng(seed)
+    around = draw.normal(size=(centres, dimensions))
+    found = around[draw.integers(0, centres, rows)] + draw.normal(size=(rows, dimensions)) * draw.uniform(0.1, 0.7, size=(rows, 1))
+    return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+
+
+def decided(vectors, exact_up_to, batch=100, group=-1):
+    """What each row matched, asked in primed batches as a stage does."""
+    index, said = SemanticIndex(0.9, exact_up_to), []
+    for start in range(0, len(vectors), batch):
+        numbers = range(start, min(start + batch, len(vectors)))
+        index.prime(numbers, [vectors[number] for number in numbers])
+        for number in numbers:
+            said.append(index.nearest(vectors[number], group, number))
+            if said[-1] is None:
+                index.add(vectors[number], number, group)
+    return said
+
+
+def test_an_approximate_index_drops_nearly_all_that_an_exact_one_drops_and_nothing_else():
+    pytest.importorskip("usearch")
+    vectors = clustered(4000, 64, 1200, seed=3)
+    exact, near = decided(vectors, 10**9), decided(vectors, 200)
+    gone = [at for at, match in enumerate(exact) if match]
+    assert 1000 < len(gone) < 3500
+    assert sum(near[at] is not None for at in gone) >= 0.95 * len(gone)
+    for at, match in enumerate(near):
+        if match is not None:
+            cosine = float(vectors[at].astype(float) @ vectors[match.number].astype(float))
+            assert match.score == round(cosine, 6) > 0.9 and match.number < at and near[match.number] is None
+    assert decided(vectors, 200) == near
+    assert exact[:150] == near[:150]  # below `exact_up_to` nothing is approximate
+
+
+def test_an_approximate_index_looks_past_a_question_s_own_samples():
+    pytest.importorskip("usearch")
+    vectors = clustered(60, 32, 60, seed=5)
+    index = SemanticIndex(0.9, exact_up_to=5)
+    index.add(vectors[0], 0)
+    for number in range(1, 60):  # samples of one question, all the same
+        index.add(vectors[1], number, group=7)
+    other = vectors[1] + 1e-3 * vectors[2]
+    index.add(other / np.linalg.norm(other), 99, group=8)
+    assert index.nearest(vectors[1], group=7).number == 99
+    assert index.nearest(vectors[1]).number in range(1, 60)
+
+
+def test_without_usearch_many_rows_are_refused_with_the_way_out(monkeypatch):
+    monkeypatch.setitem(sys.modules, "usearch.index", None)
+    index = SemanticIndex(0.9, exact_up_to=2)
+    first, second, third = np.eye(3, dtype=np.float32)
+    index.add(first, 0)
+    index.add(second, 1)
+    with pytest.raises(ConfigError, match=r"usearch.*is not installed") as fault:
+        index.add(third, 2)
+    assert "pip install 'synthgen-pipeline[ann]'" in str(fault.value)
+
+
+def test_a_model_folder_that_changed_makes_another_stage_key(tmp_path):
+    (tmp_path / "weights").write_bytes(b"1")
+    options = SemanticConfig(embeddings=EmbeddingsConfig(model=str(tmp_path)))
+    before = fingerprint(options)
+    assert fingerprint(options) == before
+    (tmp_path / "weights").write_bytes(b"2")
+    assert fingerprint(options) != before
