@@ -210,10 +210,17 @@ def gist(row: Row, rule: str) -> str:
 
 
 def row_lines(row: Row, limit: int = 400) -> Iterable[str]:
-    """A row for people: each field on a line of its own."""
+    """A row for people: each field, and each turn of a conversation, on a line of its own; scores beside what `meta` holds."""
     for name, value in row.items():
         if name == "meta" and isinstance(value, dict):
-            value = ", ".join(f"{key} {part}" for key, part in value.items() if isinstance(part, str | int | float))
+            scores = value.get("scores")
+            shown = {**value, **{f"scores.{key}": part for key, part in scores.items()}} if isinstance(scores, dict) else value
+            value = ", ".join(f"{key} {part}" for key, part in shown.items() if isinstance(part, str | int | float))
+        if isinstance(value, list) and value and all(isinstance(turn, dict) and "content" in turn for turn in value):
+            for at, turn in enumerate(value):
+                said = f"{turn.get('role', '')}: {turn['content']}"
+                yield f"  {name if not at else '':<12} {shortened(said, limit // 2)}"
+            continue
         yield f"  {name:<12} {shortened(str(value), limit)}"
 
 

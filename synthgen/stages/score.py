@@ -91,7 +91,17 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
             outcome = _measured(inputs, context, writer)
     outcome.files.update(writer.files())
     outcome.extra.update(writer.report())
+    outcome.table = "\n".join([outcome.table, *_said(outcome.extra)]).strip()
     return outcome
+
+
+def _said(report: dict[str, Any]) -> list[str]:
+    """The grades and the agreement with people, for people."""
+    lines = ["grades: " + ", ".join(f"{grade} in {rows:,}" for grade, rows in report["grades"].items())] if report.get("grades") else []
+    found = report.get("agreement")
+    if found:
+        lines.append(f"agreement with people on {found['rows']:,} rows" + "".join(f", {name.replace('_', ' ')} {found[name]:g}" for name in ("equal", "within_one", "kappa") if name in found))
+    return lines
 
 
 def _measured(inputs: Inputs, context: Context, writer: _Scored) -> Outcome:

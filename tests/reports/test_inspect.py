@@ -5,7 +5,7 @@ import pytest
 from made_runs import asked, make_run
 
 from synthgen.errors import InputError
-from synthgen.reports.inspect import inspect_path, inspect_text
+from synthgen.reports.inspect import inspect_path, inspect_text, row_lines
 from synthgen.reports.survey import Lengths, Reservoir, Survey
 from synthgen.store.jsonl import write_rows
 
@@ -73,6 +73,12 @@ def test_text_from_rows_stays_on_its_line(tmp_path):
     shown = inspect_text(inspect_path(path))
     assert "\x1b" not in shown and "\x00" not in shown and "\u202e" not in shown
     assert "one two [31mred" in shown
+
+
+def test_turns_stand_on_lines_of_their_own_and_scores_beside_the_rest_of_meta():
+    turns = [{"role": "user", "content": "How\ndo I?"}, {"role": "assistant", "content": "Like this."}]
+    lines = list(row_lines({"id": "r1", "messages": turns, "meta": {"task": "respond", "scores": {"judge": 4, "judge_items": {"a": True}}}}))
+    assert lines == ["  id           r1", "  messages     user: How do I?", "               assistant: Like this.", "  meta         task respond, scores.judge 4"]
 
 
 def test_samples_are_drawn_fairly_and_again_the_same():

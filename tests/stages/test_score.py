@@ -46,6 +46,7 @@ def test_rows_keep_their_ids_and_get_scores(tmp_path: Path) -> None:
     assert [row["id"] for row in kept] == ["r0", "r1", "r2", "r5"] and kept[1]["meta"] == {"parents": ["p"], "scores": {"judge": 2, "judge_reason": "so."}}
     assert [(row["id"], row["rejection"]["rule"], row["rejection"]["kind"]) for row in rejected] == [("r3", "ungraded", "rejected"), ("r4", "http_400", "failed")]
     assert outcome.extra["grades"] == {"1": 2, "2": 1, "3": 1} and outcome.extra["agreement"] == {"rows": 4, "equal": 1.0, "within_one": 1.0, "kappa": 1.0}
+    assert "grades: 1 in 2, 2 in 1, 3 in 1\nagreement with people on 4 rows, equal 1, within one 1, kappa 1" in outcome.table
     assert outcome.asked == 6 and outcome.requests == {"planned": 6, "answered": 5, "failed": {"http_400": 1}, "unsent": 0}
 
 
