@@ -138,6 +138,19 @@ def test_shipped_replies_come_from_nobody_real_and_hold_nothing_of_a_machine(nam
     assert all(set(line) == {"key", "request", "reply", "choice", "model"} for line in lines)
 
 
+def test_replies_can_be_recorded_anew_when_requests_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "servers"))
+    from record_replies import record
+
+    shipped_file = shipped("pipelines/replies") / "documents.jsonl"
+    record("documents", tmp_path / "same.jsonl")
+    assert (tmp_path / "same.jsonl").read_bytes() == shipped_file.read_bytes()
+    record("documents", tmp_path / "other.jsonl", ["generate.sampling={temperature: 0.5}"])
+    before, after = ([json.loads(line) for line in file.read_text().splitlines()] for file in (shipped_file, tmp_path / "other.jsonl"))
+    assert {line["key"] for line in before}.isdisjoint(line["key"] for line in after)
+    assert [line["reply"] for line in before] == [line["reply"] for line in after]
+
+
 def test_offline_lines_are_read_as_a_shell_would(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text("# Offline   synthgen ledger import a.jsonl      (why)\n#           synthgen run x.yaml \\\n#             --set 'a={b: c}'\nversion: 1\n")
     assert offline_commands(tmp_path / "x.yaml") == [["ledger", "import", "a.jsonl"], ["run", "x.yaml", "--set", "a={b: c}"]]
