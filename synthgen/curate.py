@@ -42,16 +42,14 @@ def curate(
         workers: processes; 0 is one for each core.
         reporter: where progress goes.
     """
-    if out.exists() and (not overwrite or read_manifest(out) is None):
-        why = "give another -o, or --overwrite" if read_manifest(out) is not None or not any(out.iterdir()) else "it holds no result of synthgen's: give another -o"
-        raise ConfigError("the output folder is there already", str(out), why)
+    check_out(out, overwrite)
     missing = [path for path in files if not path.exists()]
     if missing:
         raise InputError(f"no such file: {', '.join(map(str, missing))}")
     option, default = DEFAULTS[kind]
     if not choices and not default:
         raise ConfigError(f"{kind}: against what?", next=f"synthgen {kind} {files[0]} -o {out} --against test.jsonl")
-    chosen = [_component(choice) for choice in choices] or default
+    chosen = [component(choice) for choice in choices] or default
     if kind == "decontaminate":
         chosen = [_evaluation_file(choice) for choice in chosen]
     sources = [{"path": str(path), **({"columns": dict(_pair(text) for text in columns)} if columns else {})} for path in files]
@@ -65,6 +63,13 @@ def curate(
         runs = Path(scratch)
         result = run_pipeline(pipeline, RunOptions(run_dir=runs / "run", ledger=runs / "ledger", workers=workers), reporter)
         return _merge(result.stages["load"], result.stages[kind], runs / "run", kind, out)
+
+
+def check_out(out: Path, overwrite: bool) -> None:
+    """Refuses an output folder that is there, unless it is a result of synthgen's that may be replaced."""
+    if out.exists() and (not overwrite or read_manifest(out) is None):
+        why = "give another -o, or --overwrite" if read_manifest(out) is not None or not any(out.iterdir()) else "it holds no result of synthgen's: give another -o"
+        raise ConfigError("the output folder is there already", str(out), why)
 
 
 def _merge(loaded: Manifest, curated: Manifest, run: Path, kind: str, out: Path) -> Manifest:
@@ -97,7 +102,7 @@ def _pair(text: str) -> tuple[str, str]:
     return field, column
 
 
-def _component(choice: Any) -> Any:
+def component(choice: Any) -> Any:
     """`name:key=value,key=value` as `{name: {key: value}}`; the values are YAML."""
     if not isinstance(choice, str) or ":" not in choice or choice.partition(":")[2].isidentifier():
         return choice

@@ -22,6 +22,8 @@ def filter_command(
     columns: Columns = None,
     rule: Annotated[list[str] | None, typer.Option("--rule", metavar="NAME[:key=value,…]", help="for files: a rule, in order; repeatable")] = None,
     overwrite: Overwrite = False,
+    report: Annotated[bool, typer.Option("--report", help="show what each rule would drop, alone and in order, with examples; drop nothing")] = False,
+    rethreshold: Annotated[bool, typer.Option("--rethreshold", help="for the folder of a filter stage that ran with `values: true`: decide again, with the thresholds of --rule")] = False,
     stage: StageId = None,
     force: o.Force = None,
     set: o.Set = None,
@@ -33,6 +35,15 @@ def filter_command(
     as_json: o.AsJson = False,
 ) -> None:
     """Keep rows that pass every rule; the others are written down with rule, value and threshold."""
+    if report or rethreshold:
+        from synthgen.cli import filter_review
+
+        if rethreshold:
+            unused = {"--report": report, "--columns": columns, "--id": stage, "--set": set, "--values": values, "--shard": shard, "--force": force, "--run-dir": run_dir}
+            filter_review.rethreshold(files, out, rule, overwrite, unused, as_json)
+        else:
+            filter_review.report(files, out, rule, columns, overwrite, stage, set, values, shard, force, runs, run_dir, workers, as_json)
+        return
     _curate("filter", "--rule", rule, files, out, columns, overwrite, stage, set, values, as_json, shard, force=force, runs=runs, run_dir=run_dir, workers=workers)
 
 

@@ -29,6 +29,12 @@ def header(choices: Sequence[Choice]) -> dict[str, Any]:
     return {"rules": [{"name": choice.name, "version": choice.version, "options": _options(choice)} for choice in choices]}
 
 
+def stored_rules(folder: Path) -> list[str]:
+    """The names of the rules that a folder's values are of."""
+    first = next(_lines(folder / VALUES), None) or {}
+    return [str(entry["name"]) for entry in first.get("rules", ())]
+
+
 def rethreshold(folder: Path, choices: Sequence[Choice], out: Path, stage: str) -> Counts:
     """Writes `rows.jsonl` and `rejected.jsonl` as a filter with these rules would, from a filter stage's own files.
 
@@ -41,13 +47,15 @@ def rethreshold(folder: Path, choices: Sequence[Choice], out: Path, stage: str) 
         EmptyResult: no row is left.
     """
     lines = _lines(folder / VALUES)
-    plan = _plan(next(lines, None), choices, folder)
+    first = next(lines, None)
+    plan = _plan(first, choices, folder)
+    judges = {entry["name"] for entry in (first or {})["rules"]}
     counts = Counts()
     kept_before, dropped_before = _rows(folder / "rows.jsonl"), _rows(folder / "rejected.jsonl")
     with RowWriter(out / "rows.jsonl") as kept, RowWriter(out / "rejected.jsonl") as gone:
         for line in lines:
             row = next(dropped_before if line["dropped"] else kept_before, None)
-            while row is not None and "id" not in row and "raw" in row:  # a broken line: no rule has seen it
+            while row is not None and line["dropped"] and row["rejection"]["rule"] not in judges:  # a broken line, or no row: no rule has seen it
                 counts.in_ += 1
                 counts.reject(row["rejection"]["rule"])
                 gone.write(row)
@@ -64,7 +72,7 @@ def rethreshold(folder: Path, choices: Sequence[Choice], out: Path, stage: str) 
                 name, verdict = said
                 counts.reject(name)
                 gone.write(rejected(row, stage=stage, rule=name, value=verdict.value, threshold=verdict.threshold))
-        for row in dropped_before:  # broken lines at the end
+        for row in dropped_before:  # such lines at the end
             counts.in_ += 1
             counts.reject(row["rejection"]["rule"])
             gone.write(row)
@@ -95,7 +103,8 @@ def _plan(first: dict[str, Any] | None, choices: Sequence[Choice], folder: Path)
                 break
         else:
             can = f"of {name} only {', '.join(sorted(free))} may change" if free else f"{name} must have the options it was measured with"
-            raise ConfigError(f"the values of {name} were not measured with these options", str(folder / VALUES), f"{can}; else run the filter stage again with `values: true`")
+            with_these = " or ".join(orjson.dumps(entry["options"]).decode() for entry in stored if entry["name"] == name) or "nothing: it was no rule of the stage"
+            raise ConfigError(f"the values of {name} were not measured with these options, but with {with_these}", str(folder / VALUES), f"{can}; else run the filter stage again with `values: true`")
     return plan
 
 

@@ -28,9 +28,20 @@ Kept rows are the very bytes that came in. The others are in `rejected.jsonl` wi
 is no JSON object is there too, under `broken_line`, with its number. Rows are judged one by one, so that neither the
 number of workers nor the size of a batch changes a decision.
 
+To see before anything is dropped, and to change a threshold after:
+
+    synthgen filter rows.jsonl --report --rule refusal --rule length:max_words=100
+    synthgen filter pipeline.yaml --report --id filter
+    synthgen filter data/runs/NAME/filter --rethreshold --rule length:max_words=80 --rule refusal -o stricter
+
+`--report` prints what each rule would drop alone, in order, and as the only one, with examples, and leaves nothing behind (with
+`-o DIR`, for files, the untouched rows and the report). Of a pipeline it reads what the stages before the filter have published.
+`--rethreshold` decides again from stored values, without looking at a text; the rules that are given are all that decide.
+
 `action: report` drops nothing and shows what each rule would drop alone, in order, and as the only one, with examples;
 `action: tag` keeps every row and names in `meta.filter` the rules that say no. With `values: true` the stage also writes
-what every rule says of every row; thresholds (marked T below) can then be changed without judging again.
+what every rule says of every row (of files: `--set filter.values=true`); thresholds (marked T below) can then be changed by
+`--rethreshold`, without judging again.
 
 `output` as a field means the reply whatever the row's shape: `output`, the assistant's turns of `messages`, or `chosen`.
 """
