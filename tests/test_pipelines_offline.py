@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -129,6 +130,15 @@ def test_validate_finds_nothing_wrong_but_what_is_the_users_to_bring(path: Path,
     monkeypatch.setenv("OPENAI_API_KEY", "not-needed-here")
     wrong = [finding.fault for finding in findings(load_pipeline(path), offline=True) if finding.level == "error"]
     assert [fault for fault in wrong if fault.where != "questions.csv"] == []
+
+
+@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.stem)
+def test_the_command_of_a_pipeline_is_one_that_it_can_take(path: Path) -> None:
+    opening = path.read_text().split("version:")[0]
+    commands = re.findall(r"synthgen (\w+) ([^\s)]+)", opening)
+    assert commands and all(file == f"pipelines/{path.name}" for command, file in commands if command in ("run", "preview", "validate"))
+    if any(command == "preview" for command, _ in commands):
+        assert any(spec.kind == "generate" for spec in load_pipeline(path).stages), "preview shows a generate stage"
 
 
 @pytest.mark.parametrize("name", sorted(WITH_REPLIES))
