@@ -203,7 +203,7 @@ def test_an_approximate_index_looks_past_a_question_s_own_samples():
 
 def test_without_usearch_many_rows_are_refused_with_the_way_out(monkeypatch):
     monkeypatch.setitem(sys.modules, "usearch.index", None)
-    index = SemanticIndex(0.9, exact_up_to=2)
+    index = Semantic(SemanticConfig(embeddings=EmbeddingsConfig(model="m", base_url="http://127.0.0.1:9/v1"), exact_up_to=2)).index()
     first, second, third = np.eye(3, dtype=np.float32)
     index.add(first, 0)
     index.add(second, 1)
