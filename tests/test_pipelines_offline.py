@@ -124,6 +124,20 @@ def test_a_pipeline_runs_as_its_offline_lines_say(path: Path, laid_out: Path, tm
         assert 5 <= len(rows) == read_manifest(run / "export").counts["kept"]
 
 
+@pytest.mark.parametrize("name", ["alpaca_openai", "rationale_vllm"])
+def test_pipelines_with_a_hub_student_train_and_measure_a_tiny_one_in_its_place(name: str, laid_out: Path, tmp_path: Path) -> None:
+    (command,) = offline_commands(laid_out / "pipelines" / f"{name}.yaml")
+    at = command.index("--until")
+    values = [f"student.student={TINY}", "student.epochs=1", "student.method=full", "student.max_length=400"] + (["evaluate.max_new_tokens=8"] if name == "rationale_vllm" else [])
+    done = synthgen(laid_out, [*command[:at], *command[at + 2 :], *(word for value in values for word in ("--set", value)), "--runs", str(tmp_path)], tmp_path / "asked")
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / load_pipeline(laid_out / "pipelines" / f"{name}.yaml").name
+    assert (run / "student" / "model" / "config.json").exists()
+    assert set((tmp_path / "asked").read_text().splitlines()) <= {"127.0.0.1", "localhost", "::1"}
+    last = read_manifest(run / ("evaluate" if name == "rationale_vllm" else "export"))
+    assert last is not None and last.counts["kept"] > 0
+
+
 @pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.stem)
 def test_validate_finds_nothing_wrong_but_what_is_the_users_to_bring(path: Path, laid_out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(laid_out)
