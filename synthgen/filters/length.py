@@ -77,7 +77,7 @@ class Length:
         for unit, _, least, most in self._counters:
             count = value.get(unit)
             if count is None:
-                raise ConfigError(f"length in {unit} was not measured", next="run the filter stage again")
+                raise ConfigError(f"length in {unit} was not measured", next=f"run the filter stage again with a threshold in {unit}, such as max_{unit}: 100000")
             if least is not None and count < least:
                 return Verdict(True, {unit: count}, {f"min_{unit}": least})
             if most is not None and count > most:

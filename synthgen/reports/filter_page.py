@@ -37,6 +37,7 @@ To see before anything is dropped, and to change a threshold after:
 `--report` prints what each rule would drop alone, in order, and as the only one, with examples, and leaves nothing behind (with
 `-o DIR`, for files, the untouched rows and the report). Of a pipeline it reads what the stages before the filter have published.
 `--rethreshold` decides again from stored values, without looking at a text; the rules that are given are all that decide.
+`length` stores a measure only in the units that it had a threshold in.
 
 `action: report` drops nothing and shows what each rule would drop alone, in order, and as the only one, with examples;
 `action: tag` keeps every row and names in `meta.filter` the rules that say no. With `values: true` the stage also writes

@@ -125,6 +125,7 @@ def test_what_cannot_be_decided_again_says_why_and_what_to_do(synthgen):
         (("measured", "-o", "x"), "measured were length, refusal"),
         (("measured", "--rule", "echo", "-o", "x"), "no rule of the stage"),
         (("measured", "--rule", "length:field=instruction", "-o", "x"), "may change"),
+        (("measured", "--rule", "length:max_chars=3", "-o", "x"), "with a threshold in chars"),
         (("measured", "--rule", "lenght", "-o", "x"), "did you mean 'length'?"),
         (("measured", "--rule", "length:max_words=3", "-o", "plain"), "there already"),
         (("measured", "--rule", "length:max_words=3", "-o", "measured", "--overwrite"), "another -o"),
