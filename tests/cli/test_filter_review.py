@@ -116,6 +116,7 @@ def test_other_thresholds_decide_as_a_filter_with_them_would(synthgen, made):
 def test_what_cannot_be_decided_again_says_why_and_what_to_do(synthgen):
     assert synthgen("filter", "rows.jsonl", *RULES, "-o", "plain")[0] == 0
     assert synthgen("filter", "rows.jsonl", *RULES, "--set", "filter.values=true", "-o", "measured")[0] == 0
+    assert synthgen("filter", "rows.jsonl", "--rule", "length:max_chars=50", "--set", "filter.values=true", "-o", "chars")[0] == 0
     before = everything()
     for arguments, said in (
         (("plain", "--rule", "length:max_words=3", "-o", "x"), "values: true"),
@@ -125,7 +126,7 @@ def test_what_cannot_be_decided_again_says_why_and_what_to_do(synthgen):
         (("measured", "-o", "x"), "measured were length, refusal"),
         (("measured", "--rule", "echo", "-o", "x"), "no rule of the stage"),
         (("measured", "--rule", "length:field=instruction", "-o", "x"), "may change"),
-        (("measured", "--rule", "length:max_chars=3", "-o", "x"), "with a threshold in chars"),
+        (("chars", "--rule", "length:max_words=3", "-o", "x"), "with a threshold in words"),
         (("measured", "--rule", "lenght", "-o", "x"), "did you mean 'length'?"),
         (("measured", "--rule", "length:max_words=3", "-o", "plain"), "there already"),
         (("measured", "--rule", "length:max_words=3", "-o", "measured", "--overwrite"), "another -o"),
