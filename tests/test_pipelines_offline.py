@@ -82,6 +82,11 @@ def synthgen(folder: Path, arguments: list[str], asked: Path) -> subprocess.Comp
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
+def hosts(asked: Path) -> set[str]:
+    """Who was asked: nobody, where the watch wrote no file."""
+    return set(asked.read_text().splitlines()) if asked.exists() else set()
+
+
 def test_the_watch_sees_who_is_asked(laid_out: Path, tmp_path: Path) -> None:
     import socket
 
@@ -91,7 +96,7 @@ def test_the_watch_sees_who_is_asked(laid_out: Path, tmp_path: Path) -> None:
         port = listener.getsockname()[1]
         options = ["--set", f"teacher.base_url=http://127.0.0.1:{port}/v1", "--set", "teacher.limits={max_attempts: 1, timeout: 1}", "--ledger", str(tmp_path / "none")]
         done = synthgen(laid_out, ["run", "pipelines/judge.yaml", "--values", "pipelines/replies/teacher.yaml", "--runs", str(tmp_path / "runs"), *options], tmp_path / "asked")
-    assert done.returncode != 0 and "127.0.0.1" in (tmp_path / "asked").read_text().splitlines()
+    assert done.returncode != 0 and "127.0.0.1" in hosts(tmp_path / "asked")
 
 
 @pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.stem)
@@ -102,7 +107,7 @@ def test_a_pipeline_runs_as_its_offline_lines_say(path: Path, laid_out: Path, tm
     for command in commands:
         done = synthgen(laid_out, [*command, *(smaller if command[0] == "run" else ())], tmp_path / "asked")
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
-    asked = set((tmp_path / "asked").read_text().splitlines()) if (tmp_path / "asked").exists() else set()
+    asked = hosts(tmp_path / "asked")
     if path.stem in WITH_REPLIES:
         assert not asked, "what is in the ledger is asked of nobody"
     else:
@@ -133,7 +138,7 @@ def test_pipelines_with_a_hub_student_train_and_measure_a_tiny_one_in_its_place(
     assert done.returncode == 0, done.stderr
     run = tmp_path / load_pipeline(laid_out / "pipelines" / f"{name}.yaml").name
     assert (run / "student" / "model" / "config.json").exists()
-    assert set((tmp_path / "asked").read_text().splitlines()) <= {"127.0.0.1", "localhost", "::1"}
+    assert hosts(tmp_path / "asked") <= {"127.0.0.1", "localhost", "::1"}
     last = read_manifest(run / ("evaluate" if name == "rationale_vllm" else "export"))
     assert last is not None and last.counts["kept"] > 0
 
