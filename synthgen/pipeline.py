@@ -244,7 +244,7 @@ class _Engine:
         found = read_manifest(source)
         if source.parent.name == self.run_dir.name or found is None or found.key != now.key or found.partial or altered(source, found, verify=True):
             return None
-        if self.options.retry_failed and found.failed_rows():
+        if (self.options.retry_failed and found.failed_rows()) or found.extra.get("recorded_prompts"):  # what that run had shown before counts for it alone
             return None
         staging = staging_folder(self.run_dir, spec.id)
         link_folder(source, staging, list(found.outputs))

@@ -34,7 +34,7 @@ class PreparingSession:
 
     def __init__(self, inner: TeacherSession, owner: PreparingSessions) -> None:
         self._inner, self._owner = inner, owner
-        self.name, self.config, self.identity = inner.name, inner.config, inner.identity
+        self.name, self.config, self.identity, self.revision = inner.name, inner.config, inner.identity, inner.revision
 
     def fetch(self, conversations: Iterable[Conversation[T]], *, total: int | None, stage: str, earlier: Iterable[Conversation[T]] = ()) -> FetchCounts:
         """Writes what is missing into batch files.

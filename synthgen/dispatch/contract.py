@@ -62,6 +62,11 @@ class Session(Protocol):
     identity: str
     """Who answers, as in the ledger key and in `meta.teacher`: `teacher.identity`, else the host of the first base URL."""
 
+    @property
+    def revision(self) -> str | None:
+        """Which state of the model answers, as in the ledger key; of a local folder its content."""
+        ...
+
     def fetch(self, conversations: Iterable[Conversation[T]], *, total: int | None, stage: str, earlier: Iterable[Conversation[T]] = ()) -> FetchCounts:
         """Fills the ledger with every reply that the conversations need; returns when all are answered or have failed.
 

@@ -59,6 +59,12 @@ class TeacherSession:
         self._sender: Sender | None = None
         self._managed = False
 
+    @property
+    def revision(self) -> str | None:
+        """See `contract.Session`."""
+        found: str | None = self.provider.revision
+        return found
+
     def fetch(self, conversations: Iterable[Conversation[T]], *, total: int | None, stage: str, earlier: Iterable[Conversation[T]] = ()) -> FetchCounts:
         """See `contract.Session`."""
         with self._owner.reporter.stage(stage, total) as progress:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered, Session
 from synthgen.errors import BudgetReached, EmptyResult, Interrupted, StageFailed
@@ -18,8 +18,9 @@ from synthgen.stages.block import block_behind, rows_before
 from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Outcome
 from synthgen.stages.generated import ItemWriter, with_policy
 from synthgen.stages.resending import Sending
+from synthgen.stages.round_plan import RoundPlan
 from synthgen.store.jsonl import read_rows
-from synthgen.tasks.contract import Item, PoolTask, Rejected, RowTask
+from synthgen.tasks.contract import Asking, Item, PoolTask, Rejected, RoundTask, RowTask
 
 YIELD_CALLS = 20  # calls over which a pool task's yield is judged
 FIRST_YIELD = 0.7  # share of the items asked for that is expected to be kept, until it is known
@@ -126,6 +127,10 @@ class PoolWork(Work):
 
     task: PoolTask
 
+    def __init__(self, *shared: Any, plan: RoundPlan | None = None) -> None:
+        super().__init__(*shared)
+        self.plan = plan
+
     def run(self, inputs: Inputs) -> None:
         """Streams calls until enough rows are kept."""
         task, limit = self.task, self.context.limit
@@ -154,6 +159,8 @@ class PoolWork(Work):
         self.close_account()
         if hasattr(self.pool, "report"):
             self.extra = self.pool.report()
+        if self.plan is not None:
+            self.extra = {**self.extra, **self.plan.report(self.asked)}
         failed = sum(self.failed.values())
         self.requests = {"planned": planned, "answered": planned - failed, "failed": dict(sorted(self.failed.items())), "unsent": 0}
 
@@ -195,10 +202,15 @@ class PoolWork(Work):
     def _conversations(self) -> Iterator[Conversation[list[Item]]]:
         calls = getattr(self.task, "calls", None)
         for index in count() if calls is None else range(calls):
-            round_calls = self.task.round_calls
-            done = index // round_calls - 2 if round_calls else -1
-            kept = self.kept[: self.kept_after_round[done]] if done >= 0 else []
-            yield self.sending(partial(self.task.call, index, kept))
+            yield self.sending(self._call(index))
+
+    def _call(self, index: int) -> Callable[[], Asking]:
+        """A call; from the third round on it shows rows kept up to the round before the last, as recorded or drawn now."""
+        done = index // self.task.round_calls - 2 if self.task.round_calls else -1
+        if self.plan is None or done < 0:
+            return partial(self.task.call, index, [])
+        task, kept = cast(RoundTask, self.task), self.kept[: self.kept_after_round[done]]
+        return partial(task.call, index, kept, self.plan.shown(index, partial(task.demonstrations, index, kept)))
 
     def _ahead(self) -> int:
         """How many calls may be started beyond the one being judged: as many as the missing rows will likely take.

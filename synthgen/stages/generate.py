@@ -18,6 +18,7 @@ from synthgen.stages.asking import PoolWork, RowWork, outcome_of
 from synthgen.stages.contract import Context, Inputs, Need, Outcome, StageConfig
 from synthgen.stages.generated import ItemWriter
 from synthgen.stages.resending import Sending
+from synthgen.stages.round_plan import RoundPlan
 
 if TYPE_CHECKING:
     from synthgen.stages.generate_preview import Preview
@@ -73,8 +74,9 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     session = context.sessions.open(config.teacher)
     task = config.task.load()(config.task.options, context.seed)
     with ItemWriter(out, context.stage_id, about(config, session)) as writer:
-        kind: type[RowWork | PoolWork] = RowWork if hasattr(task, "ask") else PoolWork
-        work = kind(task, session, context, writer, config.policies(), sending(config, session))
+        shared = (task, session, context, writer, config.policies(), sending(config, session))
+        plan = RoundPlan.of(context, config, session) if getattr(task, "round_calls", 0) else None
+        work = RowWork(*shared) if hasattr(task, "ask") else PoolWork(*shared, plan=plan)
         work.run(inputs)
     return outcome_of(work, writer, context)
 

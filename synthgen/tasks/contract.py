@@ -104,3 +104,18 @@ class PoolTask(Protocol):
     def pool(self) -> Pool:
         """A new pool that holds the seeds alone."""
         ...
+
+
+class RoundTask(PoolTask, Protocol):
+    """A pool task whose prompts draw on kept rows (`round_calls` is not 0): what a call shows can be told, and told to it.
+
+    A run records what its calls showed and shows it again, so that replies stay of use when other rows are kept.
+    """
+
+    def demonstrations(self, index: int, kept: Sequence[Row]) -> list[Row]:
+        """What the index-th call shows, drawn from the seeds and from `kept`, in order; only fields but `meta` may count."""
+        ...
+
+    def call(self, index: int, kept: Sequence[Row], shown: Sequence[Row] | None = None) -> Asking:
+        """The index-th call; it shows `shown`, where given, instead of a draw of its own."""
+        ...

@@ -133,9 +133,9 @@ class SelfInstruct:
             plain_start=config.plain_start,
         )
 
-    def call(self, index: int, kept: Sequence[Row]) -> Asking:
-        """One call: its demonstrations depend on the seed, the index and, for self_instruct, on `kept`."""
-        chosen = self.demonstrations(index, kept)
+    def call(self, index: int, kept: Sequence[Row], shown: Sequence[Row] | None = None) -> Asking:
+        """One call: its demonstrations depend on the seed, the index and, for self_instruct, on `kept`; or they are the `shown`."""
+        chosen = self.demonstrations(index, kept) if shown is None else shown
         reply = yield self.request(chosen)
         sample = reply.first
         about = {**provenance(sample, self.prompt), "demonstrations": [row["id"] for row in chosen]}

@@ -24,7 +24,7 @@ class ScriptedSession:
 
     def __init__(self, answer: Answer, *, window: int = 8, cap: int | None = None, model: str = "scripted-1") -> None:
         self.answer, self.window, self.cap = answer, window, cap
-        self.name, self.identity = "", "scripted.test"
+        self.name, self.identity, self.revision = "", "scripted.test", None
         self.config = TeacherConfig(model=model)
         self.ledger: dict[str, Sample | Refusal] = {}
         self.sent: list[Request] = []

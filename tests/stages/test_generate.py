@@ -38,7 +38,7 @@ def questions(tmp_path: Path, rows: int) -> Artefact:
 def run(tmp_path: Path, raw: dict[str, Any], session: ScriptedSession, artefact: Artefact | None = None, name: str = "out", **changes: Any) -> tuple[Outcome, list[dict[str, Any]], list[dict[str, Any]]]:
     out = tmp_path / name
     out.mkdir()
-    outcome = generate.run({"rows": (artefact,)} if artefact else {}, made(raw), context(tmp_path, session, **changes), out)
+    outcome = generate.run({"rows": (artefact,)} if artefact else {}, made(raw), context(tmp_path / f"{name}.run", session, **changes), out)
     outcome.counts.check("generate")
     kept, rejected = list(read_rows(out / "rows.jsonl")), list(read_rows(out / "rejected.jsonl"))
     assert outcome.files == {"rows.jsonl": len(kept), "rejected.jsonl": len(rejected)}

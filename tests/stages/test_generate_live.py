@@ -48,7 +48,7 @@ def run(tmp_path: Path, server: ChatServer, name: str, concurrency: int, ledger:
     out = tmp_path / name
     out.mkdir()
     with open_sessions({"": teacher}, ledger_dir=tmp_path / ledger, run=name, budget=None, reporter=Reporter("silent"), stopping=lambda: 0) as sessions:
-        context = Context(run_dir=tmp_path, stage_id="generate", work=tmp_path, seed=0, sessions=sessions, reporter=Reporter("silent"), stopping=lambda: 0)
+        context = Context(run_dir=tmp_path / f"{name}.run", stage_id="generate", work=tmp_path, seed=0, sessions=sessions, reporter=Reporter("silent"), stopping=lambda: 0)
         generate.run({}, config, context, out).counts.check("generate")
     return out
 
