@@ -22,13 +22,12 @@ from synthgen.dispatch.contract import Session
 from synthgen.errors import ConfigError
 from synthgen.pipeline import LazySessions, RunOptions, run_pipeline
 from synthgen.pipeline_file import Pipeline, StageSpec
-from synthgen.plan import Graph
+from synthgen.plan import Graph, is_current
 from synthgen.reports.progress import Reporter, duration
 from synthgen.reports.tables import table
 from synthgen.stages.contract import Artefact, Context, Inputs
 from synthgen.store.jsonl import read_rows, write_rows
 from synthgen.store.ledger import open_ledger
-from synthgen.store.manifest import read_manifest
 from synthgen.store.publish import write_whole
 
 RESAMPLES = 2000
@@ -121,7 +120,7 @@ class _Probe:
         reference = spec.reads[need][0]
         source, _, part = reference.partition(".")
         published = Graph(self.pipeline, self.options.folder(self.pipeline))
-        if reference.startswith("run:") or read_manifest(published.run_dir / source) is not None:
+        if reference.startswith("run:") or is_current(self.pipeline, published.run_dir, [source]):
             inputs = published.inputs(spec, missing_ok=("model",))
             return inputs, float(sum(artefact.rows for artefact in inputs[need]))
         before = self.pipeline.stages[: self.pipeline.stages.index(spec)]

@@ -7,13 +7,13 @@ kept by name in the manifest, so that a rerun can say which of them changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from synthgen import registry
-from synthgen.config import fingerprint
+from synthgen.config import fingerprint, resolved
 from synthgen.digest import value_hash
 from synthgen.errors import ConfigError, InputError, StageFailed
 from synthgen.pipeline_file import Pipeline, StageSpec
@@ -27,9 +27,12 @@ MAIN_FILE: dict[str, str] = {"rows": "rows.jsonl", "model": "model", "metrics": 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a stage stands: `done` (its key is that of the published result), or why it has to run."""
+    """Where a stage stands: `done` (its key is that of the published result), or why it has to run.
 
-    state: Literal["done", "run", "waits"]
+    `maybe`: its own key is unchanged, but a stage that it reads from has to run, and may make other rows.
+    """
+
+    state: Literal["done", "run", "waits", "maybe"]
     why: str = ""
     key: str = ""
     key_parts: Mapping[str, str] | None = None
@@ -142,7 +145,7 @@ def standing(spec: StageSpec, pipeline: Pipeline, graph: Graph, *, limit: int | 
     if manifest is None:
         return Standing("run", "has not run yet", key, parts)
     if manifest.key != key:
-        return Standing("run", what_changed(manifest.key_parts, parts), key, parts, manifest)
+        return Standing("run", what_changed(manifest, parts, resolved(spec.config)), key, parts, manifest)
     gone = altered(folder, manifest, verify)
     if gone:
         missing = [name for name in gone if not (folder / name).exists()]
@@ -151,10 +154,39 @@ def standing(spec: StageSpec, pipeline: Pipeline, graph: Graph, *, limit: int | 
     return Standing("done", "unchanged", key, parts, manifest)
 
 
-def what_changed(old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    """The names of the parts of a key that differ."""
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    return f"changed: {', '.join(sorted(names))}" if names else "changed"
+def standings(pipeline: Pipeline, run_dir: Path, *, limit: int | None, forced: tuple[str, ...] = (), verify: bool = False) -> dict[str, Standing]:
+    """Where every stage of a pipeline stands, by id, before anything is run."""
+    graph = Graph(pipeline, run_dir)
+    found: dict[str, Standing] = {}
+    for spec in pipeline.stages:
+        now = standing(spec, pipeline, graph, limit=limit, verify=verify)
+        if spec.id in forced:
+            now = replace(now, state="run", why="forced")
+        before = {reference.partition(".")[0] for references in spec.reads.values() for reference in references if not reference.startswith("run:")}
+        unsure = [stage_id for stage_id in before if found[stage_id].state != "done"]
+        if now.state == "done" and unsure:
+            now = replace(now, state="maybe", why=f"runs again unless {', '.join(sorted(unsure))} comes out the same")
+        found[spec.id] = now
+    return found
+
+
+def is_current(pipeline: Pipeline, run_dir: Path, stage_ids: Iterable[str], limit: int | None = None) -> bool:
+    """Whether the published results of these stages are what running them now would give."""
+    found = standings(pipeline, run_dir, limit=limit)
+    return all(found[stage_id].state == "done" for stage_id in stage_ids)
+
+
+def what_changed(manifest: Manifest, parts: Mapping[str, str], config: Mapping[str, Any]) -> str:
+    """The names of the parts of a key that differ; an option that reads as before differs by what its files or prompts hold."""
+    old = manifest.key_parts
+    names = []
+    for name in sorted({**old, **parts}):
+        if old.get(name) == parts.get(name):
+            continue
+        option = name.removeprefix("option ")
+        same = name.startswith("option ") and option in config and manifest.config.get(option) == config[option]
+        names.append(f"the content of what {option} names" if same else name)
+    return f"changed: {', '.join(names)}" if names else "changed"
 
 
 def choose(pipeline: Pipeline, only: tuple[str, ...], start: str | None, until: str | None) -> list[StageSpec]:

@@ -13,11 +13,10 @@ from typing import Any
 from synthgen.errors import ConfigError
 from synthgen.pipeline import LazySessions, RunOptions, run_pipeline
 from synthgen.pipeline_file import Pipeline, StageSpec
-from synthgen.plan import Graph
+from synthgen.plan import Graph, is_current
 from synthgen.records import Row
 from synthgen.reports.progress import Reporter
 from synthgen.stages.contract import Context
-from synthgen.store.manifest import read_manifest
 
 
 def preview_pipeline(
@@ -59,15 +58,16 @@ def _generate_stage(pipeline: Pipeline, stage: str | None) -> StageSpec:
 
 
 def _graph_with_inputs(pipeline: Pipeline, spec: StageSpec, options: RunOptions, scratch: Path, reporter: Reporter) -> Graph:
-    """The run's published inputs, or, where they are not there yet, the data stages before run aside."""
+    """The run's published inputs, or, where they are not there or have changed, the stages before run aside."""
     published = Graph(pipeline, options.folder(pipeline))
     needed = {reference.partition(".")[0] for references in spec.reads.values() for reference in references if not reference.startswith("run:")}
-    if all(read_manifest(published.run_dir / stage_id) for stage_id in needed):
+    if is_current(pipeline, published.run_dir, needed):
         return published
     before = pipeline.stages[: pipeline.stages.index(spec)]
-    asking = next((earlier for earlier in before if earlier.kind == "generate"), None)
+    asking = next((earlier for earlier in before if earlier.kind == "generate" and not is_current(pipeline, published.run_dir, [earlier.id])), None)
     if asking is not None:
-        raise ConfigError(f"{spec.id} reads what {asking.id} generates, which has not run yet", str(pipeline.path), f"run it first: --until {before[-1].id}; or preview --id {asking.id}")
+        why = f"{spec.id} reads what {asking.id} generates, which has not run yet or has changed since"
+        raise ConfigError(why, str(pipeline.path), f"run it first: --until {before[-1].id}; or preview --id {asking.id}")
     run_pipeline(pipeline, RunOptions(run_dir=scratch / "run", ledger=options.ledger, until=before[-1].id), reporter)
     return Graph(pipeline, scratch / "run")
 

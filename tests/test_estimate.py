@@ -30,3 +30,15 @@ def test_an_estimate_is_near_what_it_comes_to_and_its_probe_is_not_paid_twice(te
     assert [stage["stage"] for stage in found["stages"]] == ["questions", "rationales", "evaluate"]
     assert "estimated" in status_table(run_status(result.run_dir, made))
     assert json.loads(Path("data/runs/small/estimate.json").read_bytes())["total"] == found["total"]
+
+
+def test_preview_shows_the_rows_that_a_run_would_use(teacher, in_tmp):  # noqa: F811
+    from synthgen.previewing import preview_pipeline
+
+    Path("q.csv").write_text("question\nSven has 3 marbles. He gets 8 extra from Amy. How many marbles are there in the end?\n")
+    stages = "stages:\n  - load: {sources: [{path: q.csv, columns: {instruction: question}}]}\n  - generate: {task: rationale}\n"
+    path = pipeline_file(in_tmp, teacher, 'name: p\nteacher: {provider: builtin, base_url: "URL"}\n' + stages)
+    run(path)
+    Path("q.csv").write_text(Path("q.csv").read_text().replace("8 extra", "5 extra"))
+    shown = preview_pipeline(load_pipeline(path), 1, reporter=Reporter("silent"))
+    assert "5 extra" in shown["previews"][0]["messages"][0][-1]["content"]

@@ -62,6 +62,19 @@ def test_the_reason_names_what_changed(in_tmp):
     assert plan.standing(graph.pipeline.stage("keep"), graph.pipeline, graph, limit=None).why == "changed: option below"
 
 
+def test_a_changed_input_file_is_named_as_such_and_what_reads_it_is_not_promised(in_tmp):
+    Path("numbers.txt").write_text("1 2")
+    made = pipeline(make={"file": "numbers.txt"})
+    run(made)
+    Path("numbers.txt").write_text("1 2 3")
+    found = plan.standings(made, Path("data/runs/numbers"), limit=None)
+    assert found["make"].why == "changed: the content of what file names"
+    assert found["keep"].state == found["last"].state == "maybe" and "unless make comes out the same" in found["keep"].why
+    assert not plan.is_current(made, Path("data/runs/numbers"), ["last"])
+    run(made)
+    assert plan.is_current(made, Path("data/runs/numbers"), ["make", "keep", "last"])
+
+
 def test_another_run_with_the_same_keys_is_linked(in_tmp):
     run()
     result, ran = run(pipeline(name="other"))

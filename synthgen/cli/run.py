@@ -72,14 +72,11 @@ def show(result: RunResult, as_json: bool) -> None:
 
 def print_plan(checked: Pipeline, chosen: RunOptions, as_json: bool) -> None:
     """Says of each stage whether it would run, and why."""
-    from synthgen.plan import Graph, choose, standing
+    from synthgen.plan import choose, standings
 
-    graph = Graph(checked, chosen.folder(checked))
-    rows = []
-    for spec in choose(checked, chosen.only, chosen.start, chosen.until):
-        now = standing(spec, checked, graph, limit=chosen.limit, verify=chosen.verify)
-        state = "run" if spec.id in chosen.force else now.state
-        rows.append({"stage": spec.id, "kind": spec.kind, "state": state, "why": "forced" if spec.id in chosen.force else now.why})
+    found = standings(checked, chosen.folder(checked), limit=chosen.limit, forced=chosen.force, verify=chosen.verify)
+    selected = choose(checked, chosen.only, chosen.start, chosen.until)
+    rows = [{"stage": spec.id, "kind": spec.kind, "state": found[spec.id].state, "why": found[spec.id].why} for spec in selected]
     if as_json:
         o.out_json(rows)
         return

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 def run_status(run_dir: Path, pipeline: Pipeline) -> dict[str, Any]:
     """Plain figures of a run: `stages` (id, kind, state, why, counts, usage, seconds) and `live` (the stage under way, or None)."""
-    from synthgen.plan import Graph, standing
+    from synthgen.plan import standings
 
     live = live_status(run_dir)
     limit = re.search(r"\.limit-(\d+)$", run_dir.name)
-    graph = Graph(pipeline, run_dir)
+    standing = standings(pipeline, run_dir, limit=int(limit.group(1)) if limit else None)
     stages = []
     for spec in pipeline.stages:
-        now = standing(spec, pipeline, graph, limit=int(limit.group(1)) if limit else None)
+        now = standing[spec.id]
         manifest = read_manifest(run_dir / spec.id)
         entry: dict[str, Any] = {"stage": spec.id, "kind": spec.kind, "state": now.state, "why": now.why}
         if live is not None and live["stage"].split(" ")[0] == spec.id:
