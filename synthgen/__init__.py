@@ -94,5 +94,14 @@ def _curate(kind: str, paths: Sequence[str | Path], out: str | Path, choices: Se
 
 def _paths(options: dict[str, Any]) -> dict[str, Any]:
     """Plain texts as paths, lists as tuples, as RunOptions holds them."""
+    from dataclasses import fields
+
+    from synthgen.errors import UnknownName
+    from synthgen.pipeline import RunOptions
+
+    known = [field.name for field in fields(RunOptions)]
+    for name in options:
+        if name not in known:
+            raise UnknownName("option", name, known)
     plain = {name: Path(value) if name in ("runs", "run_dir", "ledger") and value is not None else value for name, value in options.items()}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}

@@ -61,7 +61,7 @@ class RunOptions:
         return self.runs / (pipeline.name if self.limit is None else f"{pipeline.name}.limit-{self.limit}")
 
 
-@dataclass
+@dataclass(repr=False)
 class RunResult:
     """What a run came to: its folder, and for each stage what was done and its manifest."""
 
@@ -73,6 +73,9 @@ class RunResult:
     def table(self, stage_id: str) -> str:
         """What a stage has to show: the scores of an evaluation, the drops of a filter."""
         return str(self.stages[stage_id].extra.get("table", ""))
+
+    def __repr__(self) -> str:
+        return f"RunResult({str(self.run_dir)!r}, {self.done})"
 
     def rows(self, stage_id: str, part: str | None = None) -> Iterator[dict[str, Any]]:
         """The rows that a stage kept."""

@@ -109,4 +109,6 @@ def _curate(
         o.out_json({"out": str(out), "counts": manifest.counts})
         return
     o.out(str(manifest.extra.get("table") or manifest.counts))
-    o.hint(f"synthgen inspect {out}/rejected.jsonl")
+    o.out(f"\n{out}/: rows.jsonl (kept), rejected.jsonl (the others, with the reason), manifest.json")
+    if sum(manifest.counts.get("rejected", {}).values()):
+        o.hint(f"synthgen inspect {out}/rejected.jsonl")

@@ -27,4 +27,4 @@ def estimate(
         o.out_json(found)
         return
     o.out(estimate_text(found))
-    o.hint(f"synthgen run {pipeline}")
+    o.hint(f"synthgen run {o.with_values(pipeline, set, values)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -26,4 +27,5 @@ def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="where to
             shutil.copyfile(source, place)
             written += 1
     o.out(f"{written} files written to {directory}/ (prompts/, pipelines/, data/seeds/)" + (f"; {kept} of your own left as they are" if kept else ""))
-    o.hint("synthgen run pipelines/quickstart.yaml", "synthgen preview pipelines/quickstart.yaml")
+    there = "" if directory == Path(".") else f"cd {shlex.quote(str(directory))} && "
+    o.hint(f"{there}synthgen preview pipelines/quickstart.yaml", f"{there}synthgen run pipelines/quickstart.yaml")

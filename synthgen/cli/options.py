@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -113,7 +114,14 @@ def out_json(value: Any) -> None:
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
 
 
+def with_values(path: Path, set: list[str] | None, values: list[Path] | None) -> str:
+    """A pipeline file with the --set and --values that it was given, to be pasted into the next command."""
+    more = [*(f"--values {shlex.quote(str(file))}" for file in values or ()), *(f"--set {shlex.quote(item)}" for item in set or ())]
+    return " ".join([shlex.quote(str(path)), *more])
+
+
 def hint(*commands: str) -> None:
     """The last lines of a command: which come next. To stderr, so that stdout holds results only."""
+    sys.stdout.flush()
     for command in commands:
         sys.stderr.write(f"  next: {command}\n")

@@ -28,4 +28,4 @@ def preview(
         o.out_json(shown)
         return
     o.out(preview_text(shown))
-    o.hint(f"synthgen run {pipeline}")
+    o.hint(f"synthgen run {o.with_values(pipeline, set, values)}")

@@ -32,4 +32,5 @@ def validate(
         raise ConfigError(f"{len(faults)} thing{'s' if len(faults) > 1 else ''} to put right before this pipeline can run", str(pipeline))
     if not as_json:
         o.out(f"{pipeline} is ready to run")
-    o.hint(f"synthgen preview {pipeline}", f"synthgen run {pipeline}")
+    given = o.with_values(pipeline, set, values)
+    o.hint(f"synthgen preview {given}", f"synthgen run {given}")

@@ -88,6 +88,8 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
                 raise _nothing_compared(rows, judged.first, f"{context.stage_id}: no row has anything that {rule} could compare in", choice)
         counts = _write(rows, judged, earlier, config, context, out)
         written: dict[str, int | None] = {"rows.jsonl": counts.kept, "rejected.jsonl": sum(counts.rejected.values())}
+        if total >= 20 and counts.kept < total / 2:
+            context.reporter.say(f"{context.stage_id}: more than half of the rows are duplicates; questions made from a template resemble one another, so look at some (synthgen inspect) or raise the threshold")
         if not counts.kept:
             raise EmptyResult(f"{context.stage_id}: every one of {total:,} rows duplicates a row of {', '.join(map(str, config.against))}", next="raise the threshold, or leave `against` out")
         if config.index:
