@@ -6,6 +6,7 @@ the pipeline file is wrong, 3 stopped at the budget, 4 more rows failed than all
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -67,15 +68,38 @@ app.command("serve-builtin")(serve_builtin.serve_builtin)
 
 
 def main() -> None:
-    """Runs the command line; a user's mistake is told in up to three lines, without a traceback."""
+    """Runs the command line; a user's mistake, and a machine's, is told in up to three lines, without a traceback."""
+    _fill_closed_streams()
     try:
         app(standalone_mode=True)
     except SynthgenError as fault:
-        sys.stderr.write(f"error: {fault}\n")
-        sys.exit(fault.exit_code)
+        _end(f"error: {fault}", fault.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        sys.exit(130)
+        _end("interrupted", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as fault:
+        full = fault.errno in (errno.ENOSPC, errno.EDQUOT)
+        then = "make room and give the same command: nothing that was paid for is lost" if full else "is the path right, and may you read and write there?"
+        where = f"\n  at {os.fsdecode(fault.filename)}" if isinstance(fault.filename, str | bytes) else ""
+        _end(f"error: {fault.strerror or fault}{where}\n  {then}", 1)
+
+
+def _fill_closed_streams() -> None:
+    """A file must not be opened under the number of a closed stdin, stdout or stderr: libraries would write into it."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+
+
+def _end(text: str, code: int) -> None:
+    from synthgen.reports.progress import tell
+
+    tell(f"{text}\n")
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError):
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # what is buffered would fail once more, at exit
+    sys.exit(code)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from synthgen.errors import ConfigError, Fault, InputError
+from synthgen.errors import ConfigError, Fault, InputError, SynthgenError
 
 if TYPE_CHECKING:
     from synthgen.pipeline import RunOptions
@@ -23,7 +23,7 @@ Values = Annotated[list[Path] | None, typer.Option("--values", metavar="FILE", h
 Runs = Annotated[Path, typer.Option("--runs", help="the folder that holds all runs")]
 RunDir = Annotated[Path | None, typer.Option("--run-dir", help="this run's folder, instead of data/runs/<name>")]
 Ledger = Annotated[Path, typer.Option("--ledger", help="the folder of the ledger that all runs share")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="ask each teacher about N rows only; a run of its own, over the same ledger")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, max=10**12, metavar="N", help="ask each teacher about N rows only; a run of its own, over the same ledger")]
 Force = Annotated[list[str] | None, typer.Option("--force", metavar="STAGE_ID", help="run this stage though nothing changed; repeatable")]
 AcceptPartial = Annotated[bool, typer.Option("--accept-partial", help="after a stop at the budget: publish what is finished")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="ask again for rows that failed, and only for them")]
@@ -103,15 +103,32 @@ def find_run(run: str, runs: Path = RUNS) -> Path:
 
 
 def out(text: str) -> None:
-    """Prints a result on stdout."""
-    sys.stdout.write(text.rstrip("\n") + "\n")
+    """Prints a result on stdout.
+
+    Raises:
+        SynthgenError: stdout is closed or full, or cannot show the text.
+    """
+    _print(text.rstrip("\n") + "\n")
 
 
 def out_json(value: Any) -> None:
     """Prints a result as JSON on stdout."""
     import orjson
 
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+    _print(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+
+
+def _print(text: str) -> None:
+    try:
+        if sys.stdout is None:
+            raise OSError("it is closed")
+        sys.stdout.write(text)
+        sys.stdout.flush()  # a disk that is full says so here, not at exit
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as fault:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # what is buffered would fail once more, at exit
+        raise SynthgenError(f"the result cannot be printed: {getattr(fault, 'strerror', None) or fault}", "stdout", "what the command made is there; ask for the result again") from None
 
 
 def with_values(path: Path, set: list[str] | None, values: list[Path] | None) -> str:
@@ -122,6 +139,7 @@ def with_values(path: Path, set: list[str] | None, values: list[Path] | None) ->
 
 def hint(*commands: str) -> None:
     """The last lines of a command: which come next. To stderr, so that stdout holds results only."""
-    sys.stdout.flush()
+    from synthgen.reports.progress import tell
+
     for command in commands:
-        sys.stderr.write(f"  next: {command}\n")
+        tell(f"  next: {command}\n")

@@ -85,7 +85,7 @@ class Reporter:
     """Where progress goes: `bar`, `plain` or `silent`; by default what stderr is."""
 
     def __init__(self, mode: str | None = None, status_file: Path | None = None) -> None:
-        self.mode = mode or ("bar" if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else "plain")
+        self.mode = mode or ("bar" if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else "plain")
         self.status_file = status_file
         self._last_line = 0.0
         self._last_status = 0.0
@@ -101,8 +101,7 @@ class Reporter:
         if self.mode == "silent":
             return
         self._clear()
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+        self._write(text + "\n")
 
     def show(self, progress: Progress, force: bool = False) -> None:
         """Shows a progress line if it is time to."""
@@ -113,9 +112,8 @@ class Reporter:
         if self.mode == "bar" and (force or now - self._last_line >= 0.1):
             self._last_line = now
             width = (os.get_terminal_size(2).columns if os.isatty(2) else 0) or 200
-            sys.stderr.write("\r\x1b[2K" + progress.line()[: width - 1])
-            sys.stderr.flush()
             self._bar = True
+            self._write("\r\x1b[2K" + progress.line()[: width - 1])
         elif self.mode == "plain" and now - self._last_line >= PLAIN_SECONDS:
             self._last_line = now
             self.say(progress.line())
@@ -126,8 +124,12 @@ class Reporter:
 
     def _clear(self) -> None:
         if self._bar:
-            sys.stderr.write("\r\x1b[2K")
             self._bar = False
+            self._write("\r\x1b[2K")
+
+    def _write(self, text: str) -> None:
+        if not tell(text):
+            self.mode, self._bar = "silent", False
 
     def _write_status(self, progress: Progress) -> None:
         assert self.status_file is not None
@@ -137,6 +139,19 @@ class Reporter:
             os.replace(aside, self.status_file)
         except OSError:
             pass  # a status that cannot be written must not stop the work that it tells of
+
+
+def tell(text: str) -> bool:
+    """Writes to stderr; False where it is closed, full or has no reader any more: nobody listens, and the work goes on."""
+    if sys.stderr is None:
+        return False
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # what is buffered would fail once more, at exit
+        return False
+    return True
 
 
 def duration(seconds: float) -> str:
