@@ -1,4 +1,4 @@
-"""Rules over rows in memory: which rule, in order, says no to a row."""
+"""Rules over rows in memory: which rule, in order, rejects a row."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def build_rules(choices: Sequence[Choice]) -> list[tuple[str, Rule]]:
 
 
 def apply_rules(rules: Sequence[Choice], rows: Sequence[Row], stage: str) -> list[Row | None]:
-    """For each row None where it is kept, else the row with the rejection of the first rule, in order, that says no.
+    """For each row None where it is kept, else the row with the rejection of the first rule, in order, that rejects it.
 
     Builds the rules at each call; whoever judges many small batches builds a `RuleSet` once.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen import registry
-from synthgen.reports.option_table import cell, option_table
+from synthgen.reports.option_table import cell, option_table, parts
 from synthgen.similarity import METHODS
 from synthgen.similarity.embedding_options import EmbeddingsConfig
 from synthgen.stages import decontaminate, dedup, select, split
@@ -66,7 +66,7 @@ def dedup_page() -> str:
         if name != "dedup":
             lines += [*_text(module, skip=f"{name}: "), ""]
         lines += option_table(module.Config, leave_out=tuple(StageConfig.model_fields))
-        for option, part in _parts(module.Config):
+        for option, part in parts(module.Config):
             lines += ["", f"`{option}`:", "", *option_table(part)]
     return "\n".join(lines) + "\n"
 
@@ -76,16 +76,6 @@ def _text(documented: Any, skip: str = "") -> list[str]:
     paragraphs = (inspect.getdoc(documented) or "").removeprefix(skip).split("\n\n")
     text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     return (text[:1].upper() + text[1:]).split("\n")
-
-
-def _parts(config: Any) -> list[tuple[str, Any]]:
-    """The options of a Config that are themselves options, such as `prefer`."""
-    found = []
-    for name, info in config.model_fields.items():
-        for part in (info.annotation, *getattr(info.annotation, "__args__", ())):
-            if isinstance(part, type) and hasattr(part, "model_fields"):
-                found.append((name, part))
-    return found
 
 
 if __name__ == "__main__":

@@ -7,25 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from synthgen import registry
 from synthgen.filters import DEFAULT_RULES, FILTERS
+from synthgen.reports.option_table import cell, option_table
 
 PAGE = Path("docs/filters.md")
 INTRO = """# Filters: which rows go, and why
 
 *This page is made from the code; `python -m synthgen.reports.filter_page` writes it anew.*
 
-A `filter` stage has rules, in order; the first that says no to a row is the one it is rejected under:
+A `filter` stage has rules, in order; the first that rejects a row is the one it is rejected under:
 
     - filter: {rules: [length, refusal, truncated, answer_match, length: {field: instruction, min_words: 3}]}
 
     synthgen filter rows.jsonl -o cleaned --rule refusal --rule length:field=instruction,min_words=3
 
-Kept rows are the very bytes that came in. The others are in `rejected.jsonl` with rule, value and threshold; a line that
-is no JSON object is there too, under `broken_line`, with its number. Rows are judged one by one, so that neither the
+The second writes `cleaned/rows.jsonl` (what was kept), `cleaned/rejected.jsonl` (the others, with rule, value and threshold) and
+`cleaned/manifest.json` (counts). It is always JSON Lines, from CSV too: each row gets an `id`, and `meta` with where it came
+from. Inside a pipeline, rows that a filter keeps are the very bytes that it read. A line that cannot be read is in
+`rejected.jsonl` too, under `broken_line`, with its number. Rows are judged one by one, so that neither the
 number of workers nor the size of a batch changes a decision.
 
 To see before anything is dropped, and to change a threshold after:
@@ -40,7 +41,7 @@ To see before anything is dropped, and to change a threshold after:
 `length` stores a measure only in the units that it had a threshold in.
 
 `action: report` drops nothing and shows what each rule would drop alone, in order, and as the only one, with examples;
-`action: tag` keeps every row and names in `meta.filter` the rules that say no. With `values: true` the stage also writes
+`action: tag` keeps every row and names in `meta.filter` the rules that would reject it. With `values: true` the stage also writes
 what every rule says of every row (of files: `--set filter.values=true`); thresholds (marked T below) can then be changed by
 `--rethreshold`, without judging again.
 
@@ -53,31 +54,16 @@ def filter_page() -> str:
     found = {name: registry.find("filter", name) for name in sorted(FILTERS)}
     default = [rule if isinstance(rule, str) else orjson.dumps(rule).decode() for rule in DEFAULT_RULES]
     lines = [INTRO, f"Where no rule is named on the command line, these are used: {', '.join(f'`{rule}`' for rule in default)}.", "", "| rule | |", "|---|---|"]
-    lines += [f"| [{name}](#{name}) | {_cell(_purpose(rule)[0])} |" for name, rule in found.items()]
+    lines += [f"| [{name}](#{name}) | {cell(_purpose(rule)[0])} |" for name, rule in found.items()]
     for name, rule in found.items():
         purpose, rest = _purpose(rule)
-        lines += ["", f"## {name}", "", purpose, *(["", rest] if rest else []), "", "| option | default | |", "|---|---|---|"]
-        free = getattr(rule, "THRESHOLDS", ())
-        for option, info in rule.Config.model_fields.items():
-            mark = " T" if option in free else ""
-            lines.append(f"| `{option}`{mark} | {_default(info)} | {_cell(info.description or '')} |")
+        lines += ["", f"## {name}", "", purpose, *(["", rest] if rest else []), "", *option_table(rule.Config, mark=getattr(rule, "THRESHOLDS", ()))]
     return "\n".join(lines) + "\n"
 
 
 def _purpose(rule: Any) -> tuple[str, str]:
     first, _, rest = (inspect.getdoc(rule) or "").partition("\n\n")
     return " ".join(first.split()), " ".join(rest.split())
-
-
-def _default(info: FieldInfo) -> str:
-    default = info.get_default(call_default_factory=True, validated_data={})
-    if default is PydanticUndefined:
-        return "must be given"
-    return "" if default is None or default in ((), {}) else f"`{_cell(orjson.dumps(default).decode())}`"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

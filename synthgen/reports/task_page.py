@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
+from synthgen.reports.option_table import cell, option_table
 from synthgen.tasks import TASKS
 
 PAGE = Path("docs/tasks.md")
@@ -22,8 +21,8 @@ A `generate` stage names a task; its options stand beside the name:
     - generate: {task: rationale, samples: 4, keep: shortest_correct}
 
 Tasks that read rows take the nearest earlier ones; the others make rows until `num_rows` are kept. Every task takes
-`prompt` (a name under `prompts/`, or a file), `system` (a text in place of the prompt's) and `sampling`. What a task says no
-to is in `rejected.jsonl` with the rule's name.
+`prompt` (a name under `prompts/`, or a file), `system` (a text in place of the prompt's) and `sampling`. What a task
+rejects is in `rejected.jsonl` with the rule's name.
 """
 
 
@@ -37,7 +36,7 @@ def task_page() -> str:
     for name, task in found.items():
         card = task.CARD
         prompts = ", ".join(f"`{prompt}`" for prompt in card.prompts)
-        lines.append(f"| [{name}](#{name}) | {_cell(card.reads)} | {_cell(card.writes)} | {_cell(card.source)} | {prompts} |")
+        lines.append(f"| [{name}](#{name}) | {cell(card.reads)} | {cell(card.writes)} | {cell(card.source)} | {prompts} |")
     for name, task in found.items():
         lines += ["", *_section(name, task)]
     return "\n".join(lines) + "\n"
@@ -50,27 +49,9 @@ def _section(name: str, task: Any) -> list[str]:
         lines += ["", " ".join(rest.split())]
     if name == "judge":
         lines += ["", "It is no task of `generate` but what the `score` stage asks: `- score: {teacher: judge, judge: {kind: score}}`."]
-    lines += ["", "| option | default | |", "|---|---|---|"]
-    for option, info in task.Config.model_fields.items():
-        if option not in ("prompt", "system", "sampling"):
-            lines.append(f"| `{option}` | {_default(info)} | {_cell(info.description or '')} |")
+    lines += ["", *option_table(task.Config, leave_out=("prompt", "system", "sampling"))]
     example = orjson.dumps(task.CARD.example, option=orjson.OPT_INDENT_2).decode()
     return [*lines, "", "```json", example, "```"]
-
-
-def _default(info: FieldInfo) -> str:
-    default = info.get_default(call_default_factory=True, validated_data={})
-    if default is PydanticUndefined:
-        return "must be given"
-    if default is None:
-        return ""
-    if hasattr(default, "model_dump"):
-        default = default.model_dump(exclude_none=True)
-    return f"`{_cell(orjson.dumps(default).decode())}`"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ class EmbeddingsConfig(Component):
     revision: str | None = Field(None, description="say another when a model changed under its name, so that the stage runs again")
     batch: Annotated[int, Unhashed()] = Field(128, ge=1, le=2048, description="texts in a request")
     concurrency: Annotated[int, Unhashed()] = Field(8, ge=1, description="requests under way at once")
-    cache: Annotated[Path, Unhashed()] = Field(Path("data/ledger/embeddings"), description="folder of the vectors that were had before")
+    cache: Annotated[Path, Unhashed()] = Field(Path("data/ledger/embeddings"), description="folder of the vectors that were computed before")
 
     @field_validator("base_url")
     @classmethod

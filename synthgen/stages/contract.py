@@ -96,7 +96,7 @@ class Counts:
     failed: dict[str, int] = field(default_factory=dict)
 
     def reject(self, rule: str, rows: int = 1) -> None:
-        """Counts rows that a rule said no to."""
+        """Counts rows that a rule rejected."""
         self.rejected[rule] = self.rejected.get(rule, 0) + rows
 
     def fail(self, reason: str, rows: int = 1) -> None:

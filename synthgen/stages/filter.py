@@ -1,4 +1,4 @@
-"""filter: rows that no rule says no to, as they came; the others with the rule, its value and its threshold."""
+"""filter: keeps rows that every rule passes, as they came; the others go with the rule, its value and its threshold."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ SEEDED = False
 
 
 class Config(StageConfig):
-    """Which rules, in which order, and what becomes of the rows that they say no to."""
+    """Which rules, in which order, and what becomes of the rows that they reject."""
 
-    rules: Annotated[tuple[Choice, ...], ManyOf("filter")] = Field(min_length=1, description="rules in order; the first that says no to a row is the one it is rejected under")
-    action: Action = Field("drop", description="drop the rows; tag them (`meta.filter` names every rule that says no, and its value) and keep all; or report what each rule would drop, and keep all as they are")
+    rules: Annotated[tuple[Choice, ...], ManyOf("filter")] = Field(min_length=1, description="rules in order; the first that rejects a row is the one it is rejected under")
+    action: Action = Field("drop", description="drop the rows; tag them (`meta.filter` names every rule that would reject it, and its value) and keep all; or report what each rule would drop, and keep all as they are")
     values: bool = Field(False, description="also write values.jsonl, what every rule says of every row, so that thresholds can be changed without judging again")
 
 

@@ -19,7 +19,8 @@ def test_the_page_is_up_to_date() -> None:
 def test_every_rule_says_what_it_drops_and_every_option_of_more_than_a_field_what_it_does() -> None:
     for name in FILTERS:
         rule = registry.find("filter", name)
-        assert inspect.getdoc(rule).startswith("Drops"), name
+        said = inspect.getdoc(rule) or ""
+        assert said.startswith("Drops"), f"{name}: the class docstring is its line in docs/filters.md and must begin with \"Drops\" (now: {said[:40]!r})"
         assert rule.VERSION >= 1 and rule.Config.model_config["extra"] == "forbid"
         assert set(getattr(rule, "THRESHOLDS", ())) <= set(rule.Config.model_fields), name
         assert bool(getattr(rule, "THRESHOLDS", ())) == hasattr(rule, "decide"), name
