@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -10,13 +11,14 @@ from typing import Any
 
 from synthgen.errors import ConfigError, InputError
 from synthgen.filters import DEFAULT_RULES
+from synthgen.formats.reading import sources_where
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import check_pipeline
 from synthgen.reports.progress import Reporter
 from synthgen.store.jsonl import RowWriter, read_rows
 from synthgen.store.manifest import Manifest, read_manifest, record_outputs, write_manifest
 from synthgen.store.publish import publish
-from synthgen.yaml_tree import Sources, assignment, put, yaml_value
+from synthgen.yaml_tree import Sources, assignment, encodable, put, yaml_value
 
 DEFAULTS: dict[str, tuple[str, list[Any]]] = {
     "filter": ("rules", list(DEFAULT_RULES)),
@@ -36,7 +38,7 @@ def curate(
         files: data files of the user's.
         out: the folder to publish; it must not exist, unless `overwrite`.
         choices: rules, methods or evaluation files, each a name, `name:key=value,…` or `{name: options}`; the default set where empty.
-        columns: `field=column` pairs.
+        columns: `field=column` pairs, each text one or several with commas between; a file takes those that it has columns for.
         sets: other options of the stage, each `<kind>.key=value`, the value YAML.
         overwrite: replace `out`.
         workers: processes; 0 is one for each core.
@@ -52,7 +54,8 @@ def curate(
     chosen = [component(choice) for choice in choices] or default
     if kind == "decontaminate":
         chosen = [_evaluation_file(choice) for choice in chosen]
-    sources = [{"path": str(path), **({"columns": dict(_pair(text) for text in columns)} if columns else {})} for path in files]
+    mapping = dict(pair for text in columns for pair in _pairs(text))
+    sources = [{"path": source.path, **({"columns": source.columns} if source.columns else {})} for source in sources_where(files, mapping)]
     tree = {"version": 1, "name": kind, "stages": [{"load": {"sources": sources}}, {kind: {option: chosen}}]}
     sources_of = Sources(Path("command line"), tree)
     for text in sets:
@@ -67,7 +70,11 @@ def curate(
 
 def check_out(out: Path, overwrite: bool) -> None:
     """Refuses an output folder that is there, unless it is a result of synthgen's that may be replaced."""
+    if not encodable(str(out)):
+        raise ConfigError("the output folder's name is not UTF-8", repr(str(out)), "give another -o")
     if out.exists() and (not overwrite or read_manifest(out) is None):
+        if not out.is_dir():
+            raise ConfigError("the output is a folder, but a file of this name is there", str(out), "give another -o")
         why = "give another -o, or --overwrite" if read_manifest(out) is not None or not any(out.iterdir()) else "it holds no result of synthgen's: give another -o"
         raise ConfigError("the output folder is there already", str(out), why)
 
@@ -88,18 +95,29 @@ def _merge(loaded: Manifest, curated: Manifest, run: Path, kind: str, out: Path)
         "rejected": {**loaded.counts["rejected"], **curated.counts["rejected"]}, "failed": {**loaded.counts["failed"], **curated.counts["failed"]},
     }  # fmt: skip
     rejected, rows = sum(counts["rejected"].values()), {name: record.rows for name, record in curated.outputs.items()}
+    extra = dict(curated.extra)
+    if unread := sum(loaded.counts["rejected"].values()):
+        reasons = ", ".join(f"{rule} {rows:,}" for rule, rows in sorted(loaded.counts["rejected"].items()))
+        extra["table"] = (
+            f"read {counts['in']:,}, not usable {unread:,} ({reasons}), kept {counts['kept']:,} = {counts['kept'] / counts['in']:.1%}\n"
+            f"of the {loaded.counts['kept']:,} usable:\n{extra.get('table', '')}"
+        )
     (folder / "manifest.json").unlink()
-    manifest = curated.model_copy(update={"counts": counts, "inputs": {}, "outputs": record_outputs(folder, {**rows, "rejected.jsonl": rejected})})
+    manifest = curated.model_copy(update={"counts": counts, "extra": extra, "inputs": {}, "outputs": record_outputs(folder, {**rows, "rejected.jsonl": rejected})})
     write_manifest(folder, manifest)
     publish(folder, out)
     return manifest
 
 
-def _pair(text: str) -> tuple[str, str]:
-    field, equals, column = text.partition("=")
-    if not equals:
-        raise ConfigError(f"--columns wants field=column, found {text!r}", next="for example --columns instruction=question")
-    return field, column
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """`field=column`, or several with commas between; a comma inside a column's name does not part it."""
+    pairs = []
+    for part in re.split(r",(?=\s*\w+=)", text):
+        field, equals, column = part.partition("=")
+        if not equals:
+            raise ConfigError(f"--columns wants field=column, found {part!r}", next="for example --columns instruction=question,reference=gold")
+        pairs.append((field.strip(), column.strip()))
+    return pairs
 
 
 def component(choice: Any) -> Any:

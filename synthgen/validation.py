@@ -44,6 +44,8 @@ def _files_and_prompts(pipeline: Pipeline) -> Iterator[Finding]:
     for spec in pipeline.stages:
         faults = spec.module.faults(spec.config) if hasattr(spec.module, "faults") else []
         yield from (Finding("error", Fault(f"{spec.id}: {fault.what}", fault.where or str(pipeline.path), fault.next)) for fault in faults)
+        if not faults and hasattr(spec.module, "warnings"):
+            yield from (Finding("warning", Fault(f"{spec.id}: {fault.what}", fault.where, fault.next)) for fault in spec.module.warnings(spec.config))
         told = {fault.where for fault in faults}
         for path in _marked(spec.config, InputFile):
             if str(path) not in told and not any(Path().glob(str(path))) and not Path(path).exists():

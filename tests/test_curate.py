@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from synthgen import decontaminate
 from synthgen.cli import app
-from synthgen.errors import ConfigError, EmptyResult
+from synthgen.errors import ConfigError, EmptyResult, SynthgenError
 from synthgen.store.manifest import read_manifest
 
 FRANCE = {"instruction": "What is the capital of France?", "output": "Paris"}
@@ -77,3 +77,39 @@ def test_decontaminate_is_a_stage_of_a_pipeline_too(files):
     done = command("decontaminate", "p.yaml")
     assert done.exit_code == 0, done.exception
     assert "1 dropped for it" in done.output and instructions(files / "data/runs/p/decontaminate") == [APPLES["instruction"]]
+
+
+def test_the_table_starts_from_all_lines_of_the_files(files):
+    done = command("dedup", "rows.jsonl", "-o", "clean")
+    assert done.exit_code == 0, done.output
+    assert "read 3, not usable 1 (broken_line 1), kept 2 = 66.7%" in done.stdout
+
+
+def test_a_mapping_is_for_the_files_that_have_its_columns(files):
+    (files / "b.csv").write_text("question,gold\nWho wrote Faust?,Goethe\n")
+    done = command("dedup", "rows.jsonl", "b.csv", "--columns", "instruction=question,reference=gold", "-o", "clean")
+    assert done.exit_code == 0, done.output
+    found = [orjson.loads(line) for line in (files / "clean/rows.jsonl").read_bytes().splitlines()]
+    assert [row["instruction"] for row in found] == [FRANCE["instruction"], APPLES["instruction"], "Who wrote Faust?"]
+    assert found[2]["reference"] == "Goethe" and found[0]["output"] == "Paris"
+
+
+@pytest.mark.parametrize(
+    ("other", "columns", "said"),
+    [
+        ("question\nWho?\n", "instruction=qestion", "did you mean 'question'?"),
+        ("query\nWho?\n", "instruction=output", "it has query"),
+        ("question\nWho?\n", "instruction=question,referense=x", "did you mean 'reference'?"),
+        ("question\nWho?\n", "question", "--columns wants field=column"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_is_told(files, other, columns, said):
+    (files / "b.csv").write_text(other)
+    done = command("dedup", "rows.jsonl", "b.csv", "--columns", columns, "-o", "clean")
+    assert isinstance(done.exception, SynthgenError) and said in str(done.exception)
+
+
+def test_a_comma_in_the_name_of_a_column_is_no_separator(files):
+    (files / "b.csv").write_text('"Question, in full",gold\nWho wrote Faust?,Goethe\n')
+    done = command("dedup", "b.csv", "--columns", "instruction=Question, in full,reference=gold", "-o", "clean")
+    assert done.exit_code == 0 and instructions(files / "clean") == ["Who wrote Faust?"]

@@ -11,7 +11,7 @@ from synthgen.cli import options as o
 
 Files = Annotated[list[Path], typer.Argument(metavar="PIPELINE|FILE…", help="a pipeline file, or data files (.jsonl .json .csv .parquet, .gz .zst)")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="for files: where rows.jsonl, rejected.jsonl and manifest.json go")]
-Columns = Annotated[list[str] | None, typer.Option("--columns", metavar="field=column", help="for files: which column holds which field; repeatable")]
+Columns = Annotated[list[str] | None, typer.Option("--columns", metavar="field=column,…", help="for files: which column holds which field, where a file has it; repeatable")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="for files: replace DIR")]
 StageId = Annotated[str | None, typer.Option("--id", metavar="STAGE_ID", help="which stage of the pipeline, where it has several")]
 
@@ -34,7 +34,10 @@ def filter_command(
     shard: o.Shard = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Keep rows that pass every rule; the others are written down with rule, value and threshold."""
+    """Keep rows that pass every rule; say why others go.
+
+    Rejected rows are in rejected.jsonl with rule, value and threshold. Takes data files, or a pipeline.
+    """
     if report or rethreshold:
         from synthgen.cli import filter_review
 
@@ -63,7 +66,10 @@ def dedup_command(
     shard: o.Shard = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Keep the first of each group of duplicates; the others name the row they matched."""
+    """Keep the first of each group of duplicates.
+
+    The others are in rejected.jsonl and name the row they matched. Takes data files, or a pipeline.
+    """
     _curate("dedup", "--method", method, files, out, columns, overwrite, stage, set, values, as_json, shard, force=force, runs=runs, run_dir=run_dir, workers=workers)
 
 
@@ -83,7 +89,10 @@ def decontaminate_command(
     shard: o.Shard = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Drop rows that repeat an evaluation row, and report those that come near one."""
+    """Drop rows that repeat an evaluation row.
+
+    Rows that come near one are reported. Takes data files, or a pipeline.
+    """
     _curate("decontaminate", "--against", against, files, out, columns, overwrite, stage, set, values, as_json, shard, force=force, runs=runs, run_dir=run_dir, workers=workers)
 
 

@@ -15,14 +15,15 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
 
-from synthgen.errors import InputError
+from synthgen.errors import InputError, SynthgenError
+from synthgen.formats.encoding import NotUTF8, encoding_fault
 from synthgen.store.jsonl import open_bytes
 
 MAX_LINE = 256 << 20  # bytes; a longer line is refused by name and number
@@ -35,12 +36,13 @@ WIDE_BOMS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codec
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: its number from 1, and its fields, or its bytes and what is wrong with them."""
+    """One record: its number from 1, and its fields, or its bytes and what is wrong with them; `note` is worth a word all the same."""
 
     number: int
     fields: dict[str, Any] | None
     raw: bytes = b""
     fault: str = ""
+    note: str = ""
 
 
 def container_of(path: Path) -> str | None:
@@ -100,6 +102,18 @@ def read_jsonl(path: Path) -> Iterator[Record]:
                 yield parse_record(number, line)
 
 
+def find_not_utf8(path: Path, limit: int = 64 << 20) -> NotUTF8:
+    """The lines of a file of text that are not UTF-8, among its first `limit` bytes; damage is left to reading."""
+    found = NotUTF8()
+    if container_of(path) != "parquet":
+        with suppress(SynthgenError), _unpacking(path) as source:
+            for number, line in _lines(source, path):
+                found.look(number, encoding_fault(line))
+                if (limit := limit - len(line)) < 0:
+                    break
+    return found
+
+
 _LONG_INTEGER = re.compile(rb"[:,\[]\s*-?[0-9]{19}")
 
 
@@ -133,20 +147,6 @@ def _fits_64_bits(raw: bytes) -> bool:
 
 def _json_name(value: Any) -> str:
     return {list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false", type(None): "null"}.get(type(value), "something else")
-
-
-def encoding_fault(raw: bytes) -> str:
-    """Where bytes stop being UTF-8 and what they look like instead; empty where they are UTF-8."""
-    try:
-        raw.decode("utf-8")
-        return ""
-    except UnicodeDecodeError as bad:
-        try:
-            raw.decode("cp1252")
-            guess = "; it looks like Windows-1252 (iconv -f CP1252 -t UTF-8)"
-        except UnicodeDecodeError:
-            guess = ""
-        return f"not UTF-8 at byte {bad.start + 1} (0x{raw[bad.start]:02x}){guess}"
 
 
 def read_json(path: Path) -> Iterator[Record]:
@@ -264,7 +264,7 @@ def read_csv(path: Path) -> Iterator[Record]:
             fault = fault or encoding_fault(raw)
             if not fault and values is not None and len(values) != len(header):
                 fault = f"{len(values)} values where the header names {len(header)} columns"
-            yield Record(start, None, raw, fault) if fault or values is None else Record(start, dict(zip(header, values, strict=True)), raw)
+            yield Record(start, None, raw, fault) if fault or values is None else _csv_record(start, header, values, raw)
 
 
 def _delimiter(source: BinaryIO) -> str:
@@ -275,13 +275,23 @@ def _delimiter(source: BinaryIO) -> str:
 
 
 def _header(names: list[str] | None, fault: str, path: Path, line: int) -> list[str]:
+    """The columns' names; spreadsheets write columns without one (an empty text), often with nothing in them."""
     if fault or names is None:
         raise InputError(f"the header cannot be read: {fault}", f"{path}:{line}")
     clean = [name.strip() for name in names]
-    doubled = sorted({name for name in clean if clean.count(name) > 1})
-    if doubled or "" in clean:
-        raise InputError(f"two columns are called {doubled[0]!r}" if doubled and doubled[0] else "a column has no name", f"{path}:{line}", "give every column a name of its own")
+    full = [name or f"column_{number}" for number, name in enumerate(clean, 1)]
+    doubled = sorted({name for name in full if full.count(name) > 1})
+    if doubled:
+        raise InputError(f"two columns are called {doubled[0]!r}", f"{path}:{line}", "give every column a name of its own")
     return clean
+
+
+def _csv_record(line: int, header: list[str], values: list[str], raw: bytes) -> Record:
+    """A row by its header; what stands in a column without a name is called `column_<number>`, and noted."""
+    unnamed = [number for number, (name, value) in enumerate(zip(header, values, strict=True), 1) if not name and value.strip()]
+    fields = {name or f"column_{number}": value for number, (name, value) in enumerate(zip(header, values, strict=True), 1) if name or number in unnamed}
+    note = "; ".join(f"column {number} has values but no name: they are kept as 'column_{number}'" for number in unnamed)
+    return Record(line, fields, raw, note=note)
 
 
 def read_parquet(path: Path) -> Iterator[Record]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from pydantic import ValidationError
 
 from synthgen import registry
 from synthgen.errors import ConfigError, Fault, InputError, SynthgenError, nearest
-from synthgen.formats.containers import Record, container_of, encoding_fault
+from synthgen.formats.containers import Record, container_of, find_not_utf8
 from synthgen.formats.contract import Format, Unfit
+from synthgen.formats.encoding import NotUTF8, encoding_fault
 from synthgen.formats.sources import Part, Source, parts_of
 from synthgen.records import Row, RowIds, ordered, rejected, shape_of
 
@@ -46,10 +48,12 @@ Loaded = Row | Refused
 
 @dataclass
 class Tally:
-    """How many records of one file became rows."""
+    """How many records of one file became rows, and what is to be said of the file beside."""
 
     kept: int = 0
     rejected: int = 0
+    not_utf8: NotUTF8 = field(default_factory=NotUTF8)
+    notes: set[str] = field(default_factory=set)
 
 
 def open_rows(paths: Sequence[str | Path], columns: Mapping[str, str] | None = None) -> Iterator[Row]:
@@ -97,6 +101,48 @@ def check_sources(sources: Sequence[Source]) -> list[Fault]:
     return []
 
 
+def check_encoding(sources: Sequence[Source]) -> list[Fault]:
+    """A warning for each file with lines that are not UTF-8: a run would set them aside and go on."""
+    warnings = []
+    for part in (part for source in sources for part in parts_of(source)):
+        if part.path is not None and (found := find_not_utf8(part.path)).count:
+            warnings.append(Fault(found.what(), part.label, found.next(part.label)))
+    return warnings
+
+
+def sources_where(paths: Sequence[str | Path], columns: Mapping[str, str]) -> tuple[Source, ...]:
+    """Files as sources, each with the part of the mapping that it has columns for.
+
+    What no file has a column for stays with all of them, and the whole mapping with a file that cannot be read without
+    one, so that reading them tells what is missing.
+
+    Raises:
+        ConfigError: the mapping names a field that there is not.
+        SourceMissing: there is no such file.
+    """
+    parts = [part for source in sources_of(paths, columns) for part in parts_of(source)] if columns else []
+    if not parts:
+        return sources_of(paths)
+    first = [[record.fields for record in _first_records(part) if record.fields is not None] for part in parts]
+    found = [{column for fields in good for column in fields} for good in first]
+    nowhere = {theirs for theirs in columns.values() if not any(theirs in names for names in found)}
+    sources = []
+    for part, names, good in zip(parts, found, first, strict=True):
+        own = {ours: theirs for ours, theirs in columns.items() if theirs in names or theirs in nowhere}
+        plain = Part(Source(path=part.label), part.label, part.path)
+        understood = bool(own) or any(_Reader(plain).knows(fields) for fields in good)
+        sources.append(Source(path=part.label, columns=own if understood else dict(columns)))
+    return tuple(sources)
+
+
+def _first_records(part: Part) -> list[Record]:
+    """The records that a part's columns are judged by; none where it cannot be read, which reading it will tell."""
+    try:
+        return list(islice(part.records(), SNIFFED))
+    except SynthgenError:
+        return []
+
+
 def _checked_parts(sources: Sequence[Source]) -> list[list[Part]]:
     faults: list[Fault] = []
     found: list[list[Part]] = []
@@ -142,7 +188,8 @@ def _mapping_hint(columns: Sequence[str]) -> str:
     lowered = {column.lower(): column for column in columns}
     guess = {ours: lowered[theirs[0]] for ours, names in GUESSES.items() if (theirs := [name for name in names if name in lowered])}
     guess = guess if "instruction" in guess else {"instruction": columns[0] if columns else "question", **guess}
-    return "say which column is the question: columns: {" + ", ".join(f"{ours}: {theirs}" for ours, theirs in guess.items()) + "}"
+    yaml, flag = (sign.join(f"{ours}{is_}{theirs}" for ours, theirs in guess.items()) for sign, is_ in ((", ", ": "), (",", "=")))
+    return f"say which column is the question: --columns {shlex.quote(flag)} on the command line, columns: {{{yaml}}} in a pipeline"
 
 
 def _read_parts(sources: Sequence[Source], parts: list[list[Part]], stage: str, tally: dict[str, Tally]) -> Iterator[Loaded]:
@@ -162,6 +209,9 @@ def _read_part(part: Part, ids: RowIds, stage: str, tally: dict[str, Tally]) -> 
     count = tally.setdefault(part.label, Tally())
     for record in part.records():
         loaded = reader.load(record, ids, stage)
+        count.not_utf8.look(record.number, record.fault)
+        if record.note:
+            count.notes.add(record.note)
         if isinstance(loaded, Refused):
             count.rejected += 1
         else:

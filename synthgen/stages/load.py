@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
 
 from synthgen.errors import EmptyResult, Fault, Interrupted
-from synthgen.formats.reading import Refused, Tally, check_sources, read_sources
+from synthgen.formats.reading import Refused, Tally, check_encoding, check_sources, read_sources
 from synthgen.formats.sources import Source
 from synthgen.stages.contract import Context, Counts, Inputs, Kind, Need, Outcome, StageConfig
 from synthgen.store.jsonl import RowWriter
@@ -49,6 +48,11 @@ def faults(config: Config) -> list[Fault]:
     return check_sources([source for source in config.sources if source.path is not None])
 
 
+def warnings(config: Config) -> list[Fault]:
+    """Lines of its files that a run would have to leave out because they are not UTF-8; only where nothing is wrong otherwise."""
+    return check_encoding([source for source in config.sources if source.path is not None])
+
+
 def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """Writes every row that can be used to `rows.jsonl`, and what cannot to `rejected.jsonl` with its line and reason.
 
@@ -75,11 +79,16 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
                 if signal := context.stopping():
                     raise Interrupted(signal)
         progress.update(done=counts.in_, failed=counts.in_ - counts.kept)
+    for name, count in tally.items():
+        if count.not_utf8.count:
+            context.reporter.say(f"warning: {name}: {count.not_utf8.what()}; {count.not_utf8.next(name)}")
+        for note in sorted(count.notes):
+            context.reporter.say(f"{name}: {note}")
     if not counts.kept:
         reasons = ", ".join(f"{rule}: {count}" for rule, count in sorted(counts.rejected.items()))
         raise EmptyResult("no row could be loaded", reasons, "each record broke the rule named; the first records show why: columns, format or encoding")
     files: dict[str, int | None] = {"rows.jsonl": kept.rows, "rejected.jsonl": refused.rows}
-    return Outcome(counts, files, extra={"sources": {name: asdict(count) for name, count in tally.items()}}, table=_table(counts, tally))
+    return Outcome(counts, files, extra={"sources": {name: {"kept": count.kept, "rejected": count.rejected} for name, count in tally.items()}}, table=_table(counts, tally))
 
 
 def _table(counts: Counts, sources: Mapping[str, Tally]) -> str:

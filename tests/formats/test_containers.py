@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from synthgen.errors import InputError
 from synthgen.formats import containers
-from synthgen.formats.containers import container_of, read_file
+from synthgen.formats.containers import container_of, find_not_utf8, read_file
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
 OBJECTS = st.dictionaries(TEXT, st.one_of(TEXT, st.integers(-(2**63), 2**64 - 1), st.booleans(), st.none(), st.lists(TEXT, max_size=3)), max_size=4)
@@ -130,10 +130,35 @@ def test_semicolons_are_seen_where_there_is_no_comma(tmp_path):
     assert fields(write(tmp_path, "a.csv", b"q;a\nx, y;1\n")) == [{"q": "x, y", "a": "1"}]
 
 
-@pytest.mark.parametrize("header", [b"q,q\n", b"q,\n"])
+@pytest.mark.parametrize("header", [b"q,q\n", b"column_2,\n"])
 def test_columns_need_names_of_their_own(tmp_path, header):
-    with pytest.raises(InputError, match="column"):
+    with pytest.raises(InputError, match="two columns are called"):
         fields(write(tmp_path, "a.csv", header + b"1,2\n"))
+
+
+def test_an_empty_column_without_a_name_is_dropped(tmp_path):
+    found = list(read_file(write(tmp_path, "a.csv", b"q,gold,\r\nx,1,\r\ny,2, \r\n")))
+    assert [record.fields for record in found] == [{"q": "x", "gold": "1"}, {"q": "y", "gold": "2"}]
+    assert [record.note for record in found] == ["", ""]
+
+
+def test_values_in_a_column_without_a_name_are_kept_and_noted(tmp_path):
+    found = list(read_file(write(tmp_path, "a.csv", b"q,,gold\nx,,1\ny,left,2\n")))
+    assert [record.fields for record in found] == [{"q": "x", "gold": "1"}, {"q": "y", "column_2": "left", "gold": "2"}]
+    assert "column 2 has values but no name" in found[1].note
+
+
+def test_lines_that_are_not_utf8_are_found_and_named(tmp_path):
+    latin = "q\nBär\nplain\nÄrger\n".encode("cp1252")
+    for name, data in {"a.csv": latin, "a.csv.gz": gzip.compress(latin)}.items():
+        found = find_not_utf8(write(tmp_path, name, data))
+        assert (found.count, found.first, found.windows) == (2, [2, 4], 2)
+        assert "2 lines are not UTF-8 and cannot be used (lines 2, 4)" in found.what() and "iconv -f CP1252" in found.next(name)
+    assert not find_not_utf8(write(tmp_path, "b.csv", "Bär\n".encode())).count
+    find_not_utf8(write(tmp_path, "c.csv.gz", gzip.compress(latin)[:-9]))  # damage is told by reading, not here
+    many = find_not_utf8(write(tmp_path, "d.jsonl", b"\x81\n" * 9))
+    assert many.count == 9 and many.first == [1, 2, 3, 4, 5] and ", …)" in many.what() and many.next("d.jsonl") == "save the file as UTF-8"
+    assert find_not_utf8(tmp_path / "d.jsonl", limit=1).count == 1
 
 
 PACKERS = {"gz": gzip.compress, "zst": zstandard.compress}

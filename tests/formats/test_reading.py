@@ -138,7 +138,7 @@ def test_all_faults_of_all_sources_are_told_at_once(in_tmp):
         strict=True,
     ):
         assert expected in text
-    assert "columns: {instruction: question, reference: gold}" in told[1]
+    assert "columns: {instruction: question, reference: gold}" in told[1] and "--columns instruction=question,reference=gold" in told[1]
     with pytest.raises(InputError) as caught:
         rows("empty.jsonl", "question.csv")
     assert caught.value.exit_code == 2 and len(caught.value.faults) == 2

@@ -94,3 +94,21 @@ def test_validate_tells_all_faults_of_the_files_once(in_tmp, monkeypatch, capsys
     told = capsys.readouterr().out
     assert end.value.code == 2
     assert told.count("no such file") == 1 and "did you mean 'questions.csv'" in told and "columns: {instruction: question, reference: gold}" in told
+
+
+def test_lines_that_are_not_utf8_are_never_lost_silently(in_tmp, monkeypatch, capsys):
+    import sys
+
+    from synthgen.cli import main
+
+    (in_tmp / "w.csv").write_bytes("instruction,\nWhat is an ox?,\nWhat is a Bär?,\nWhat is a cow?,see\n".encode("cp1252"))
+    (in_tmp / "p.yaml").write_text("version: 1\nname: p\nstages:\n- load: {sources: [w.csv]}\n")
+    for command in ("validate", "run"):
+        monkeypatch.setattr(sys, "argv", ["synthgen", command, "p.yaml"])
+        with pytest.raises(SystemExit) as end:
+            main()
+        done = capsys.readouterr()
+        told = done.out + done.err
+        assert end.value.code in (0, None), told
+        assert "1 line is not UTF-8 and cannot be used (line 3)" in told and "iconv -f CP1252 -t UTF-8 'w.csv'" in told
+    assert "column 3 has values" not in told and "column 2 has values but no name: they are kept as 'column_2'" in told
