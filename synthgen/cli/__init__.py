@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -42,6 +43,20 @@ app = typer.Typer(
     epilog="Start with `synthgen init`, then `synthgen preview pipelines/quickstart.yaml`.",
 )  # fmt: skip
 
+
+def _version(asked: bool) -> None:
+    if asked:
+        from synthgen import __version__
+
+        sys.stdout.write(f"synthgen {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False) -> None:
+    pass
+
+
 app.command("init")(init.init)
 app.command("validate")(validate.validate)
 app.command("preview")(preview.preview)
@@ -73,7 +88,7 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except SynthgenError as fault:
-        _end(f"error: {fault}", fault.exit_code)
+        _end("\n".join("error: " + "\n".join(one.lines()) for one in fault.faults), fault.exit_code)
     except KeyboardInterrupt:
         _end("interrupted", 130)
     except BrokenPipeError:

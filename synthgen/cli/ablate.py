@@ -26,7 +26,10 @@ def ablate(
     workers: o.Workers = 0,
     as_json: o.AsJson = False,
 ) -> None:
-    """Train the same student on equally many rows with and without each rule, and compare the scores."""
+    """Measure what each rule or stage is worth.
+
+    Trains the same student on equally many rows with and without each, and compares the scores.
+    """
     from synthgen.ablation import Plan, ablate
     from synthgen.reports.ablation import ablation_table
 

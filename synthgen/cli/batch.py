@@ -12,7 +12,7 @@ from synthgen.cli import options as o
 if TYPE_CHECKING:
     from synthgen.dispatch.batch_book import Part
 
-app = typer.Typer(no_args_is_help=True, help="Ask by batch files: prepare, submit, status, collect; then `synthgen run` goes on.")
+app = typer.Typer(no_args_is_help=True, help="Ask by batch files, cheaper at some providers.\n\nprepare, submit, status, collect; then `synthgen run` goes on.")
 
 
 @app.command("prepare")
@@ -20,7 +20,7 @@ def prepare(
     pipeline: o.PipelinePath, limit: o.Limit = None, set: o.Set = None, values: o.Values = None, runs: o.Runs = o.RUNS, run_dir: o.RunDir = None, ledger: o.Ledger = o.LEDGER,
     retry_failed: o.RetryFailed = False, as_json: o.AsJson = False,
 ) -> None:  # fmt: skip
-    """Write every request that the ledger lacks into batch files; ask nobody."""
+    """Write requests that the ledger lacks into batch files."""
     from synthgen.batching import prepare_batch
 
     done = prepare_batch(o.load(pipeline, set, values), o.run_options(limit=limit, runs=runs, run_dir=run_dir, ledger=ledger, retry_failed=retry_failed))

@@ -15,7 +15,10 @@ def diff(
     runs: o.Runs = o.RUNS,
     as_json: o.AsJson = False,
 ) -> None:
-    """Show rows added, lost and changed between two runs, drop reasons and scores side by side."""
+    """Compare two runs: rows, drop reasons, scores.
+
+    Shows rows added, lost and changed, and drop reasons and scores side by side.
+    """
     from synthgen.reports.diff import diff_runs, diff_text
 
     found = diff_runs(o.find_run(run_a, runs), o.find_run(run_b, runs))

@@ -19,7 +19,10 @@ def estimate(
     env_file: o.EnvFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Estimate calls, tokens, dollars and time (p50 and p95) from a small paid probe, or free from the ledger."""
+    """Estimate calls, tokens, dollars and time of a run.
+
+    From a small paid probe (p50 and p95), or free from what the ledger holds.
+    """
     from synthgen.estimate import estimate_pipeline, estimate_text
 
     found = estimate_pipeline(o.load(pipeline, set, values, env_file), rows, runs=runs, ledger=ledger)

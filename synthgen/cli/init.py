@@ -13,7 +13,10 @@ from synthgen.cli import options as o
 
 
 def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="where to; made if it is not there")] = Path(".")) -> None:
-    """Lay out prompts/, pipelines/ and data/seeds/; files that are there already are left alone."""
+    """Lay out prompts/, pipelines/ and data/seeds/.
+
+    Files that are there already are left alone.
+    """
     from synthgen.shipped import shipped
 
     written = kept = 0

@@ -11,14 +11,17 @@ from synthgen.cli import options as o
 
 
 def inspect(
-    target: Annotated[str, typer.Argument(metavar="FILE|RUN", help="a row file, or a run's name, folder or pipeline file")],
+    target: Annotated[str, typer.Argument(metavar="FILE|RUN|FOLDER", help="a row file, a run's name, folder or pipeline file, or one stage's folder (what -o wrote)")],
     samples: Annotated[int, typer.Option("-n", min=0, help="random rows to show")] = 3,
     seed: Annotated[int, typer.Option("--seed", help="of the random rows")] = 0,
     runs: o.Runs = o.RUNS,
     ledger: o.Ledger = o.LEDGER,
     as_json: o.AsJson = False,
 ) -> None:
-    """Show counts, lengths, random samples, drop reasons, and duplicates beside the row they matched; also while it runs."""
+    """Show counts, lengths, sample rows and drop reasons.
+
+    Of a file, a run, or a folder that `filter -o` wrote; duplicates stand beside the row they matched. Also while it runs.
+    """
     from synthgen.reports.inspect import inspect_path, inspect_text
 
     path = Path(target)

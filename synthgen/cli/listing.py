@@ -1,34 +1,91 @@
-"""`synthgen list`: what there is of tasks, filters, methods, teachers, formats and metrics."""
+"""`synthgen list`: what there is of tasks, filters, methods, teachers, formats and metrics, and the options of one."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
 
 from synthgen.cli import options as o
 
 KINDS = {"stages": "stage", "tasks": "task", "filters": "filter", "dedup": "dedup method", "teachers": "teacher", "formats": "format", "metrics": "metric"}
+INTERNAL = {"stage": ("block",)}  # made by --shard; nobody names it in a file
+BESIDE = {"task": {"judge": "synthgen.tasks.judge:Judge"}}  # asked by the score stage, not by generate
 
 
 def list_components(
-    what: Annotated[str | None, typer.Argument(metavar="[tasks|filters|dedup|teachers|formats|metrics|stages]", help="one kind; all where left out")] = None, as_json: o.AsJson = False
+    what: Annotated[str | None, typer.Argument(metavar="[stages|tasks|filters|dedup|teachers|formats|metrics]", help="one kind; all where left out")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="one of this kind: prints its options")] = None,
+    as_json: o.AsJson = False,
 ) -> None:
-    """List the known components with a sentence on each."""
-    from synthgen import registry
+    """List the known components, or one's options.
+
+    `synthgen list` has a sentence on each; `synthgen list stages sft` prints the options of the sft stage.
+    """
     from synthgen.errors import UnknownName
 
     if what is not None and what not in KINDS:
         raise UnknownName("kind of component", what, KINDS)
-    found = {plural: {name: _purpose(kind, name) for name in sorted(registry.names(kind))} for plural, kind in KINDS.items() if what in (None, plural)}
+    if what is not None and name is not None:
+        _one(KINDS[what], name, as_json)
+        return
+    found = {plural: {entry: _purpose(kind, entry) for entry in sorted(_names(kind))} for plural, kind in KINDS.items() if what in (None, plural)}
     if as_json:
         o.out_json(found)
         return
     for plural, entries in found.items():
         o.out(plural)
         width = max(map(len, entries), default=0)
-        for name, purpose in entries.items():
-            o.out(f"  {name:<{width}}  {purpose}")
+        for entry, purpose in entries.items():
+            o.out(f"  {entry:<{width}}  {purpose}")
+
+
+def _names(kind: str) -> dict[str, str]:
+    from synthgen import registry
+
+    known = {name: target for name, target in registry.names(kind).items() if name not in INTERNAL.get(kind, ())}
+    return known | BESIDE.get(kind, {})
+
+
+def _one(kind: str, name: str, as_json: bool) -> None:
+    """Prints a component's purpose and its options, with those of its parts."""
+    from synthgen import registry
+    from synthgen.errors import UnknownName
+    from synthgen.reports.option_table import options, parts
+
+    known = _names(kind)
+    if name not in known:
+        raise UnknownName(kind, name, known)
+    config = getattr(registry.find(kind, known[name] if ":" in known[name] else name), "Config", None)
+    tables = {} if config is None else {"": list(options(config)), **{part: list(options(model)) for part, model in parts(config)}}
+    if as_json:
+        entries = [{"option": f"{part}.{option}" if part else option, "default": default, "meaning": meaning} for part, rows in tables.items() for option, default, meaning in rows]
+        o.out_json({"kind": kind, "name": name, "purpose": _purpose(kind, name), "options": entries})
+        return
+    o.out(f"{name}: {_purpose(kind, name)}")
+    if kind == "stage" and name == "generate":
+        o.out("The task's options stand beside these: synthgen list tasks rationale")
+    if kind == "task" and name == "judge":
+        o.out("Asked by the score stage: - score: {judge: {kind: score}}")
+    for part, rows in tables.items():
+        o.out("\n" + (f"{part}: {{…}}" if part else "options" if rows else "no options"))
+        for line in _lines(rows):
+            o.out(line)
+
+
+def _lines(rows: list[tuple[str, str, str]]) -> Iterator[str]:
+    """Options under one another, the meaning wrapped beside its option."""
+    import shutil
+    import textwrap
+
+    width = max((len(option) for option, _, _ in rows), default=0)
+    room = max(40, min(120, shutil.get_terminal_size().columns) - width - 4)
+    for option, default, meaning in rows:
+        shown = default if default in ("", "must be given") else f"default {default}"
+        text = f"{meaning} ({shown})" if meaning and shown else meaning or shown or "(no default)"
+        for at, line in enumerate(textwrap.wrap(text, room, break_on_hyphens=False)):
+            yield f"  {option if not at else '':<{width}}  {line}"
 
 
 def _purpose(kind: str, name: str) -> str:
@@ -37,9 +94,13 @@ def _purpose(kind: str, name: str) -> str:
 
     from synthgen import registry
 
-    known = registry.names(kind)
+    known: dict[str, Any] = _names(kind)
     module, _, cls = known[name].partition(":")
     alone = sum(target.partition(":")[0] == module for target in known.values()) == 1
-    found = registry.find(kind, name)
-    text = (sys.modules[module].__doc__ if alone or not cls else found.__doc__) or ""
-    return text.strip().split("\n\n")[0].replace("\n", " ").removeprefix(f"{name}: ")
+    found = registry.find(kind, known[name] if cls else name)
+    text = ((sys.modules[module].__doc__ if alone or not cls else found.__doc__) or "").strip().split("\n\n")[0]
+    text = " ".join(text.split())
+    title, colon, rest = text.partition(": ")
+    if colon and title.lower().replace(" ", "_") == name:  # "Alpaca: {instruction …}" behind the name `alpaca`
+        text = rest
+    return text[:1].upper() + text[1:] if text.split(" ")[0].islower() else text  # vLLM stays vLLM

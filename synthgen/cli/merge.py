@@ -19,7 +19,10 @@ def merge(
     run_dir: o.RunDir = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Put together what `--shard` runs have made: the same bytes as without shards."""
+    """Put together what `--shard` runs have made.
+
+    The same bytes as without shards.
+    """
     from synthgen.cli.run import show
     from synthgen.shards import merge as merged
 

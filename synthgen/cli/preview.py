@@ -20,7 +20,11 @@ def preview(
     env_file: o.EnvFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Show prompt as sent, reply, parsed row, each rule's verdict, tokens and cost; replies stay in the ledger, nothing is published."""
+    """Ask for a few rows; show prompt, reply, row, cost.
+
+    The prompt as it is sent, the reply, the parsed row, each rule's verdict, tokens and cost. Replies stay in the ledger,
+    nothing is published.
+    """
     from synthgen.previewing import preview_pipeline, preview_text
 
     shown = preview_pipeline(o.load(pipeline, set, values, env_file), rows, stage, runs=runs, ledger=ledger)

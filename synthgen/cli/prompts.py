@@ -9,7 +9,7 @@ import typer
 
 from synthgen.cli import options as o
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Show prompt files, and render one as it is sent.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="List prompt files; show one, or fill it with a row.")
 
 
 @app.command("list")
@@ -33,7 +33,7 @@ def show(
     row: Annotated[Path | None, typer.Option("--row", metavar="FILE", help="a JSONL file; its first row fills the template")] = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Show a prompt's texts, or with --row the messages as they are sent."""
+    """Show a prompt, or with --row its messages as sent."""
     from synthgen.errors import InputError
     from synthgen.prompts import load_prompt
     from synthgen.store.jsonl import scan

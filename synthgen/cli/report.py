@@ -10,7 +10,10 @@ from synthgen.cli import options as o
 
 
 def report(run: o.RunName, samples: Annotated[int, typer.Option("-n", min=0, help="example rows of each kind")] = 5, runs: o.Runs = o.RUNS) -> None:
-    """Write a run's report: one self-contained HTML file with counts, drop reasons, examples, cost and scores."""
+    """Write a run's report, one HTML file.
+
+    Self-contained, with counts, drop reasons, examples, cost and scores.
+    """
     from synthgen.reports.html import write_html_report
 
     o.out(f"written: {write_html_report(o.find_run(run, runs), samples)}")

@@ -36,7 +36,10 @@ def run(
     shard: o.Shard = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Run a pipeline: every stage that has to run, in order; stop and go on anywhere."""
+    """Run a pipeline: each stage that has to run, in order.
+
+    Stop it anywhere; the same command goes on. Stages that nothing changed for are not run again.
+    """
     checked = o.load(pipeline, set, values, env_file)
     chosen = o.run_options(
         only=only, start=start, until=until, force=force, limit=limit, runs=runs, run_dir=run_dir, ledger=ledger, accept_partial=accept_partial,
@@ -75,7 +78,7 @@ def print_plan(checked: Pipeline, chosen: RunOptions, as_json: bool) -> None:
     from synthgen.plan import choose, standings
 
     found = standings(checked, chosen.folder(checked), limit=chosen.limit, forced=chosen.force, verify=chosen.verify)
-    selected = choose(checked, chosen.only, chosen.start, chosen.until)
+    selected = choose(checked, chosen.only, chosen.start, chosen.until, chosen.force)
     rows = [{"stage": spec.id, "kind": spec.kind, "state": found[spec.id].state, "why": found[spec.id].why} for spec in selected]
     if as_json:
         o.out_json(rows)

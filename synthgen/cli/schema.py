@@ -6,7 +6,10 @@ from synthgen.cli import options as o
 
 
 def schema() -> None:
-    """Print the JSON Schema of pipeline files (for an editor's completion and checks)."""
+    """Print the JSON Schema of pipeline files, for editors.
+
+    For people, `synthgen list stages sft` prints the options of one stage, and `synthgen list` what there is.
+    """
     from synthgen.schema import pipeline_schema
 
     o.out_json(pipeline_schema())

@@ -11,7 +11,10 @@ def serve_builtin(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one; the first line says which")] = 8008,
     log: Annotated[bool, typer.Option("--log", help="a line to stderr for each request")] = False,
 ) -> None:
-    """Serve the builtin teacher on loopback until Ctrl-C: an OpenAI-compatible server that needs no key and no GPU."""
+    """Serve the builtin teacher on loopback until Ctrl-C.
+
+    An OpenAI-compatible server that needs no key and no GPU.
+    """
     import asyncio
 
     from synthgen.builtin_teacher.server import serve

@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 
 PURPOSE = {
     "load": "Read files or hub datasets into rows.",
-    "split": "Set test and validation questions aside before the teacher is asked.",
+    "split": "Set test and validation questions aside.",
     "generate": "Ask the teacher, and make rows of its replies.",
-    "score": "Have rows scored (judge, agreement, perplexity) for filters to read.",
+    "score": "Have a judge or a local model score the rows.",
     "select": "Keep the best, or a sample, of the rows.",
     "export": "Write rows in another tool's format, with a card.",
     "sft": "Train a student on the rows with TRL's SFT.",
-    "distill": "Train a student on the teacher's distributions.",
-    "evaluate": "Measure base, students and teacher on the test questions.",
+    "evaluate": "Measure base, students and teacher on test questions.",
 }
 
 
@@ -57,7 +56,7 @@ def _command(kind: str) -> Callable[..., None]:
             retry_failed=retry_failed, verify=verify, grace=grace, workers=workers,
         )  # fmt: skip
 
-    command.__doc__ = f"{PURPOSE[kind]} Runs the pipeline's `{kind}` stages alone."
+    command.__doc__ = f"{PURPOSE[kind]}\n\n    Runs the pipeline's `{kind}` stages alone; `synthgen list stages {kind}` prints their options."
     return command
 
 

@@ -18,7 +18,10 @@ def status(
     runs: o.Runs = o.RUNS,
     as_json: o.AsJson = False,
 ) -> None:
-    """Show stages, counts, rates and cost of a run, also of a live one, and what would rerun and why."""
+    """Show a run's stages, counts, rates and cost.
+
+    Also of a live run; and what would rerun, and why.
+    """
     from synthgen.reports.status import run_status, status_table
 
     folder = o.find_run(run, runs)

@@ -17,7 +17,10 @@ def validate(
     env_file: o.EnvFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Check a pipeline without running it: options, files, prompts, keys, reachability, extras, disk."""
+    """Check a pipeline without running it.
+
+    Options, files, prompts, keys, reachability, extras, disk.
+    """
     from synthgen.errors import ConfigError
     from synthgen.validation import findings
 

@@ -16,7 +16,10 @@ def why(
     ledger: o.Ledger = o.LEDGER,
     as_json: o.AsJson = False,
 ) -> None:
-    """Tell where a row came from and what became of it: seed, prompt, reply, rules, neighbours, the student's answer."""
+    """Tell where a row came from and what became of it.
+
+    Its seed, prompt, reply, rules, neighbours, and the student's answer.
+    """
     from synthgen.reports.why import why_row, why_text
 
     found = why_row(o.find_run(run, runs), row_id, ledger)

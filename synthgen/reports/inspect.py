@@ -24,7 +24,7 @@ def inspect_path(path: Path, samples: int = 3, seed: int = 0, ledger: Path | Non
     """Plain figures of a file or a run folder, with `samples` random rows; the same draw for the same seed.
 
     Args:
-        path: a row file, or a run's folder.
+        path: a row file, a run's folder, or a single stage's (such as `synthgen filter -o` writes).
         samples: how many random rows to show, and of a stage under way how many of the newest replies.
         seed: of the draw.
         ledger: the folder of the ledger, where replies are while a stage is under way.
@@ -32,7 +32,10 @@ def inspect_path(path: Path, samples: int = 3, seed: int = 0, ledger: Path | Non
     Raises:
         InputError: the path is neither a row file nor a run folder.
     """
-    return inspect_run(path, samples, seed, ledger) if path.is_dir() else inspect_file(path, samples, seed)
+    if not path.is_dir():
+        return inspect_file(path, samples, seed)
+    manifest = read_manifest(path)
+    return inspect_run(path, samples, seed, ledger) if manifest is None else inspect_stage(Stage(path.name, path, manifest), samples, seed)
 
 
 def inspect_file(path: Path, samples: int = 3, seed: int = 0) -> dict[str, Any]:
@@ -69,6 +72,15 @@ def inspect_run(run_dir: Path, samples: int = 3, seed: int = 0, ledger: Path | N
     if last is not None:
         file = next(path for _, path in last.row_files())
         found["rows"] = {"stage": last.id, "file": str(file), **Survey(samples, seed).add_all(published_rows(file)).plain()}
+    return found
+
+
+def inspect_stage(stage: Stage, samples: int = 3, seed: int = 0) -> dict[str, Any]:
+    """Plain figures of one stage's folder, in the form of a run's."""
+    found: dict[str, Any] = {"run": None, "folder": str(stage.folder), "live": None, "stages": [_stage(stage, seed)], "under_way": None, "rows": None}
+    file = next((path for name, path in stage.row_files() if name != "rejected"), None)
+    if file is not None:
+        found["rows"] = {"stage": stage.id, "file": str(file), **Survey(samples, seed).add_all(published_rows(file)).plain()}
     return found
 
 
@@ -146,7 +158,7 @@ def _file_lines(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _run_lines(found: dict[str, Any]) -> Iterator[str]:
-    yield f"run {found['run']} in {found['folder']}" + (f" · at work now: {found['live']['line']}" if found["live"] else "")
+    yield (f"run {found['run']} in {found['folder']}" if found["run"] else f"folder {found['folder']}") + (f" · at work now: {found['live']['line']}" if found["live"] else "")
     yield ""
     rows = [[stage["stage"], *(f"{number:,}" for number in _sums(stage["counts"]))] for stage in found["stages"]]
     yield table(("stage", "in", "kept", "rejected", "failed"), rows)
@@ -195,11 +207,22 @@ def _drop_lines(drops: dict[str, Any]) -> Iterator[str]:
         yield f"  {rule}: {entry['rows']:,} ({percent(entry['rows'] / total)})"
         for example in entry["examples"]:
             rejection = example["rejection"]
-            measured = ", ".join(f"{name} {shortened(str(rejection[name]), 60)}" for name in ("value", "threshold", "score") if name in rejection)
-            yield f"    {example['id']}{f' ({measured})' if measured else ''}: {shortened(gist(example['row'], rejection.get('rule', '')), 140)}"
+            figures = ", ".join(measured(rejection, ("value", "threshold", "score"), 60))
+            yield f"    {example['id']}{f' ({figures})' if figures else ''}: {shortened(gist(example['row'], rejection.get('rule', '')), 140)}"
             if "matched" in example:
                 matched = example["matched"]
                 yield f"    = {rejection['matched_id']}: {shortened(gist(matched, ''), 140) if matched else '(not in this run)'}"
+
+
+def measured(rejection: Row, names: Sequence[str], limit: int) -> list[str]:
+    """What a rule measured, for people: numbers to four places, and a value that is the score but once."""
+    twice = rejection.get("score") is not None and rejection.get("value") == rejection["score"]
+    return [f"{name} {shortened(str(rounded(rejection[name])), limit)}" for name in names if name in rejection and not (twice and name == "value")]
+
+
+def rounded(value: Any) -> Any:
+    """A float to four places, anything else as it is."""
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def gist(row: Row, rule: str) -> str:
@@ -215,7 +238,7 @@ def row_lines(row: Row, limit: int = 400) -> Iterable[str]:
         if name == "meta" and isinstance(value, dict):
             scores = value.get("scores")
             shown = {**value, **{f"scores.{key}": part for key, part in scores.items()}} if isinstance(scores, dict) else value
-            value = ", ".join(f"{key} {part}" for key, part in shown.items() if isinstance(part, str | int | float))
+            value = ", ".join(f"{key} {rounded(part)}" for key, part in shown.items() if isinstance(part, str | int | float))
         if isinstance(value, list) and value and all(isinstance(turn, dict) and "content" in turn for turn in value):
             for at, turn in enumerate(value):
                 said = f"{turn.get('role', '')}: {turn['content']}"

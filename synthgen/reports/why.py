@@ -12,7 +12,7 @@ from typing import Any
 
 from synthgen.errors import InputError
 from synthgen.records import Row, question_text
-from synthgen.reports.inspect import gist, row_lines
+from synthgen.reports.inspect import gist, measured, row_lines
 from synthgen.reports.run_folder import Stage, published_rows, rows_by_id, stages_of
 from synthgen.reports.tables import shortened
 
@@ -262,8 +262,8 @@ def _because(step: dict[str, Any]) -> str:
     rejection = step.get("rejection")
     if rejection is None:
         return f" (held to {', '.join(step['rules'])})" if step["rules"] else ""
-    measured = [f"{name} {shortened(str(rejection[name]), 200)}" for name in ("value", "threshold", "matched_id", "score") if name in rejection]
-    return f" by {rejection.get('rule')}" + (f" ({', '.join(measured)})" if measured else "")
+    figures = measured(rejection, ("value", "threshold", "matched_id", "score"), 200)
+    return f" by {rejection.get('rule')}" + (f" ({', '.join(figures)})" if figures else "")
 
 
 def _tokens(request: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ import pytest
 from made_runs import asked, make_run
 
 from synthgen.errors import InputError
-from synthgen.reports.inspect import inspect_path, inspect_text, row_lines
+from synthgen.reports.inspect import inspect_path, inspect_text, measured, row_lines
 from synthgen.reports.survey import Lengths, Reservoir, Survey
 from synthgen.store.jsonl import write_rows
 
@@ -139,3 +139,25 @@ def test_the_newest_replies_of_a_stage_under_way(tmp_path):
     assert len(book["newest"]) == 2 and all(newest["reply"] for newest in book["newest"])
     assert "in the ledger for this run: 1 requests" in inspect_text(found)
     assert inspect_path(run, ledger=tmp_path / "none")["under_way"]["ledger"]["newest"] == []
+
+
+def test_the_folder_that_filter_wrote(tmp_path):
+    from synthgen.cli import main
+
+    (tmp_path / "mine.jsonl").write_bytes(b'{"instruction": "Name a colour.", "output": "Blue."}\n{"instruction": "Name a bird.", "output": "I\'m sorry, but I cannot help with that."}\n')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["synthgen", "filter", str(tmp_path / "mine.jsonl"), "-o", str(tmp_path / "cleaned"), "--rule", "refusal"])
+        with pytest.raises(SystemExit, match="0"):
+            main()
+    found = inspect_path(tmp_path / "cleaned")
+    assert found["rows"]["rows"] == 1 and found["stages"][0]["drops"]["refusal"]["rows"] == 1
+    shown = inspect_text(found)
+    assert shown.startswith(f"folder {tmp_path / 'cleaned'}") and "Blue." in shown and "Name a bird." not in shown.split("rows of")[1]
+
+
+def test_figures_are_rounded_and_said_once():
+    rejection = {"value": 26 / 27, "threshold": 0.7, "score": 26 / 27}
+    assert measured(rejection, ("value", "threshold", "score"), 60) == ["threshold 0.7", "score 0.963"]
+    assert measured({"value": 2 / 3}, ("value", "score"), 60) == ["value 0.6667"]
+    assert measured({"value": "x" * 100}, ("value",), 60) == ["value " + "x" * 59 + "…"]
+    assert "judge 0.3333" in "\n".join(row_lines({"meta": {"scores": {"judge": 1 / 3}}}))

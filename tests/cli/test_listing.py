@@ -1,0 +1,65 @@
+"""What `synthgen --help`, `--version` and `list` print, and how several faults are told."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from synthgen import __version__
+from synthgen.cli import main
+
+
+@pytest.fixture
+def synthgen(in_tmp, monkeypatch, capsys):
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["synthgen", *arguments])
+        monkeypatch.setenv("COLUMNS", "80")
+        with pytest.raises(SystemExit) as end:
+            main()
+            sys.exit(0)
+        said = capsys.readouterr()
+        return int(end.value.code or 0), said.out, said.err
+
+    return call
+
+
+def test_no_line_of_help_is_cut_at_80_columns(synthgen):
+    code, out, _ = synthgen("--help")
+    assert code == 0 and "  ablate " in out
+    assert [line for line in out.partition("Commands:")[2].splitlines() if line.endswith("...")] == []
+
+
+def test_the_version(synthgen):
+    assert synthgen("--version") == (0, f"synthgen {__version__}\n", "")
+
+
+def test_the_options_of_one_component(synthgen):
+    code, out, _ = synthgen("list", "stages", "sft")
+    assert code == 0 and out.startswith("sft: Trains a student")
+    assert "one of cosine, linear, constant" in out and "student.init: {…}" in out
+    assert all(len(line) <= 80 for line in out.splitlines()[2:])
+    code, out, _ = synthgen("list", "filters", "length", "--json")
+    options = {entry["option"]: entry for entry in json.loads(out)["options"]}
+    assert code == 0 and options["min_chars"]["default"] == "1"
+
+
+def test_a_name_that_is_not_there(synthgen):
+    code, _, err = synthgen("list", "stages", "sfft")
+    assert code == 2 and "unknown stage 'sfft'" in err and "did you mean 'sft'?" in err
+
+
+def test_names_are_not_said_twice_and_the_internal_stage_is_not_shown(synthgen):
+    code, out, _ = synthgen("list", "--json")
+    found = json.loads(out)
+    assert code == 0 and "block" not in found["stages"] and "judge" in found["tasks"]
+    assert [name for entries in found.values() for name, purpose in entries.items() if purpose.lower().startswith(f"{name}:")] == []
+
+
+def test_every_fault_is_marked_as_one(synthgen):
+    Path("p.yaml").write_text("version: 1\nname: p\nstages:\n  - filter: {ruls: [refusal]}\n  - dedup: {methods: [exct]}\n")
+    code, _, err = synthgen("validate", "p.yaml")
+    assert code == 2 and "ruls" in err and "exct" in err
+    assert all(line.startswith(("error: ", "  ")) for line in err.splitlines()) and err.count("error: ") >= 2, err
