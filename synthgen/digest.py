@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 import xxhash
 
+from synthgen.errors import InputError
+
 
 def canonical_json(value: Any) -> bytes:
     """The one JSON text of a value: keys sorted, UTF-8, no spaces."""
@@ -34,7 +36,20 @@ def input_files(path: str) -> list[Path]:
     """The files that a path of the user's stands for, sorted: itself, all in a folder (hidden ones left out), or a glob's matches.
 
     Empty where there is none.
+
+    Raises:
+        InputError: a file's name is not UTF-8: no manifest and no key could tell of it.
     """
+    files = _input_files(path)
+    for file in files:
+        try:
+            str(file).encode()
+        except UnicodeEncodeError:
+            raise InputError("a file's name is not UTF-8", repr(str(file)), "rename the file") from None
+    return files
+
+
+def _input_files(path: str) -> list[Path]:
     found = Path(path)
     if found.is_file():
         return [found]

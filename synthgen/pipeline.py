@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import os
 import shutil
 import time
@@ -31,7 +32,7 @@ from synthgen.store.manifest import (
     record_outputs,
     write_manifest,
 )
-from synthgen.store.publish import link_folder, publish, recover, staging_folder, write_whole
+from synthgen.store.publish import link_folder, publish, recover, run_folder, staging_folder, write_whole
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,8 @@ def run_pipeline(pipeline: Pipeline, options: RunOptions, reporter: Reporter | N
     Raises:
         SynthgenError: with the exit code of the batch-job contract; what was published stays published.
     """
-    selected = choose(pipeline, options.only, options.start, options.until)
-    forced = {pipeline.stage(name).id for name in options.force}
-    run_dir = options.folder(pipeline)
-    run_dir.mkdir(parents=True, exist_ok=True)
+    selected = choose(pipeline, options.only, options.start, options.until, options.force)
+    run_dir = run_folder(options.folder(pipeline))
     with RunLock(run_dir) as lock, Stopping() as stopping:
         reporter = reporter or Reporter()
         reporter.status_file = run_dir / "status.json"
@@ -111,7 +110,7 @@ def run_pipeline(pipeline: Pipeline, options: RunOptions, reporter: Reporter | N
         try:
             log.append({"at": _now(), "event": "run", "stages": [spec.id for spec in selected], "pid": os.getpid()})
             for spec in selected:
-                engine.stage(spec, spec.id in forced, selected)
+                engine.stage(spec, spec.id in options.force, selected)
             log.append({"at": _now(), "event": "done"})
             return engine.result
         except SynthgenError as fault:
@@ -339,8 +338,6 @@ def _where_they_went(outcome: Outcome) -> str:
 
 
 def _disk_fault(fault: OSError, run_dir: Path) -> SynthgenError:
-    import errno
-
     where = str(fault.filename or run_dir)
     if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         free = shutil.disk_usage(run_dir).free

@@ -5,6 +5,7 @@ Every fault is found before anything runs, and all of them are listed together, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +19,20 @@ from synthgen.config import Component, Location, Misfit, Unhashed, build, faults
 from synthgen.errors import ConfigError, nearest
 from synthgen.stages.contract import Need, StageConfig
 from synthgen.teachers.config import Budget, TeacherConfig
-from synthgen.yaml_tree import Sources, assignment, entry_id, line_of, put, read_yaml
+from synthgen.yaml_tree import Sources, assignment, entry_id, line_of, put, read_yaml, unfit
+
+LONGEST_NAME = 100  # of a pipeline or a stage: folders bear them, with something before and after
+_NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
+_STAGE = r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[a-z]+)?"
+_OF_ANOTHER_RUN = re.compile(f"run:{_NAME}:{_STAGE}")
+_OF_THE_WHOLE_RUN = re.compile(rf"run:(\.\.|\.\./\.\./{_NAME}):{_STAGE}")
 
 
 class Frame(Component):
     """What a pipeline file holds beside its teachers and stages."""
 
     version: Literal[1] = 1
-    name: Annotated[str, Unhashed()] = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: Annotated[str, Unhashed()] = Field(pattern=rf"^{_NAME}$", max_length=LONGEST_NAME)
     seed: int = 0
     teacher: Any = None
     teachers: dict[str, Any] = Field(default_factory=dict)
@@ -104,7 +111,9 @@ def load_pipeline(path: Path, values: Iterable[Path] = (), sets: Iterable[str] |
 
 def check_pipeline(path: Path, tree: Any, locate: Any) -> Pipeline:
     """A checked pipeline from plain values; `locate(path in the tree)` gives a fault's place."""
-    misfits: list[Misfit] = []
+    misfits = list(unfit(tree))
+    if misfits:
+        raise ConfigError.of(faults_of(misfits, locate))
     if "name" not in tree:
         tree = {**tree, "name": path.name.split(".")[0]}
     frame = build(Frame, tree, (), misfits)
@@ -156,6 +165,8 @@ def _stages(tree: Mapping[str, Any], teachers: Mapping[str, TeacherConfig], misf
             continue
         config = build(module.Config, options, (*path, kind), misfits)
         stage_id = ids[at]
+        if len(stage_id) > LONGEST_NAME:
+            misfits.append(Misfit((*path, kind), f"the stage's id is longer than {LONGEST_NAME} characters", "its folder bears it: give it a shorter one"))
         if stage_id in ids[:at]:
             misfits.append(Misfit((*path, kind), f"two stages have the id {stage_id!r}", "give one of them `id: another_name`"))
         if config is None:
@@ -179,6 +190,8 @@ def _resolve(
     for order, (name, need) in enumerate(needs.items()):
         asked = need.choose
         if order == 0 and config.input is not None:
+            if not config.input:
+                misfits.append(Misfit((*path, "input"), "input names nothing", "name a stage, or leave `input` out for the nearest one"))
             asked = (config.input,) if isinstance(config.input, str) else config.input
         if asked:
             reads[name] = tuple(_reference(asked_for, need, earlier, path, misfits) for asked_for in asked)
@@ -198,7 +211,8 @@ def _meets(writes: str, need: Need) -> bool:
 
 def _reference(asked: str, need: Need, earlier: list[StageSpec], path: Location, misfits: list[Misfit]) -> str:
     if asked.startswith("run:"):
-        if asked.count(":") != 2:
+        of_a_shard = "block" in path or any(spec.kind == "block" for spec in earlier)  # its run lies two folders down
+        if not (_OF_THE_WHOLE_RUN if of_a_shard else _OF_ANOTHER_RUN).fullmatch(asked):
             misfits.append(Misfit((*path, "input"), f"{asked!r} is no reference to another run", "write run:NAME:STAGE or run:NAME:STAGE.PART"))
         return asked
     stage_id, _, part = asked.partition(".")

@@ -189,8 +189,16 @@ def what_changed(manifest: Manifest, parts: Mapping[str, str], config: Mapping[s
     return f"changed: {', '.join(names)}" if names else "changed"
 
 
-def choose(pipeline: Pipeline, only: tuple[str, ...], start: str | None, until: str | None) -> list[StageSpec]:
-    """The stages that a command is about: all, `--only` some, or `--from` one `--until` another."""
+def choose(pipeline: Pipeline, only: tuple[str, ...], start: str | None, until: str | None, force: tuple[str, ...] = ()) -> list[StageSpec]:
+    """The stages that a command is about: all, `--only` some, or `--from` one `--until` another; those of `--force` must be among them."""
+    chosen = _chosen(pipeline, only, start, until)
+    for name in force:
+        if pipeline.stage(name) not in chosen:
+            raise ConfigError(f"--force {name}: this command does not run {name}", str(pipeline.path), f"it runs {', '.join(spec.id for spec in chosen)}; change --only, --from or --until, or leave --force out")
+    return chosen
+
+
+def _chosen(pipeline: Pipeline, only: tuple[str, ...], start: str | None, until: str | None) -> list[StageSpec]:
     if only and (start or until):
         raise ConfigError("--only does not go with --from or --until")
     ids = [spec.id for spec in pipeline.stages]

@@ -16,6 +16,7 @@ from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.plan import Graph, is_current
 from synthgen.records import Row
 from synthgen.reports.progress import Reporter
+from synthgen.reports.tables import printable
 from synthgen.stages.contract import Context
 
 
@@ -127,4 +128,4 @@ def preview_text(shown: dict[str, Any]) -> str:
         lines.append("")
     cost = shown.get("cost_usd")
     lines.append(f"{shown.get('prompt_tokens', 0):,} prompt and {shown.get('completion_tokens', 0):,} completion tokens" + (f", ${cost:.4f}" if cost else "") + "; the replies are in the ledger")
-    return "\n".join(lines)
+    return printable("\n".join(lines))

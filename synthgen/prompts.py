@@ -170,14 +170,21 @@ def load_prompt(name: str) -> Prompt:
     """
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
-        if not path.is_file():
+        if not _is_file(path):
             raise ConfigError(f"no prompt file {name!r}", next="paths are relative to where the command runs")
         return read_prompt(path, path.stem)
     for folder in _folders():
         path = folder / f"{name}.yaml"
-        if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+        if _is_file(path) and path.resolve().is_relative_to(folder.resolve()):
             return read_prompt(path, name)
     raise UnknownName("prompt", name, list_prompts())
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for one
+        return False
 
 
 def list_prompts() -> dict[str, Path]:
@@ -206,9 +213,13 @@ def read_prompt(path: Path, name: str) -> Prompt:
         values = YAML(typ="safe", pure=True).load(text)
     except UnicodeDecodeError as fault:
         raise ConfigError(f"prompt {name!r} is not UTF-8 (byte {fault.start + 1})", shown, "save the file as UTF-8") from fault
+    except (OSError, RecursionError) as fault:
+        raise ConfigError(f"prompt {name!r} cannot be read: {getattr(fault, 'strerror', None) or 'lists or mappings stand too deep inside each other'}", shown) from fault
     except MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
         raise ConfigError(f"prompt {name!r} is no YAML: {fault.problem}", f"{shown}:{mark.line + 1}" if mark else shown) from fault
+    except ValueError as fault:  # ruamel's errors are none
+        raise ConfigError(f"prompt {name!r} cannot be read: a number or a date in it is none, or too long", shown) from fault
     if not isinstance(values, dict) or not isinstance(node, MappingNode):
         raise ConfigError(f"prompt {name!r} is no mapping", shown, f"write the fields {', '.join(FIELDS)}")
     keys = {key.value: key.start_mark.line + 1 for key, _ in node.value}

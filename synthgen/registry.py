@@ -60,9 +60,13 @@ def find(kind: str, name: str) -> Any:
         return _attribute(known[name])
     if ":" in name:
         try:
-            return _attribute(name)
-        except (ImportError, AttributeError) as fault:
+            found = _attribute(name)
+        except (ImportError, AttributeError, ValueError, TypeError, SyntaxError) as fault:
             raise ConfigError(f"cannot load {kind} {name!r}: {fault}", next="write it as package.module:Class, importable from here") from fault
+        config, version = getattr(found, "Config", None), getattr(found, "VERSION", None)
+        if not (isinstance(config, type) and issubclass(config, BaseModel) and isinstance(version, int)):
+            raise ConfigError(f"{name!r} is no {kind}: it lacks a Config (a pydantic model) or a VERSION (an integer)", next="write it as package.module:Class; the shipped ones show what such a class has")
+        return found
     raise UnknownName(kind, name, known)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from synthgen.config import Location
+from synthgen.config import Location, Misfit
 from synthgen.errors import ConfigError, InputError, nearest
 
 
@@ -46,7 +46,7 @@ def read_yaml(path: Path) -> Any:
 
     Raises:
         InputError: the file is not there or cannot be read.
-        ConfigError: it is no YAML, with the line.
+        ConfigError: it is no YAML, with the line, or holds what cannot be read (an integer of thousands of digits, say).
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -56,8 +56,8 @@ def read_yaml(path: Path) -> Any:
     except FileNotFoundError:
         near = nearest(path.name, [other.name for other in path.parent.glob("*.y*ml")]) if path.parent.is_dir() else None
         raise InputError("no such file", str(path), f"did you mean {path.parent / near}?" if near else "`synthgen init` lays out pipelines to start from") from None
-    except (UnicodeDecodeError, IsADirectoryError, PermissionError) as fault:
-        raise InputError(f"cannot be read: {type(fault).__name__}", str(path), "a pipeline is a YAML file in UTF-8") from None
+    except (UnicodeDecodeError, OSError) as fault:
+        raise InputError(f"cannot be read: {getattr(fault, 'strerror', None) or type(fault).__name__}", str(path), "a pipeline is a YAML file in UTF-8") from None
     try:
         return YAML(typ="rt").load(io.StringIO(text))
     except MarkedYAMLError as fault:
@@ -66,6 +66,15 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"not valid YAML: {(fault.problem or 'cannot be parsed').strip().splitlines()[0]}", where) from None
     except YAMLError as fault:
         raise ConfigError(f"not valid YAML: {str(fault).splitlines()[0]}", str(path)) from None
+    except (ValueError, RecursionError) as fault:
+        raise ConfigError(f"cannot be read: {refusal(fault)}", str(path)) from None
+
+
+def refusal(fault: ValueError | RecursionError) -> str:
+    """Why a text that is YAML cannot be read all the same; without the value, which may be a key or very long."""
+    if isinstance(fault, RecursionError):
+        return "lists or mappings stand too deep inside each other"
+    return "a number or a date in it is none, or too long"
 
 
 def yaml_value(text: str, key: str) -> Any:
@@ -77,6 +86,32 @@ def yaml_value(text: str, key: str) -> Any:
         return YAML(typ="rt").load(io.StringIO(text))
     except YAMLError:
         raise ConfigError(f"the value of --set {key} is no YAML", next="quote it: --set 'key={a: 1}'") from None
+    except (ValueError, RecursionError) as fault:
+        raise ConfigError(f"the value of --set {key} cannot be read: {refusal(fault)}") from None
+
+
+def unfit(node: Any, path: Location = ()) -> Iterator[Misfit]:
+    """What of a tree no hash and no file can hold: integers beyond 64 bits and texts that are not Unicode."""
+    if isinstance(node, int) and not -(1 << 63) <= node < 1 << 63:
+        yield Misfit(path, "an integer beyond 64 bits", "write a smaller one, or quote it where a text is meant")
+    elif isinstance(node, str) and not encodable(node):
+        yield Misfit(path, "a text that is not Unicode (a file name in another encoding?)", "rename the file, or save the text as UTF-8")
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from unfit(key, (*path, key))
+            yield from unfit(value, (*path, key))
+    elif isinstance(node, list | tuple):
+        for at, value in enumerate(node):
+            yield from unfit(value, (*path, at))
+
+
+def encodable(text: str) -> bool:
+    """Whether a text can be written as UTF-8; file names in other encodings cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def put(tree: Any, key: str, value: Any, where: str, sources: Sources) -> None:

@@ -141,7 +141,9 @@ def test_an_unknown_name_gets_the_nearest_one():
 
 def test_a_component_of_the_users_own_is_loaded_by_its_place(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
-    Path(tmp_path / "mine.py").write_text("class Rule:\n    VERSION = 1\n    Config = None\n")
+    Path(tmp_path / "mine.py").write_text("from synthgen.config import Component\n\nclass Rule:\n    VERSION = 1\n    Config = Component\n\nclass Bare:\n    VERSION = 1\n")
     assert registry.find("filter", "mine:Rule").VERSION == 1
     with pytest.raises(Exception, match="cannot load filter"):
         registry.find("filter", "mine:Rul")
+    with pytest.raises(Exception, match="is no filter: it lacks a Config"):
+        registry.find("filter", "mine:Bare")

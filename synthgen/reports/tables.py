@@ -32,6 +32,11 @@ def shortened(text: str, limit: int = 80) -> str:
     return line if len(line) <= limit and len(text) <= 4 * limit else line[: limit - 1] + "…"
 
 
+def printable(text: str) -> str:
+    """A text with its lines, but nothing that a terminal obeys: control characters become spaces."""
+    return "\n".join(_clean(line) for line in text.split("\n"))
+
+
 def width(text: str) -> int:
     """The columns that a text takes on a terminal."""
     if text.isascii():

@@ -7,6 +7,7 @@ its index (see `rouge_l`).
 
 from __future__ import annotations
 
+import math
 from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,7 +50,7 @@ class Config(StageConfig):
     @field_validator("test", "validation", mode="before")
     @classmethod
     def _count_or_share(cls, value: Any) -> Any:
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or (isinstance(value, float) and value >= 1 and not value.is_integer()):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0 or (isinstance(value, float) and value >= 1 and not value.is_integer()):
             raise ValueError("a number of rows, or a share below 1")
         return int(value) if value >= 1 or value == 0 else value
 

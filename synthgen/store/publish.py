@@ -7,11 +7,32 @@ old one back at the next start.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
 
+from synthgen.errors import InputError
+
 NEW, OLD = ".new-", ".old-"
+
+
+def run_folder(path: Path) -> Path:
+    """A run's folder, made where it is not there.
+
+    Raises:
+        InputError: there can be none: a file is in its place, its name is too long, or the folder above may not be written to.
+    """
+    try:
+        str(path).encode()
+        path.mkdir(parents=True, exist_ok=True)
+    except UnicodeEncodeError:
+        raise InputError("the name of this run's folder is not UTF-8", repr(str(path)), "give another --run-dir or --runs") from None
+    except OSError as fault:
+        if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise InputError(f"this run's folder cannot be made: {fault.strerror or fault}", str(path), "give another --run-dir or --runs, or move what is in its place") from None
+    return path
 
 
 def staging_folder(run_dir: Path, stage: str) -> Path:
