@@ -145,7 +145,7 @@ class Drive(Generic[T]):
     def _take(self, done: Done) -> None:
         talk: Talk[T] = done.order.tag
         counts = self.counts
-        counts.sent += 1
+        counts.sent += not done.found
         counts.prompt_tokens += done.prompt_tokens
         counts.completion_tokens += done.completion_tokens
         counts.cost_usd += done.cost_usd
@@ -161,6 +161,7 @@ class Drive(Generic[T]):
         elif not talk.missing:
             self._free(keyed.digest, talk)
             counts.answered += 1
+            counts.reused += done.found
             self._advance(talk)
 
     def _free(self, digest: bytes, talk: Talk[T]) -> None:

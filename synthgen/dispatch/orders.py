@@ -42,6 +42,8 @@ class Done:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
+    found: bool = False
+    """Another process had the reply in the ledger by now: nothing was sent."""
 
 
 @dataclass(slots=True)

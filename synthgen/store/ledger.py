@@ -132,6 +132,11 @@ class Ledger:
         samples = {sample: stored for sample, (_, stored) in found.items()}
         return Found(samples) if len(samples) == n else Found(samples, reason, detail)
 
+    def shared(self) -> bool:
+        """Whether there are files beside this process's own, which another process may be writing to."""
+        with self._lock:
+            return len(self._all_readers()) > (self._writer is not None)
+
     def get(self, key: str) -> Entry | None:
         """All that is stored under a key, or None."""
         digest, sample = split_key(key)

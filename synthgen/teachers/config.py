@@ -35,7 +35,7 @@ class Reasoning(Component):
 class Limits(Component):
     """How fast the teacher may be asked; never part of a hash."""
 
-    concurrency: int | Literal["auto"] = "auto"
+    concurrency: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     requests_per_minute: int | None = Field(None, ge=1)
     tokens_per_minute: int | None = Field(None, ge=1)
     timeout: float = Field(600.0, gt=0, description="seconds for one attempt")
@@ -53,6 +53,9 @@ class Price(Component):
 
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
 
+OURS = frozenset({"model", "messages", "prompt", "n", "stream"})
+"""Fields of a request that a pipeline's extra_body must not replace."""
+
 
 class TeacherConfig(Component):
     """Options that every provider shares; a provider adds its own in a subclass."""
@@ -60,7 +63,7 @@ class TeacherConfig(Component):
     provider: str = "openai"
     model: str
     base_url: str | tuple[str, ...] | None = None
-    api_key_env: Annotated[str | None, Unhashed()] = Field(None, description="name of the environment variable that holds the key")
+    api_key_env: Annotated[str | None, Unhashed()] = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="name of the environment variable that holds the key")
     identity: str | None = Field(None, description="who answers, where the address does not tell; part of the ledger key")
     revision: str | None = None
     headers: Annotated[dict[str, str], Unhashed()] = Field(default_factory=dict)
@@ -80,6 +83,14 @@ class TeacherConfig(Component):
                 raise ValueError("an address starts with http:// or https:// and names a host")
             if parts.username or parts.password or parts.query:
                 raise ValueError("an address must hold no user, password or query; name the key's variable in api_key_env")
+        return value
+
+    @field_validator("extra_body")
+    @classmethod
+    def _nothing_of_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
+        ours = sorted(name for name in value if name in OURS)
+        if ours:
+            raise ValueError(f"{ours[0]!r} is set by synthgen itself and cannot stand in extra_body")
         return value
 
     @field_validator("headers")

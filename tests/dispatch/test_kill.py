@@ -53,3 +53,23 @@ def test_two_processes_at_once_on_one_ledger(tmp_path):
     results = [(tmp_path / f"{name}.jsonl").read_bytes() for name in ("one", "other", "third")]
     assert results[0] == results[1] == results[2] and b"unsent" not in results[0]
     assert len(list((tmp_path / "ledger").glob("*.sqlite"))) == 2
+
+
+@pytest.mark.slow
+def test_what_another_live_process_has_committed_is_not_asked_again(tmp_path):
+    rows = 120
+
+    def start(name, concurrency):
+        arguments = [teacher.url, str(tmp_path / "ledger"), str(rows), str(tmp_path / f"{name}.jsonl"), str(concurrency)]
+        return subprocess.Popen([sys.executable, str(WORKER), *arguments], stderr=subprocess.PIPE)
+
+    with MisbehavingTeacher(latency=(0.05, 0.05)) as teacher:
+        slow = start("slow", 1)
+        while teacher.requests < 5:
+            time.sleep(0.01)
+        fast = start("fast", 12)
+        assert fast.wait(120) == 0, fast.stderr.read()
+        assert slow.wait(120) == 0, slow.stderr.read()
+        # What is under way in one may still be asked by the other: one request for each round of the fast one, and its last 12.
+        assert teacher.requests <= len(teacher.seen) + rows // 12 + 12 + 4
+    assert (tmp_path / "slow.jsonl").read_bytes() == (tmp_path / "fast.jsonl").read_bytes()

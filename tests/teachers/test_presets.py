@@ -79,3 +79,17 @@ def test_what_a_provider_will_not_heed_and_its_terms_are_told():
 def test_a_server_of_ones_own_has_nobodys_terms():
     assert provider("openai", base_url="http://127.0.0.1:8000/v1").remarks() == ()
     assert provider("vllm", base_url="http://127.0.0.1:8000/v1").remarks() == ()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"limits": {"concurrency": 0}}, {"api_key_env": "sk-abcdefghijklmnop"}, {"extra_body": {"model": "other"}}, {"extra_body": {"stream": True}}, {"limits": {"concurrency": -3}}],
+)
+def test_options_that_would_hang_leak_or_replace_are_refused_without_an_echo(options):
+    from pydantic import ValidationError
+
+    from synthgen.teachers.config import TeacherConfig
+
+    with pytest.raises(ValidationError) as caught:
+        TeacherConfig(model="m", **options)
+    assert "sk-abc" not in str(caught.value)
