@@ -14,6 +14,7 @@ from typing import Any
 
 from synthgen.config import resolved
 from synthgen.dispatch.contract import Session, Sessions
+from synthgen.dispatch.retry import what_mends
 from synthgen.errors import EmptyResult, Interrupted, StageFailed, SynthgenError, TooManyFailed
 from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.plan import Graph, Standing, choose, standing
@@ -167,9 +168,8 @@ class _Engine:
         if asked and allowed is not None and sum(lost.values()) > allowed * asked:
             reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(lost.items()))
             raise TooManyFailed(
-                f"{spec.id}: {sum(lost.values()):,} of {asked:,} failed ({reasons}), more than max_failed allows ({allowed:.2%})", str(self.run_dir / spec.id / "rejected.jsonl"),
-                "the same command with --retry-failed asks for them, and only them, again; or raise max_failed",
-            )  # fmt: skip
+                f"{spec.id}: {sum(lost.values()):,} of {asked:,} failed ({reasons}), more than max_failed allows ({allowed:.2%})", str(self.run_dir / spec.id / "rejected.jsonl"), what_mends(lost)
+            )
 
     def _run(self, spec: StageSpec, now: Standing, selected: list[StageSpec]) -> None:
         if spec.module.WRITES == "model":

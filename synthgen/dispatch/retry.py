@@ -12,7 +12,7 @@ from __future__ import annotations
 import email.utils
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -102,6 +102,21 @@ def rule_for(status: int, code: str = "", message: str = "") -> tuple[str, Rule]
 def rule_for_reason(reason: str) -> Rule:
     """The rule for a transport fault or an answer that is no reply."""
     return REASONS[reason]
+
+
+def refused_for_good(reason: str) -> bool:
+    """Whether a failed row's reason is a refusal, which asking again would only repeat."""
+    number = reason.removeprefix("http_")
+    if number != reason and number.isdecimal():
+        return rule_for(int(number))[1].kind == "row"
+    return any(reason == name and rule.kind == "row" for name, rule in CODES.values())
+
+
+def what_mends(reasons: Iterable[str]) -> str:
+    """What a person can do about rows that failed for these reasons."""
+    if all(map(refused_for_good, reasons)):
+        return "refused for good, so asking again does not help: see the server's words in rejected.jsonl; mend the prompt or the rows, or raise max_failed"
+    return "the same command with --retry-failed asks for them, and only them, again; or raise max_failed"
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:

@@ -35,6 +35,7 @@ class Work:
         self.task, self.session, self.context, self.writer, self.policies, self.sending = task, session, context, writer, policies, sending
         self.asked = 0  # rows or calls
         self.failed: dict[str, int] = {}
+        self.words: dict[str, str] = {}  # what the server first said, by reason
         self.requests: dict[str, Any] = {}
         self.usage: dict[str, Any] = {}
         self.extra: dict[str, Any] = {}
@@ -62,6 +63,7 @@ class Work:
                 raise StageFailed(f"{self.context.stage_id}: requests were left unsent", next="run the same command again")
             reason = "budget"
         self.failed[reason] = self.failed.get(reason, 0) + 1
+        self.words.setdefault(reason, rendered.detail)
         self.writer.arrived(1)
         self.writer.fail(row, reason, rendered.detail)
 
@@ -248,7 +250,8 @@ def outcome_of(work: Work, writer: ItemWriter, context: Context) -> Outcome:
         raise StageFailed(f"{context.stage_id}: {requests['planned']} requests were planned but not all are accounted for", next="this is a fault in synthgen; nothing was published")
     if not counts.kept and not work.may_be_empty:
         most = sorted({**counts.rejected, **counts.failed}.items(), key=lambda entry: -entry[1])[:3]
-        raise EmptyResult(f"{context.stage_id}: no row was kept ({', '.join(f'{name} {number:,}' for name, number in most) or 'no rows came in'})", next="`synthgen preview` shows prompts, replies and verdicts")
+        words = next((f"; the first said: {work.words[name]}" for name, _ in most if work.words.get(name)), "")
+        raise EmptyResult(f"{context.stage_id}: no row was kept ({', '.join(f'{name} {number:,}' for name, number in most) or 'no rows came in'}){words}", next="`synthgen preview` shows prompts, replies and verdicts")
     return Outcome(counts, writer.files(), requests=requests, usage=work.usage or None, extra=work.extra, table=_table(counts), asked=work.asked)
 
 

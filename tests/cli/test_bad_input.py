@@ -258,3 +258,10 @@ def test_list_schema_dry_run_status_inspect(synthgen):
     for target in ("p", "data/runs/p/filter/rows.jsonl"):
         code, out, _ = synthgen("inspect", target)
         assert code == 0 and "Name a colour." in out
+
+
+def test_when_every_request_is_refused_the_teachers_words_are_told(synthgen):
+    write("rows.jsonl", '{"instruction": "How long is the coast of Norway?"}\n')
+    path = write("p.yaml", "name: p\nteacher: {provider: builtin}\nstages:\n  - load: {sources: [rows.jsonl]}\n  - generate: {task: rationale}\n")
+    code, _, err = synthgen("run", path)
+    assert code == 1 and "builtin teacher" in err

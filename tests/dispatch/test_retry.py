@@ -128,3 +128,8 @@ def test_the_table_in_the_docs_is_the_table_in_the_code():
     text = (Path(__file__).parents[2] / "docs" / "teachers.md").read_text(encoding="utf-8")
     table = text.partition("test_retry.py -->\n")[2].partition("\n<!-- end")[0]
     assert table == documented(), "write tests/dispatch/test_retry.py's documented() into docs/teachers.md"
+
+
+def test_asking_again_is_offered_only_where_it_can_help():
+    assert "--retry-failed" in retry.what_mends(["timeout", "http_503"]) and "--retry-failed" in retry.what_mends(["http_400", "http_500"])
+    assert "--retry-failed" not in retry.what_mends(["http_400", "context_length"])
