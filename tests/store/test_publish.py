@@ -54,3 +54,31 @@ def test_linking_brings_the_same_file(tmp_path, name):
     source.write_text("x")
     link_folder(tmp_path / "source", tmp_path / "target", [name])
     assert (tmp_path / "target" / name).stat().st_ino == source.stat().st_ino
+
+
+def test_at_no_moment_is_the_old_result_gone_before_the_new_one_stands(tmp_path, monkeypatch):
+    import os
+
+    publish(put(staging_folder(tmp_path, "load"), "old"), tmp_path / "load")
+    staging = put(staging_folder(tmp_path, "load"), "new")
+    rename = os.rename
+    calls = []
+
+    def die_at(moment):
+        def renaming(source, target):
+            calls.append(source)
+            if len(calls) == moment:
+                raise KeyboardInterrupt
+            rename(source, target)
+
+        return renaming
+
+    for moment in (1, 2):
+        calls.clear()
+        monkeypatch.setattr(os, "rename", die_at(moment))
+        with pytest.raises(KeyboardInterrupt):
+            publish(staging, tmp_path / "load")
+        monkeypatch.setattr(os, "rename", rename)
+        recover(tmp_path)
+        assert (tmp_path / "load" / "rows.jsonl").read_text() == "old"
+        staging = put(staging_folder(tmp_path, "load"), "new")
