@@ -22,9 +22,9 @@ from typing import Any
 import orjson
 
 from synthgen.config import build
+from synthgen.progress import Reporter
 from synthgen.records import RowIds
 from synthgen.registry import find
-from synthgen.reports.progress import Reporter
 from synthgen.stages.contract import Artefact, Context
 
 THRESHOLDS = (0.4, 0.5, 0.6, 0.7)

@@ -45,7 +45,7 @@ def run_synthgen(url: str, rows: int, in_flight: int | str, folder: Path) -> flo
 
     from synthgen.dispatch.session import open_sessions
     from synthgen.exchange import Request
-    from synthgen.reports.progress import Reporter
+    from synthgen.progress import Reporter
     from synthgen.store.jsonl import RowWriter
     from synthgen.teachers.config import TeacherConfig
 

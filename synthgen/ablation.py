@@ -20,8 +20,8 @@ from synthgen.errors import ConfigError, StageFailed, nearest
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import Pipeline, StageSpec, check_pipeline
 from synthgen.plan import Graph
+from synthgen.progress import Reporter
 from synthgen.registry import Choice
-from synthgen.reports.progress import Reporter
 from synthgen.store.jsonl import read_rows
 
 PARTS = {"filter": "rules", "dedup": "methods"}

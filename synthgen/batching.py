@@ -21,7 +21,7 @@ from synthgen.errors import ConfigError, StageFailed
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.plan import Graph
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.stages.contract import Context
 from synthgen.store.ledger import open_ledger
 from synthgen.store.lock import RunLock

@@ -14,7 +14,7 @@ from synthgen.filters import DEFAULT_RULES
 from synthgen.formats.reading import sources_where
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import check_pipeline
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.store.jsonl import RowWriter, read_rows
 from synthgen.store.manifest import Manifest, read_manifest, record_outputs, write_manifest
 from synthgen.store.publish import publish

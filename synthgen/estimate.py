@@ -23,7 +23,7 @@ from synthgen.errors import ConfigError
 from synthgen.pipeline import LazySessions, RunOptions, run_pipeline
 from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.plan import Graph, is_current
-from synthgen.reports.progress import Reporter, duration
+from synthgen.progress import Reporter, duration
 from synthgen.reports.tables import table
 from synthgen.stages.contract import Artefact, Context, Inputs
 from synthgen.store.jsonl import read_rows, write_rows

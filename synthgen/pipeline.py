@@ -18,7 +18,7 @@ from synthgen.dispatch.retry import what_mends
 from synthgen.errors import EmptyResult, Interrupted, StageFailed, SynthgenError, TooManyFailed
 from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.plan import Graph, Standing, choose, standing
-from synthgen.reports.progress import Reporter, duration
+from synthgen.progress import Reporter, duration
 from synthgen.signals import Stopping
 from synthgen.stages.block import block_behind
 from synthgen.stages.contract import Context, Inputs, Outcome

@@ -14,8 +14,8 @@ from synthgen.errors import ConfigError
 from synthgen.pipeline import LazySessions, RunOptions, run_pipeline
 from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.plan import Graph, is_current
+from synthgen.progress import Reporter
 from synthgen.records import Row
-from synthgen.reports.progress import Reporter
 from synthgen.reports.tables import printable
 from synthgen.stages.contract import Context
 

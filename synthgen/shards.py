@@ -22,7 +22,7 @@ from synthgen.filters.replay import VALUES
 from synthgen.pipeline import RunOptions, RunResult, run_pipeline
 from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.plan import Graph, choose, standing
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.stages import block
 from synthgen.stages.contract import Context, Counts, Inputs, Outcome, StageConfig
 from synthgen.store.jsonl import RowWriter, read_rows

@@ -12,8 +12,8 @@ from synthgen.errors import ConfigError
 from synthgen.evaluation.intervals import paired_difference
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import load_pipeline
+from synthgen.progress import Reporter
 from synthgen.reports.ablation import ablation_table
-from synthgen.reports.progress import Reporter
 from synthgen.store.jsonl import read_rows
 from synthgen.store.manifest import read_manifest
 

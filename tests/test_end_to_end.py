@@ -17,7 +17,7 @@ import pytest
 
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import load_pipeline
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.shipped import shipped
 from synthgen.store.manifest import read_manifest
 

@@ -7,7 +7,7 @@ from test_end_to_end import DATA_STAGES, pipeline_file, run, served, teacher  # 
 
 from synthgen.estimate import estimate_pipeline
 from synthgen.pipeline_file import load_pipeline
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.reports.status import run_status, status_table
 
 EVALUATE = "  - evaluate: {models: [teacher], max_new_tokens: 64}\n"

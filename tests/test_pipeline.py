@@ -10,7 +10,7 @@ from synthgen import plan
 from synthgen.errors import ConfigError, EmptyResult, StageFailed, TooManyFailed
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import check_pipeline
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.store.jsonl import read_rows
 
 

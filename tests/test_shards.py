@@ -15,7 +15,7 @@ from synthgen.errors import BudgetReached, ConfigError, InputError, RunLocked, S
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import load_pipeline
 from synthgen.plan import Graph, standing
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.shards import Shard, _check_ids, merge, sharded
 from synthgen.shipped import shipped
 from synthgen.stages.block import bounds

@@ -109,7 +109,7 @@ def _fill_closed_streams() -> None:
 
 
 def _end(text: str, code: int) -> None:
-    from synthgen.reports.progress import tell
+    from synthgen.progress import tell
 
     tell(f"{text}\n")
     try:

@@ -139,7 +139,7 @@ def with_values(path: Path, set: list[str] | None, values: list[Path] | None) ->
 
 def hint(*commands: str) -> None:
     """The last lines of a command: which come next. To stderr, so that stdout holds results only."""
-    from synthgen.reports.progress import tell
+    from synthgen.progress import tell
 
     for command in commands:
         tell(f"  next: {command}\n")

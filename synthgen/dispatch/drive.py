@@ -16,7 +16,7 @@ from synthgen.dispatch.orders import Done, Halt, Mail, Order
 from synthgen.dispatch.sender import Sender
 from synthgen.dispatch.talk import Occurrences, Talk
 from synthgen.errors import Interrupted, SynthgenError
-from synthgen.reports.progress import Progress
+from synthgen.progress import Progress
 from synthgen.store.ledger import Ledger
 
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from synthgen.dispatch.keys import KeyMaker
 from synthgen.dispatch.sender import Sender
 from synthgen.dispatch.talk import Occurrences, Talk, render_one
 from synthgen.errors import ConfigError
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.store.ledger import Ledger, open_ledger
 from synthgen.teachers.config import Budget, TeacherConfig
 from synthgen.teachers.presets import is_loopback

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from synthgen.progress import duration
 from synthgen.records import Row
 from synthgen.reports.inspect import bars, inspect_run
-from synthgen.reports.progress import duration
 from synthgen.reports.run_folder import stages_of
 from synthgen.reports.tables import percent, points
 from synthgen.store.publish import write_whole

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from synthgen.reports.progress import duration
+from synthgen.progress import duration
 from synthgen.store.manifest import read_manifest
 
 if TYPE_CHECKING:

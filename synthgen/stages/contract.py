@@ -30,7 +30,7 @@ from synthgen.errors import StageFailed
 
 if TYPE_CHECKING:
     from synthgen.dispatch.contract import Sessions
-    from synthgen.reports.progress import Reporter
+    from synthgen.progress import Reporter
 
 Kind = Literal["rows", "split", "model", "metrics"]
 

@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from synthgen.builtin_teacher import DEFAULT_RATES, MODEL, VERSION
 from synthgen.config import Component
 from synthgen.errors import Interrupted, TeacherFailed
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.teachers.config import TeacherConfig
 
 START_SECONDS = 30.0  # until it must have said where it serves

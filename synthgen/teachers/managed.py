@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from synthgen.errors import Interrupted, TeacherFailed
-from synthgen.reports.progress import Reporter, duration
+from synthgen.progress import Reporter, duration
 
 LOG_LINES = 12  # of a server that died
 LOG_BYTES = 1 << 16  # looked at from the log's end

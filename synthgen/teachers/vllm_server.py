@@ -24,7 +24,7 @@ from pydantic import Field, field_validator, model_validator
 from synthgen.config import Unhashed
 from synthgen.digest import value_hash
 from synthgen.errors import ConfigError
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.teachers.config import TeacherConfig
 from synthgen.teachers.managed import ManagedServer
 from synthgen.teachers.presets import OpenAI, reason_like_vllm

@@ -16,7 +16,7 @@ import orjson
 from transformers import TrainerCallback
 
 from synthgen.errors import StageFailed
-from synthgen.reports.progress import Progress
+from synthgen.progress import Progress
 from synthgen.store.jsonl import AppendLog, read_log
 from synthgen.training import checkpoints
 from synthgen.training.options import EarlyStopping

@@ -21,7 +21,7 @@ from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from synthgen.errors import ConfigError, Fault, Interrupted, StageFailed, nearest
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.training import checkpoints
 from synthgen.training.follow import Follower, Measure, Standing, cut_metrics, read_standing
 from synthgen.training.options import RESERVED, TrainingOptions

@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "servers"))
 
 from synthgen.dispatch.session import TeacherSessions, open_sessions  # noqa: E402
-from synthgen.reports.progress import Reporter  # noqa: E402
+from synthgen.progress import Reporter  # noqa: E402
 from synthgen.teachers.config import Budget, TeacherConfig  # noqa: E402
 
 

@@ -8,7 +8,7 @@ from synthgen.dispatch.batches import Batches, part_lines
 from synthgen.dispatch.session import open_sessions
 from synthgen.errors import BudgetReached, ConfigError, InputError, TeacherFailed
 from synthgen.exchange import Request
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.teachers.config import Budget, TeacherConfig
 
 PRICE = {"input_per_mtok": 1.0, "output_per_mtok": 2.0}

@@ -273,7 +273,7 @@ def test_a_disk_that_fills_up_stops_the_run_and_keeps_what_was_committed(session
 
 def test_progress_shows_what_the_run_has_spent_of_its_cap(sessions, monkeypatch):
     lines = []
-    monkeypatch.setattr("synthgen.reports.progress.Reporter.show", lambda self, progress, force=False: lines.append(progress.line()))
+    monkeypatch.setattr("synthgen.progress.Reporter.show", lambda self, progress, force=False: lines.append(progress.line()))
     price = {"input_per_mtok": 0.0, "output_per_mtok": 10_000.0}
     with MisbehavingTeacher() as teacher:
         for rows in (10, 20):

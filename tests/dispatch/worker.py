@@ -10,7 +10,7 @@ from questions import chain, question
 
 from synthgen.dispatch import retry
 from synthgen.dispatch.session import open_sessions
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.teachers.config import Budget, TeacherConfig
 
 retry.FIRST_PAUSE = 0.01

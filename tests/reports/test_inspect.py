@@ -118,7 +118,7 @@ def test_memory_does_not_grow_with_long_texts():
 def test_the_newest_replies_of_a_stage_under_way(tmp_path):
     from synthgen.dispatch.session import open_sessions
     from synthgen.exchange import Request
-    from synthgen.reports.progress import Reporter
+    from synthgen.progress import Reporter
     from synthgen.teachers.builtin import BuiltinConfig
 
     question = "Otto is older than Mira. Tessa is younger than Mira. Who is the second oldest?"

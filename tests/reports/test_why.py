@@ -61,7 +61,7 @@ def test_the_beginning_of_an_id_is_enough(run):
 def test_prompt_and_reply_from_the_ledger(tmp_path):
     from synthgen.dispatch.session import open_sessions
     from synthgen.exchange import Request
-    from synthgen.reports.progress import Reporter
+    from synthgen.progress import Reporter
     from synthgen.store.jsonl import write_rows
     from synthgen.teachers.builtin import BuiltinConfig
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import orjson
 
 from synthgen.config import build
+from synthgen.progress import Reporter
 from synthgen.registry import find
-from synthgen.reports.progress import Reporter
 from synthgen.stages.contract import Artefact, Context
 
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from synthgen.builtin_teacher.arithmetic import make_problem, work_out
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.stages import sft
 from synthgen.stages.contract import Artefact, Context
 from synthgen.store.jsonl import read_rows, write_rows

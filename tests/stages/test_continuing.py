@@ -12,7 +12,7 @@ from synthgen import registry
 from synthgen.config import Misfit, build
 from synthgen.dispatch.outcomes import GO_ON
 from synthgen.dispatch.session import open_sessions
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.stages import generate
 from synthgen.stages.contract import Artefact, Context, Outcome
 from synthgen.store.jsonl import read_rows, write_rows

@@ -12,7 +12,7 @@ from synthgen.config import fingerprint
 from synthgen.digest import value_hash
 from synthgen.dispatch.session import open_sessions
 from synthgen.errors import ConfigError, EmptyResult, Interrupted, StageFailed
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.stages import evaluate
 from synthgen.stages.contract import Artefact, Context
 from synthgen.store.jsonl import read_rows, write_rows

@@ -15,8 +15,8 @@ from synthgen.config import Misfit, build, build_choice
 from synthgen.errors import EmptyResult, InputError, Interrupted, StageFailed
 from synthgen.filters.judging import Judged
 from synthgen.filters.pool import judge_blocks
+from synthgen.progress import Reporter
 from synthgen.registry import Choice
-from synthgen.reports.progress import Reporter
 from synthgen.stages import filter as filter_stage
 from synthgen.stages.contract import Artefact, Context, Outcome
 from synthgen.store.blocks import read_blocks

@@ -13,8 +13,8 @@ from synthgen.errors import ConfigError, EmptyResult, InputError
 from synthgen.filters.apply import RuleSet, build_rules
 from synthgen.filters.replay import rethreshold
 from synthgen.filters.survey import Survey
+from synthgen.progress import Reporter
 from synthgen.registry import Choice
-from synthgen.reports.progress import Reporter
 from synthgen.stages import filter as filter_stage
 from synthgen.stages.contract import Artefact, Context, Outcome
 from synthgen.store.jsonl import read_rows

@@ -11,7 +11,7 @@ from scripted_session import OneSession, Refusal, ScriptedSession
 from synthgen.config import Misfit, build
 from synthgen.errors import BudgetReached, EmptyResult, StageFailed
 from synthgen.exchange import Request
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.stages import generate
 from synthgen.stages.contract import Artefact, Context, Outcome
 from synthgen.store.jsonl import read_rows, write_rows

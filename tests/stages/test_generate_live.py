@@ -13,7 +13,7 @@ from chat_server import ChatServer
 
 from synthgen.config import Misfit, build
 from synthgen.dispatch.session import open_sessions
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.stages import generate
 from synthgen.stages.contract import Context
 from synthgen.store.jsonl import read_rows

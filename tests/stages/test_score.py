@@ -10,7 +10,7 @@ from scripted_session import OneSession, Refusal, ScriptedSession
 from synthgen.config import Misfit, build, fingerprint
 from synthgen.errors import EmptyResult
 from synthgen.exchange import Request
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.stages import score
 from synthgen.stages.contract import Artefact, Context, Outcome
 from synthgen.store.jsonl import read_rows, write_rows

@@ -3,7 +3,7 @@ import pytest
 
 from synthgen.config import build, fingerprint
 from synthgen.errors import Interrupted, TeacherFailed
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.teachers.builtin import Builtin, BuiltinConfig, Mistakes
 
 QUESTION = "Otto is older than Mira. Tessa is younger than Mira. Who is the second oldest?"

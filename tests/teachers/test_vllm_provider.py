@@ -16,7 +16,7 @@ from synthgen.dispatch.session import open_sessions  # noqa: E402
 from synthgen.errors import ConfigError, Interrupted, TeacherFailed  # noqa: E402
 from synthgen.exchange import Request  # noqa: E402
 from synthgen.plan import teacher_fingerprint  # noqa: E402
-from synthgen.reports.progress import Reporter  # noqa: E402
+from synthgen.progress import Reporter  # noqa: E402
 from synthgen.teachers.vllm_server import VLLM, VLLMConfig, command_words  # noqa: E402
 
 
@@ -125,7 +125,7 @@ def test_a_signal_while_it_loads_stops_it(tmp_path):
 
 def test_kill_9_of_the_run_ends_the_server_and_its_children(tmp_path):
     env = lay_out(tmp_path, linger=True)
-    script = "import sys, time\nfrom synthgen.teachers.vllm_server import VLLM, VLLMConfig\nfrom synthgen.reports.progress import Reporter\n"
+    script = "import sys, time\nfrom synthgen.teachers.vllm_server import VLLM, VLLMConfig\nfrom synthgen.progress import Reporter\n"
     script += f"VLLM(VLLMConfig.model_validate({{'model': 'm', 'python': sys.executable, 'env': {env!r}}})).start(Reporter('silent'), lambda: 0)\nprint('up', flush=True)\ntime.sleep(600)"
     run = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     assert run.stdout.readline() == b"up\n"

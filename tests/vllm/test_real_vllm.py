@@ -15,7 +15,7 @@ from synthgen.dispatch.session import open_sessions
 from synthgen.exchange import Request
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import load_pipeline
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 from synthgen.teachers.vllm_server import VLLMConfig
 
 QUESTIONS = 200

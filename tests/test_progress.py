@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from synthgen.reports import progress as module
-from synthgen.reports.progress import Reporter, duration
+from synthgen import progress as module
+from synthgen.progress import Reporter, duration
 
 SCRIPT = """
 import sys, time
-from synthgen.reports.progress import Reporter
+from synthgen.progress import Reporter
 reporter = Reporter()
 with reporter.stage("generate", 300) as progress:
     progress.started -= 10
@@ -44,7 +44,7 @@ def test_on_a_terminal_one_line_is_rewritten():
 
 
 def test_elsewhere_lines_are_plain():
-    done = subprocess.run([sys.executable, "-c", "import synthgen.reports.progress as p; p.PLAIN_SECONDS = 0\n" + SCRIPT], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", "import synthgen.progress as p; p.PLAIN_SECONDS = 0\n" + SCRIPT], capture_output=True, text=True)
     assert done.stdout == "" and "\x1b" not in done.stderr and "\r" not in done.stderr
     assert "generate 100/300 · " in done.stderr and done.stderr.endswith("generate: done\n")
 
