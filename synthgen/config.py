@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from synthgen import registry
 from synthgen.digest import file_sha256, folder_fingerprint, input_files
 from synthgen.errors import ConfigError, Fault, nearest
+from synthgen.keyshapes import shown
 from synthgen.registry import Choice
 
 
@@ -154,11 +155,11 @@ def _misfit(model: type[BaseModel], path: Location, error: Any) -> Misfit:
     if error["type"] == "extra_forbidden":
         known = _fields_at(model, where[:-1])
         near = nearest(str(where[-1]), known)
-        return Misfit((*path, *where), f"unknown option {where[-1]!r}", f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(known))}")
+        return Misfit((*path, *where), f"unknown option {shown(where[-1])!r}", f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(known))}")
     if error["type"] == "missing":
         return Misfit((*path, *where[:-1]), f"missing option {where[-1]!r}")
     message = str(error["msg"]).removeprefix("Value error, ")
-    named = f"{where[-1]}: " if where and isinstance(where[-1], str) else ""
+    named = f"{shown(where[-1])}: " if where and isinstance(where[-1], str) else ""
     return Misfit((*path, *where), f"{named}{message[:1].lower()}{message[1:]}")
 
 

@@ -19,6 +19,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from synthgen.keyshapes import shown
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -64,7 +66,7 @@ class UnknownName(ConfigError):
         self.name, self.known = name, sorted(known)
         near = nearest(name, self.known)
         hint = f"did you mean {near!r}?" if near else f"known: {', '.join(self.known)}"
-        super().__init__(f"unknown {kind} {name!r}", where, hint)
+        super().__init__(f"unknown {kind} {shown(name)!r}", where, hint)
 
 
 class InputError(SynthgenError):

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from synthgen.config import Component, Unhashed
+from synthgen.keyshapes import is_variable_name, looks_like_key, texts
 
 
 class Sampling(Component):
@@ -18,8 +19,8 @@ class Sampling(Component):
     max_tokens: int | None = Field(None, ge=1)
     stop: tuple[str, ...] | None = None
     seed: int | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
+    presence_penalty: float | None = Field(None, allow_inf_nan=False)
+    frequency_penalty: float | None = Field(None, allow_inf_nan=False)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
 
@@ -38,17 +39,17 @@ class Limits(Component):
     concurrency: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     requests_per_minute: int | None = Field(None, ge=1)
     tokens_per_minute: int | None = Field(None, ge=1)
-    timeout: float = Field(600.0, gt=0, description="seconds for one attempt")
+    timeout: float = Field(600.0, gt=0, allow_inf_nan=False, description="seconds for one attempt")
     max_attempts: int = Field(8, ge=1)
-    max_retry_seconds: float = Field(900.0, gt=0, description="seconds from the first attempt to the last")
+    max_retry_seconds: float = Field(900.0, gt=0, allow_inf_nan=False, description="seconds from the first attempt to the last")
 
 
 class Price(Component):
     """US dollars per million tokens; the provider's own `usage.cost` beats it."""
 
-    input_per_mtok: float = Field(0.0, ge=0)
-    output_per_mtok: float = Field(0.0, ge=0)
-    cached_input_per_mtok: float | None = Field(None, ge=0)
+    input_per_mtok: float = Field(0.0, ge=0, allow_inf_nan=False)
+    output_per_mtok: float = Field(0.0, ge=0, allow_inf_nan=False)
+    cached_input_per_mtok: float | None = Field(None, ge=0, allow_inf_nan=False)
 
 
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
@@ -63,7 +64,7 @@ class TeacherConfig(Component):
     provider: str = "openai"
     model: str
     base_url: str | tuple[str, ...] | None = None
-    api_key_env: Annotated[str | None, Unhashed()] = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="name of the environment variable that holds the key")
+    api_key_env: Annotated[str | None, Unhashed()] = Field(None, description="name of the environment variable that holds the key")
     identity: str | None = Field(None, description="who answers, where the address does not tell; part of the ledger key")
     revision: str | None = None
     headers: Annotated[dict[str, str], Unhashed()] = Field(default_factory=dict)
@@ -91,6 +92,8 @@ class TeacherConfig(Component):
         ours = sorted(name for name in value if name in OURS)
         if ours:
             raise ValueError(f"{ours[0]!r} is set by synthgen itself and cannot stand in extra_body")
+        if any(looks_like_key(text) for text in texts(value)):
+            raise ValueError("something in it looks like a key; name the key's variable in api_key_env")
         return value
 
     @field_validator("headers")
@@ -99,12 +102,21 @@ class TeacherConfig(Component):
         secret = sorted(name for name in value if name.lower() in SECRET_HEADERS)
         if secret:
             raise ValueError(f"the header {secret[0]!r} carries a key; name the key's variable in api_key_env")
+        if any(looks_like_key(text) for text in texts(value)):
+            raise ValueError("what a header says looks like a key; name the key's variable in api_key_env")
+        return value
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _a_name(cls, value: str | None) -> str | None:
+        if value is not None and not is_variable_name(value):
+            raise ValueError("not the name of an environment variable, such as OPENAI_API_KEY; the key itself never stands in a file")
         return value
 
 
 class Budget(Component):
     """A hard cap on what a run may spend; never part of a hash."""
 
-    usd: float | None = Field(None, gt=0)
+    usd: float | None = Field(None, gt=0, allow_inf_nan=False)
     tokens: int | None = Field(None, ge=1)
     requests: int | None = Field(None, ge=1)
