@@ -17,7 +17,7 @@ from synthgen.dispatch.batch_book import BatchBook, Part
 from synthgen.dispatch.batch_sessions import BATCH_SHARE
 from synthgen.dispatch.budget import Cost, Purse, real_cost
 from synthgen.dispatch.judge import judge
-from synthgen.dispatch.session import striking
+from synthgen.dispatch.striking import striking
 from synthgen.errors import ConfigError, InputError, TeacherFailed
 from synthgen.store.ledger import Ledger
 from synthgen.store.ledger_writer import ChargeWrite, RefusalWrite, ReplyWrite, Write

@@ -55,7 +55,10 @@ def judge(answer: Answer, strike: Callable[[str], str]) -> Verdict:
             text = answer.body.decode("utf-8")
             struck = strike(text)
             if struck != text:  # a server that echoes the key in a reply
-                return Verdict(read_body(struck.encode())[0], struck.encode(), answer.headers)
+                parsed, fault = read_body(struck.encode())
+                if fault:
+                    return Verdict(headers=answer.headers, failure=Failure.of(fault, "", rule_for_reason(fault)))
+                return Verdict(parsed, struck.encode(), answer.headers)
             return Verdict(parsed, answer.body, answer.headers)
         code, message = error_of(answer.body)
         status = int(code) if code.isdecimal() and 400 <= int(code) < 600 else 0

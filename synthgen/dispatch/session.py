@@ -16,6 +16,7 @@ from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered
 from synthgen.dispatch.drive import Drive
 from synthgen.dispatch.keys import KeyMaker
 from synthgen.dispatch.sender import Sender
+from synthgen.dispatch.striking import striking
 from synthgen.dispatch.talk import Occurrences, Talk, render_one
 from synthgen.errors import ConfigError
 from synthgen.progress import Reporter
@@ -159,13 +160,6 @@ class TeacherSession:
             raise ConfigError(f"the environment variable {variable} holds no key", f"teacher {self.name or self.config.model}", f"export {variable}=…, or name another in api_key_env")
         auth = getattr(self.provider, "auth", None)
         return (auth(key) if auth is not None else {"authorization": f"Bearer {key}"}), key
-
-
-def striking(key: str) -> Callable[[str], str]:
-    """A function that takes a key out of a text; servers echo keys in their errors."""
-    if len(key) < 4:
-        return lambda text: text
-    return lambda text: text.replace(key, "***")
 
 
 class TeacherSessions:
