@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 TEMPLATE_TOKENS = 64  # what a chat template may add to a conversation beyond its text
 TURN_TOKENS = 16  # and to each turn
 
+FAR_ABOVE = 10  # times its worst case: a reply that cost more shows that the price in the pipeline file is not the provider's
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -101,12 +103,38 @@ class Purse:
         order.worst, order.reservation = worst, self._ledger.new_reservation()
         self._ledger.submit(ReserveWrite(order.reservation, self._run, worst.usd, worst.tokens, order), told)
 
-    def settle(self, order: Order, real: Cost) -> None:
-        """Puts what a reply really cost in the place of its worst case (its commit has done so on disk)."""
+    def settle(self, order: Order, real: Cost) -> BudgetReached | None:
+        """Puts what a reply really cost in the place of its worst case (its commit has done so on disk).
+
+        Returns the error that ends the run where the reply's cost passes the cap, or is so far above its worst case that worst
+        cases no longer keep the run under it.
+        """
         assert order.worst is not None
+        worst = order.worst
         self.pending, self._pending_usd = self.pending - 1, self._pending_usd - order.worst.usd
         self.usd, self.tokens = self.usd + real.usd - order.worst.usd, self.tokens + real.tokens - order.worst.tokens
         order.worst = order.reservation = None
+        cap = self.budget
+        passed = (cap.usd is not None and self.usd > cap.usd + 1e-9 and real.usd > worst.usd) or (cap.tokens is not None and self.tokens > cap.tokens and real.tokens > worst.tokens)
+        if passed or (cap.usd is not None and 0 < FAR_ABOVE * worst.usd < real.usd):
+            return self._misjudged(worst, real)
+        return None
+
+    def _misjudged(self, worst: Cost, real: Cost) -> BudgetReached:
+        told = f"{dollars(real.usd)} and {real.tokens:,} tokens, where at most {dollars(worst.usd)} and {worst.tokens:,} were expected"
+        return BudgetReached(
+            f"the teacher says that one reply cost {told}; the run has spent {self._parts()}",
+            next="check teacher.price and the provider's bill, then raise `budget` and run the same command again",
+        )
+
+    def _parts(self) -> str:
+        cap = self.budget
+        parts = [
+            f"{dollars(self.usd)} of {dollars(cap.usd)}" if cap.usd is not None else "",
+            f"{self.tokens:,} of {cap.tokens:,} tokens" if cap.tokens is not None else "",
+            f"{self.requests:,} of {cap.requests:,} requests" if cap.requests is not None else "",
+        ]
+        return ", ".join(part for part in parts if part)
 
     def release(self, order: Order) -> None:
         """Takes back what is known to have cost nothing; it counts as no request."""
@@ -123,16 +151,15 @@ class Purse:
 
     def reached(self) -> BudgetReached:
         """The error that ends the run."""
-        cap = self.budget
-        parts = [
-            f"${self.usd:,.4f} of ${cap.usd:,.2f}" if cap.usd is not None else "",
-            f"{self.tokens:,} of {cap.tokens:,} tokens" if cap.tokens is not None else "",
-            f"{self.requests:,} of {cap.requests:,} requests" if cap.requests is not None else "",
-        ]
         return BudgetReached(
-            f"the next request could pass the budget: {', '.join(part for part in parts if part)} spent",
+            f"the next request could pass the budget: {self._parts()} spent",
             next="raise `budget` and run the same command again, or publish what is there with --accept-partial",
         )
+
+
+def dollars(amount: float) -> str:
+    """An amount for a message; short however large it is."""
+    return f"${amount:,.4f}" if amount < 1e9 else f"${amount:.3g}"
 
 
 def _has_price(price: Price | None) -> bool:

@@ -1,13 +1,13 @@
-"""What of a reply goes into the ledger, and what it is charged at."""
+"""What of a reply, or of a failure, goes into the ledger, and what it is charged at."""
 
 from __future__ import annotations
 
 import orjson
 
 from synthgen.dispatch.budget import Cost, real_cost
-from synthgen.dispatch.judge import Verdict
+from synthgen.dispatch.judge import Failure, Verdict
 from synthgen.dispatch.orders import Done, Order
-from synthgen.store.ledger_writer import ReplyWrite
+from synthgen.store.ledger_writer import FailureWrite, RefusalWrite, ReplyWrite
 from synthgen.teachers.config import Price
 from synthgen.teachers.replies import ordered_choices
 
@@ -34,3 +34,11 @@ def receipt(order: Order, verdict: Verdict, latency: float, price: Price | None,
         completion_tokens=completion, cost_usd=dollars, latency=round(latency, 4), headers=orjson.dumps(kept).decode() if kept else "", run=run,
         charged_usd=spent.usd, charged_tokens=spent.tokens, reservation=order.reservation, tag=(done, spent),
     )  # fmt: skip
+
+
+def failure_write(order: Order, failure: Failure, run: str) -> RefusalWrite | FailureWrite:
+    """A failure as the ledger takes it: a refusal for good, or tries that were spent in this run."""
+    keyed = order.keyed
+    if failure.kind == "row":
+        return RefusalWrite(keyed.digest, keyed.canonical, failure.reason, failure.detail)
+    return FailureWrite(keyed.digest, keyed.canonical, order.samples, run, failure.reason, failure.detail)

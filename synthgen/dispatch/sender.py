@@ -16,19 +16,17 @@ from typing import Any
 from synthgen.dispatch import retry
 from synthgen.dispatch.budget import Cost, Purse, worst_case
 from synthgen.dispatch.doubt import Doubt
+from synthgen.dispatch.elsewhere import look_again
 from synthgen.dispatch.endpoints import Endpoint, Endpoints
 from synthgen.dispatch.judge import Failure, Verdict, judge, teacher_failed
 from synthgen.dispatch.limiter import Limiter
 from synthgen.dispatch.orders import Done, Halt, Mail, Order
 from synthgen.dispatch.pace import Pace
-from synthgen.dispatch.receipt import receipt
+from synthgen.dispatch.receipt import failure_write, receipt
 from synthgen.dispatch.revival import Revival, Revive
 from synthgen.errors import SynthgenError, TeacherFailed
 from synthgen.store.ledger import Ledger
-from synthgen.store.ledger_json import parse_body
 from synthgen.store.ledger_writer import (
-    FailureWrite,
-    RefusalWrite,
     ReplyWrite,
     ReserveWrite,
     Write,
@@ -155,7 +153,6 @@ class Sender:
                 self._wake = self.loop.call_later(wait, self._pump)
                 return
             if self._found_meanwhile(order):
-                self._queue.popleft()
                 continue
             if self.purse is not None and not self._reserve(order, self.purse):
                 return
@@ -166,20 +163,16 @@ class Sender:
                 self._start(order)
 
     def _found_meanwhile(self, order: Order) -> bool:
-        """Whether another process has had all of an order answered since it was given; what it had of it is delivered.
-
-        Looked for only where another process can write: orders wait here for long while others are under way.
-        """
-        if not self.ledger.shared():
-            return False
-        first, last = min(order.samples), max(order.samples)
-        stored = self.ledger.look(order.keyed.digest, first, last - first + 1).samples
-        known = tuple(sample for sample in order.samples if sample in stored)
-        if not known:
-            return False
-        answers = {sample: (parse_body(stored[sample].body) or {}, stored[sample].choice) for sample in known}
-        order.mail.put(Done(Order(order.keyed, known, order.mail, order.tag), answers, found=True))
-        order.samples = tuple(sample for sample in order.samples if sample not in answers)
+        """Whether nothing is left to send for an order: another process has it answered by now, or the ledger is at fault."""
+        try:
+            done = look_again(order, self.ledger)
+        except SynthgenError as fault:
+            self._halt(fault)
+            return True
+        if done is not None:
+            order.mail.put(done)
+        if not order.samples:
+            self._queue.popleft()
         return not order.samples
 
     def _reserve(self, order: Order, purse: Purse) -> bool:
@@ -309,11 +302,7 @@ class Sender:
             self._pump()
 
     def _record(self, order: Order, failure: Failure) -> None:
-        keyed = order.keyed
-        if failure.kind == "row":
-            self.ledger.submit(RefusalWrite(keyed.digest, keyed.canonical, failure.reason, failure.detail), self._committed)
-        else:
-            self.ledger.submit(FailureWrite(keyed.digest, keyed.canonical, order.samples, self.run, failure.reason, failure.detail), self._committed)
+        self.ledger.submit(failure_write(order, failure, self.run), self._committed)
 
     def _halt(self, fault: SynthgenError) -> None:
         """Sends nothing more; all who wait for an outcome are told."""
@@ -348,8 +337,8 @@ class Sender:
     def _replied(self, done: Done, spent: Cost) -> None:
         self.in_flight -= 1
         order = done.order
-        if self.purse is not None:
-            self.purse.settle(order, spent)
+        if self.purse is not None and (fault := self.purse.settle(order, spent)) is not None:
+            self._halt(fault)  # told before this reply is, which may be the last that anybody waits for
         for failed, failure in self.doubt.answered():
             self._record(failed, failure)
         missing = order.samples[len(done.samples) :]

@@ -8,6 +8,7 @@ what a server sends: a body that is no reply gives a named fault.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -86,7 +87,7 @@ def usage_of(parsed: Mapping[str, Any]) -> tuple[int | None, int | None, int, fl
     details = usage.get("prompt_tokens_details")
     cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
     cost = usage.get("cost")
-    dollars = float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) and cost >= 0 else None
+    dollars = float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost <= sys.float_info.max else None
     return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), cached or 0, dollars
 
 
@@ -113,4 +114,4 @@ def _text(content: Any) -> str:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53 else None

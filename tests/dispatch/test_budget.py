@@ -120,3 +120,43 @@ def test_the_cap_holds_across_kills(tmp_path):
             assert cost_of(teacher, price) <= cap
         assert code == 1 and b"BudgetReached" in process.stderr.read()
         assert teacher.requests > 20
+
+
+class Dear(MisbehavingTeacher):
+    """Says that each reply cost so many dollars."""
+
+    cost: object = 0.0
+
+    def _payload(self, body, identity, n, fault):
+        payload = super()._payload(body, identity, n, fault)
+        payload["usage"]["cost"] = self.cost
+        return payload
+
+
+@pytest.mark.parametrize("rows", [1, 30])
+@pytest.mark.parametrize(("cost", "told"), [(1e300, r"\$1e\+300"), (6.0, r"\$6\.0000"), (4.0, r"\$4\.0000")])
+def test_a_cost_that_passes_the_cap_or_is_far_above_the_worst_case_stops_the_run(sessions, cost, told, rows):
+    price = {"input_per_mtok": 1.0, "output_per_mtok": 1.0}
+    with Dear(latency=0.005) as teacher:
+        teacher.cost = cost
+        opened = sessions(teacher.url, price=price, sampling={"max_tokens": 30}, budget=Budget(usd=5), limits={"concurrency": 2})
+        with pytest.raises(BudgetReached, match=told) as reached:
+            opened.open().fetch(questions(rows), total=rows, stage="g")
+        assert reached.value.exit_code == 3 and len(str(reached.value)) < 500
+        assert teacher.requests <= 2
+        opened.stop_servers()
+        assert opened.ledger.stats()["samples"] == teacher.served, "what came is kept"
+
+
+def test_a_cost_within_reach_of_its_worst_case_stops_nothing(sessions):
+    with Dear() as teacher:
+        teacher.cost = 0.1
+        counts = sessions(teacher.url, price=PRICE, sampling={"max_tokens": 30}, budget=Budget(usd=5)).open().fetch(questions(10), total=10, stage="g")
+        assert counts.answered == 10
+
+
+@pytest.mark.parametrize("cost", [10**400, float("inf"), -1, True, "1"], ids=repr)
+def test_a_cost_that_is_none_counts_as_unknown(sessions, cost):
+    from synthgen.teachers.replies import usage_of
+
+    assert usage_of({"usage": {"cost": cost, "prompt_tokens": 10**40, "completion_tokens": 3}}) == (None, 3, 0, None)

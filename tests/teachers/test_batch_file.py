@@ -38,7 +38,7 @@ LINE = st.fixed_dictionaries(
     {},
     optional={
         "custom_id": st.one_of(IDS.map(lambda id: id.text), st.text(max_size=5), st.none()),
-        "response": st.one_of(st.none(), st.text(max_size=3), st.fixed_dictionaries({}, optional={"status_code": st.one_of(st.integers(0, 600), st.text(max_size=2)), "body": st.dictionaries(st.text(max_size=3), st.integers())})),
+        "response": st.one_of(st.none(), st.text(max_size=3), st.fixed_dictionaries({}, optional={"status_code": st.one_of(st.integers(0, 600), st.text(max_size=2)), "body": st.dictionaries(st.text(max_size=3), st.integers(-(2**63), 2**63))})),
         "error": st.one_of(st.none(), st.text(max_size=3), st.fixed_dictionaries({}, optional={"code": st.text(max_size=3), "message": st.text(max_size=3)})),
     },
 )
