@@ -11,30 +11,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import orjson
-import pytest
 
-from synthgen.cli import main
 from synthgen.shipped import shipped
 
 SEEDS = str(shipped("data/seeds/arithmetic.jsonl"))
-
-
-@pytest.fixture
-def synthgen(in_tmp, monkeypatch, capsys):
-    """Runs the command line in an empty folder; gives exit code, stdout and stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["synthgen", *arguments])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err, said.err
-        return code, said.out, said.err
-
-    return call
 
 
 def write(name: str, text: str | bytes) -> str:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import orjson
 import pytest
-
-from synthgen.cli import main
 
 ROWS = [
     {"instruction": "Name a colour.", "output": "Blue."},
@@ -27,22 +24,10 @@ stages:
 
 
 @pytest.fixture
-def synthgen(in_tmp, monkeypatch, capsys):
+def synthgen(synthgen):
     Path("rows.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in ROWS) + b"\xff broken\n")
     Path("p.yaml").write_text(PIPELINE)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["synthgen", *arguments])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err, said.err
-        return code, said.out, said.err
-
-    return call
+    return synthgen
 
 
 def everything() -> dict[str, bytes]:

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from synthgen.cli import main
-
 GOOD = '{"instruction": "Name a colour.", "output": "Blue."}\n{"instruction": "Name a fruit.", "output": "Plum."}\n'
 FULL = Path("/dev/full")
 
@@ -17,22 +15,10 @@ needs_full = pytest.mark.skipif(not FULL.exists(), reason="this system has no de
 
 
 @pytest.fixture
-def synthgen(in_tmp, monkeypatch, capsys):
+def synthgen(synthgen):
     """Runs the command line in a folder with rows.jsonl; gives exit code, stdout and stderr."""
     Path("rows.jsonl").write_text(GOOD)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["synthgen", *arguments])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err, said.err
-        return code, said.out, said.err
-
-    return call
+    return synthgen
 
 
 def pipeline(stages: str = "  - filter: {rules: [refusal]}\n", head: str = "") -> str:
