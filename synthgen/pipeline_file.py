@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Literal
@@ -179,7 +179,22 @@ def _stages(tree: Mapping[str, Any], teachers: Mapping[str, TeacherConfig], misf
                 misfits.append(Misfit((*path, kind, *(("teacher",) if teacher else ())), what, f"did you mean {near!r}?" if near else "add `teacher: {provider: …, model: …}`"))
         reads = _resolve(stage_id, module.needs(config), config, specs, (*path, kind), misfits)
         specs.append(StageSpec(stage_id, str(kind), module, config, reads))
-    return specs
+    return [_knowing_what_is_read_later(spec, at, specs, misfits) for at, spec in enumerate(specs)]
+
+
+def _knowing_what_is_read_later(spec: StageSpec, at: int, specs: list[StageSpec], misfits: list[Misfit]) -> StageSpec:
+    """The stage with its needs for what other stages read (`Need.read_by`); those must have been made before it."""
+    for name, need in (spec.module.needs(spec.config) if spec.reads else {}).items():
+        if not need.read_by or need.choose:
+            continue
+        known = {reference for references in spec.reads.values() for reference in references}
+        wanted = dict.fromkeys(reference for other in specs if other.kind == need.read_by and other.reads for reference in next(iter(other.reads.values())))
+        found = tuple(reference for reference in wanted if reference not in known)
+        late = [later.id for later in specs[at:] if later.id in {reference.partition(".")[0] for reference in found}]
+        misfits += [Misfit(("stages", at, spec.kind), f"{spec.id} comes before {later}, whose rows the student is evaluated on", f"put {later} before {spec.id}") for later in late]
+        if found:
+            spec = replace(spec, reads={**spec.reads, name: found})
+    return spec
 
 
 def _resolve(
@@ -195,6 +210,8 @@ def _resolve(
             asked = (config.input,) if isinstance(config.input, str) else config.input
         if asked:
             reads[name] = tuple(_reference(asked_for, need, earlier, path, misfits) for asked_for in asked)
+            continue
+        if need.read_by:
             continue
         fits = [spec for spec in earlier if _meets(spec.module.WRITES, need)]
         if not fits and not need.optional:

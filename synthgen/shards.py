@@ -174,6 +174,8 @@ def _pipeline(pipeline: Pipeline, chain: Sequence[StageSpec], shard: Shard, cut:
         given: dict[str, Any] = {"input": reads[first]}
         if spec.kind == "decontaminate" and reads.get("test"):
             given["split"] = reads["test"][0].removesuffix(".test")
+        if reads.get("evaluated"):
+            given["evaluated"] = reads["evaluated"]
         stages.append(replace(spec, config=spec.config.model_copy(update=given), reads=reads))
     budget = pipeline.budget
     if budget is not None:

@@ -102,6 +102,20 @@ def test_curation_in_shards_is_the_same_bytes(in_tmp, of):
     assert bytes_of("data/runs/small", "dedup") == bytes_of("whole/small", "dedup")
 
 
+def test_what_evaluate_reads_is_kept_out_in_shards_too(in_tmp):
+    Path("benchmark.jsonl").write_bytes(b"".join(orjson.dumps({"instruction": f"How many are {at} and 1?"}) + b"\n" for at in range(20)))
+    text = CURATION.replace("stages:\n", "stages:\n  - load: {id: benchmark, sources: [{path: benchmark.jsonl}]}\n").replace("  - dedup", "  - sft: {student: {model: x}}\n  - evaluate: {input: benchmark, models: [students]}\n  - dedup")
+    pipeline = curation(text)
+    whole = run(pipeline, runs=Path("whole"), until="decontaminate")
+    assert any(hit["rejection"]["value"]["evaluation"] == "benchmark" for hit in read_rows(Path("whole/small/decontaminate/rejected.jsonl")))
+    run(pipeline, until="filter")
+    for number in (1, 2, 3):
+        run_shard(pipeline, number, 3, only=("decontaminate",))
+    merged = merge(pipeline, RunOptions(), reporter=Reporter("silent"))
+    assert bytes_of("data/runs/small", "decontaminate") == bytes_of("whole/small", "decontaminate")
+    assert merged.stages["decontaminate"].key == whole.stages["decontaminate"].key
+
+
 @pytest.mark.parametrize("of", [1, 3, 7])
 def test_generation_in_shards_with_ledgers_of_their_own_is_the_same_bytes(teacher, in_tmp, of):
     pipeline = asking(teacher)

@@ -55,6 +55,8 @@ class Need:
     optional: bool = False
     choose: tuple[str, ...] = ()
     """Stage ids asked for by name (an option of the stage's own, such as `validation: other_stage`)."""
+    read_by: str = ""
+    """Where none is asked for by name: what the pipeline's stages of this kind read, beside what other needs of this stage hold."""
 
 
 @dataclass(frozen=True)

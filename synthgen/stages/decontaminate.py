@@ -1,6 +1,6 @@
 """decontaminate: drops rows that repeat an evaluation row, and reports those that come near one.
 
-By default against the run's own test and validation parts. A row goes when it holds a word 13-gram of an evaluation row, or
+By default against the run's own test and validation parts and whatever the pipeline's evaluate stages read. A row goes when it holds a word 13-gram of an evaluation row, or
 asks the same question; it is reported when it holds an 8-gram or resembles one. Memory: 8 bytes a row, and the index of the
 evaluation rows (see `ngrams`).
 """
@@ -41,8 +41,9 @@ class Config(StageConfig):
     """Options of `decontaminate`."""
 
     against: tuple[EvaluationFile, ...] = Field((), description="evaluation files, each a path or {path, field}; beside the run's own parts")
-    own_parts: bool = Field(True, description="also against the test and validation parts of the run's split")
+    own_parts: bool = Field(True, description="also against the test and validation parts of the run's split, and the rows that its evaluate stages read")
     split: Annotated[str | None, Unhashed()] = Field(None, description="whose parts these are, where not the nearest split's: <stage id>, or run:NAME:<stage id>")
+    evaluated: Annotated[tuple[str, ...], Unhashed()] = Field((), description="rows that are evaluated on, by stage id; where left out those that the pipeline's evaluate stages read")
     field: Fields = Field("content", description="where n-grams are looked for; `content` is all of a row's text")
     question: Fields = Field("question", description="what is compared as a whole and for resemblance")
     drop_ngram: int | None = Field(13, ge=2, description="a row that shares an n-gram of this many words goes")
@@ -63,6 +64,8 @@ class Config(StageConfig):
 def needs(config: Config) -> dict[str, Need]:
     """The rows, and the parts that are kept for measuring."""
     own = {part: Need("split", part=part, optional=True, choose=(f"{config.split}.{part}",) if config.split else ()) for part in ("test", "validation")} if config.own_parts else {}
+    if config.own_parts:
+        own["evaluated"] = Need("split", many=True, optional=True, choose=config.evaluated, read_by="evaluate")
     return {"rows": Need("rows"), **own}
 
 
@@ -122,7 +125,7 @@ def _evaluation_rows(inputs: Inputs, config: Config, stage: str) -> tuple[list[t
     from synthgen.similarity.fields import text_of
     from synthgen.store.jsonl import scan
 
-    sources = [(artefact.name, artefact.file, "question") for part in ("test", "validation") for artefact in inputs.get(part, ()) if artefact.rows]
+    sources = [(artefact.name, artefact.file, "question") for part in ("test", "validation", "evaluated") for artefact in inputs.get(part, ()) if artefact.rows]
     for given in config.against:
         if not given.path.is_file():
             raise ConfigError(f"{stage}: no such evaluation file", str(given.path), "paths are relative to where the command runs")

@@ -1,9 +1,14 @@
+from pathlib import Path
+
 import orjson
 import pytest
 from curation import artefact, curate
 
 from synthgen.config import build
 from synthgen.errors import ConfigError, EmptyResult, StageFailed
+from synthgen.pipeline import RunOptions, run_pipeline
+from synthgen.pipeline_file import load_pipeline
+from synthgen.progress import Reporter
 from synthgen.stages import decontaminate
 from synthgen.stages.contract import Need
 
@@ -110,3 +115,39 @@ def test_bad_options_are_refused(raw):
     misfits = []
     assert build(decontaminate.Config, raw, (), misfits) is None
     assert misfits
+
+
+PIPELINE = """
+name: small
+stages:
+  - load: {id: benchmark, sources: [{path: benchmark.jsonl}]}
+  - load: {sources: [{path: rows.jsonl}]}
+  - split: {test: 2}
+  - decontaminate
+  - sft: {student: {model: somewhere}}
+  - evaluate: {input: [split.test, benchmark], models: [students]}
+"""
+
+
+def test_what_evaluate_reads_is_kept_out_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("benchmark.jsonl").write_bytes(b"".join(orjson.dumps({"instruction": f"What is the mass of planet {at}?", "reference": "1"}) + b"\n" for at in range(5)))
+    Path("rows.jsonl").write_bytes(b"".join(orjson.dumps({"instruction": f"What is the mass of planet {at}?", "output": "One."}) + b"\n" for at in range(20)))
+    Path("small.yaml").write_text(PIPELINE)
+    pipeline = load_pipeline(Path("small.yaml"))
+    assert pipeline.stage("decontaminate").reads == {"rows": ("split.train",), "test": ("split.test",), "validation": ("split.validation",), "evaluated": ("benchmark",)}
+    done = run_pipeline(pipeline, RunOptions(until="decontaminate"), Reporter("silent"))
+    read = [orjson.loads(line) for line in Path("data/runs/small/decontaminate/rejected.jsonl").read_bytes().splitlines()]
+    assert {row["rejection"]["value"]["evaluation"] for row in read} == {"benchmark"}
+    assert len(read) == done.stages["decontaminate"].counts["rejected"]["whole"] > 0
+    mine = load_pipeline(Path("small.yaml"), sets=["decontaminate.own_parts=false"])
+    assert mine.stage("decontaminate").reads == {"rows": ("split.train",)}
+
+
+def test_a_benchmark_that_is_loaded_too_late_is_told(tmp_path):
+    late = tmp_path / "late.yaml"
+    late.write_text(PIPELINE.replace("  - load: {id: benchmark, sources: [{path: benchmark.jsonl}]}\n", "").replace("  - sft", "  - load: {id: benchmark, sources: [{path: benchmark.jsonl}]}\n  - sft").replace("{student", "{input: decontaminate, student"))
+    (tmp_path / "rows.jsonl").touch()
+    with pytest.raises(ConfigError, match="decontaminate comes before benchmark, whose rows the student is evaluated on") as fault:
+        load_pipeline(late)
+    assert "late.yaml:6" in str(fault.value)
