@@ -5,7 +5,7 @@
     │   └── UnknownName           exit 2   a name that is not in a registry, with the nearest known one
     ├── InputError                exit 2   a file of the user's cannot be used at all
     ├── StageFailed               exit 1   a stage ran and cannot stand by its result
-    │   └── EmptyResult           exit 1   nothing is left after a stage
+    │   └── EmptyResult           exit 1   nothing, or too little, is left after a stage
     ├── TeacherFailed             exit 1   no further request can succeed (bad key, unknown model, unreachable)
     ├── BudgetReached             exit 3   the cap would be passed by the next request
     ├── TooManyFailed             exit 4   finished, but more rows failed than allowed
@@ -80,7 +80,7 @@ class StageFailed(SynthgenError):
 
 
 class EmptyResult(StageFailed):
-    """Nothing is left after a stage; an empty result is a failure, not a success."""
+    """Nothing, or less than a stage was told to accept, is left after it: a failure, not a success; what was rejected is kept (`store.failed`)."""
 
 
 class TeacherFailed(SynthgenError):

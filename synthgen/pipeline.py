@@ -7,21 +7,22 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from synthgen.config import resolved
-from synthgen.dispatch.contract import Session, Sessions
 from synthgen.dispatch.retry import what_mends
 from synthgen.errors import EmptyResult, Interrupted, StageFailed, SynthgenError, TooManyFailed
+from synthgen.lazy_sessions import LazySessions, OpenSessions
 from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.plan import Graph, Standing, choose, standing
 from synthgen.progress import Reporter, duration
 from synthgen.signals import Stopping
 from synthgen.stages.block import block_behind
 from synthgen.stages.contract import Context, Inputs, Outcome
+from synthgen.store.failed import forget_failed, leave_failed
 from synthgen.store.jsonl import AppendLog
 from synthgen.store.lock import RunLock
 from synthgen.store.machine import host, peak_memory_bytes, versions
@@ -84,10 +85,6 @@ class RunResult:
         from synthgen.store.jsonl import read_rows
 
         return read_rows(self.run_dir / stage_id / f"{part or 'rows'}.jsonl")
-
-
-OpenSessions = Callable[[Pipeline, RunOptions, Reporter, Callable[[], int], str], Sessions]
-"""Opens a run's teachers: (pipeline, options, reporter, stopping, the run's name)."""
 
 
 def run_pipeline(pipeline: Pipeline, options: RunOptions, reporter: Reporter | None = None, open_sessions: OpenSessions | None = None) -> RunResult:
@@ -157,6 +154,7 @@ class _Engine:
 
     def _note(self, spec: StageSpec, done: str, manifest: Manifest) -> None:
         self.result.stages[spec.id], self.result.done[spec.id] = manifest, done
+        forget_failed(self.run_dir, spec.id)
         self.log.append({"at": _now(), "event": done, "stage": spec.id, "counts": manifest.counts})
         if done != "ran":
             self.reporter.say(f"{spec.id}: {'unchanged' if done == 'skipped' else f'the same as in run {manifest.linked_from}'}, {_counts_line(manifest)}")
@@ -183,13 +181,16 @@ class _Engine:
         try:
             with self.stopping.graceful() if graceful else self.stopping.at_once():
                 outcome: Outcome = spec.module.run(inputs, spec.config, context, staging)
+            outcome.counts.check(spec.id)
+            if outcome.counts.kept == 0 and spec.module.WRITES in ("rows", "split") and spec.kind != "block" and not block_behind(inputs.get("rows", ())):
+                raise EmptyResult(f"{spec.id}: nothing is left of {outcome.counts.in_:,} rows", next=_where_they_went(outcome))
+        except EmptyResult as empty:
+            self.lock.check()
+            leave_failed(staging, self.run_dir, spec.id, spec.kind, now.key, empty)
+            raise
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise
-        outcome.counts.check(spec.id)
-        if outcome.counts.kept == 0 and spec.module.WRITES in ("rows", "split") and spec.kind != "block" and not block_behind(inputs.get("rows", ())):
-            shutil.rmtree(staging, ignore_errors=True)
-            raise EmptyResult(f"{spec.id}: nothing is left of {outcome.counts.in_:,} rows", str(self.run_dir / spec.id), _where_they_went(outcome))
         manifest = self._manifest(spec, now, inputs, outcome, staging, time.monotonic() - started)
         write_manifest(staging, manifest)
         self.lock.check()
@@ -265,38 +266,6 @@ class _Engine:
         work = self.run_dir / ".work"
         if work.is_dir() and not any(path.is_file() for path in work.rglob("*")):
             shutil.rmtree(work, ignore_errors=True)
-
-
-class LazySessions:
-    """The run's teachers, opened when a stage first asks for one, so that a run that asks nobody starts nothing."""
-
-    def __init__(self, pipeline: Pipeline, options: RunOptions, reporter: Reporter, stopping: Callable[[], int], run: str, opening: OpenSessions | None = None) -> None:
-        self._open: Callable[[], Sessions] = lambda: (opening or _open_sessions)(pipeline, options, reporter, stopping, run)
-        self._sessions: Sessions | None = None
-
-    def open(self, name: str = "") -> Session:
-        """The session with a teacher."""
-        if self._sessions is None:
-            self._sessions = self._open()
-        return self._sessions.open(name)
-
-    def stop_servers(self) -> None:
-        """Stops the servers that the run started."""
-        if self._sessions is not None:
-            self._sessions.stop_servers()
-
-    def close(self) -> None:
-        """Stops servers and closes the ledger."""
-        if self._sessions is not None:
-            self._sessions.close()
-
-
-def _open_sessions(pipeline: Pipeline, options: RunOptions, reporter: Reporter, stopping: Callable[[], int], run: str) -> Sessions:
-    from synthgen.dispatch.session import open_sessions
-
-    return open_sessions(
-        pipeline.teachers, ledger_dir=options.ledger, run=run, budget=pipeline.budget, reporter=reporter, stopping=stopping, grace=options.grace, retry_failed=options.retry_failed
-    )
 
 
 def _input_records(inputs: Inputs, run_dir: Path) -> dict[str, list[InputRecord]]:

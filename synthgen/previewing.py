@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.errors import ConfigError
-from synthgen.pipeline import LazySessions, RunOptions, run_pipeline
+from synthgen.lazy_sessions import LazySessions
+from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.plan import Graph, is_current
 from synthgen.progress import Reporter

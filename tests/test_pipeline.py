@@ -11,6 +11,7 @@ from synthgen.errors import ConfigError, EmptyResult, StageFailed, TooManyFailed
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import check_pipeline
 from synthgen.progress import Reporter
+from synthgen.store.failed import read_failure
 from synthgen.store.jsonl import read_rows
 
 
@@ -133,6 +134,27 @@ def test_an_empty_result_is_a_failure_that_names_the_rule(in_tmp):
         run(pipeline(keep={"below": 0}))
     assert caught.value.exit_code == 1 and "below took 3" in str(caught.value)
     assert not Path("data/runs/numbers/keep").exists()
+
+
+def test_a_stage_that_came_to_nothing_leaves_its_rejected_rows_beside_and_is_tried_again(in_tmp):
+    run()
+    with pytest.raises(EmptyResult, match="keep.failed"):
+        run(pipeline(keep={"below": 0}))
+    left = Path("data/runs/numbers/keep.failed")
+    assert [row["rejection"]["rule"] for row in read_rows(left / "rejected.jsonl")] == ["below"] * 3
+    assert read_failure(left.parent, "keep").counts == {"in": 3, "kept": 0, "rejected": {"below": 3}, "failed": {}}
+    assert len(list(read_rows(Path("data/runs/numbers/keep/rows.jsonl")))) == 3  # the old result stays
+    with pytest.raises(EmptyResult):
+        run(pipeline(keep={"below": 0}))
+    assert toystages.RAN == ["keep"]
+    assert run()[1] == [] and not left.exists()  # back to what stands: nothing has failed
+
+
+def test_a_failure_that_lost_rows_or_was_interrupted_leaves_nothing(in_tmp):
+    for keep in ({"lose": True}, {"below": 50, "die": True}):
+        with pytest.raises((StageFailed, KeyboardInterrupt)):
+            run(pipeline(keep=keep))
+        assert sorted(path.name for path in Path("data/runs/numbers").iterdir() if "keep" in path.name) == []
 
 
 def test_more_failures_than_allowed_stop_each_run_until_they_are_mended(in_tmp):

@@ -43,6 +43,12 @@ tables on a terminal:
 
     synthgen list stages sft
 
+A stage's folder `<run>/<stage>/` appears whole or not at all. A stage that comes to nothing (no row is left, or fewer than
+`min_yield` wants) publishes none: its rejected rows, each with its reason, stay in `<run>/<stage>.failed/rejected.jsonl`
+until the stage stands, beside `failure.json` (`stage`, `kind`, `key`, `error`, `what`, `failed_at` and `counts`: in, kept,
+rejected by rule, failed by reason) and, where it gave up because too few passed, those few in `rows.jsonl`. Nothing takes
+that folder for a result; the next run tries the stage again, with the replies that are in the ledger.
+
 Every stage also takes these:
 """
 

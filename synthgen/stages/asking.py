@@ -196,7 +196,7 @@ class PoolWork(Work):
         counts = self.writer.counts
         if len(recent) == YIELD_CALLS and counts.kept < self.wanted and sum(recent) < self.task.min_yield * asked_for:
             reasons = sorted({**counts.rejected, **counts.failed}.items(), key=lambda entry: -entry[1])[:3]
-            raise StageFailed(
+            raise EmptyResult(
                 f"{self.context.stage_id}: the yield fell under min_yield: of the last {asked_for:,} items asked for {sum(recent)} were kept ({counts.kept:,} of {self.wanted:,} so far; most went by {', '.join(name for name, _ in reasons)})",
                 next="give more varied seeds, ask for fewer rows, raise `novelty`, or lower `min_yield`; the replies stay in the ledger",
             )

@@ -67,8 +67,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """Writes `rows.jsonl` and `rejected.jsonl`.
 
     Raises:
-        EmptyResult: no row was kept.
-        StageFailed: a task that makes rows from seeds keeps too few of them.
+        EmptyResult: no row was kept, or a task that makes rows from seeds keeps too few of them.
         TeacherFailed, BudgetReached, Interrupted: as the session says.
     """
     session = context.sessions.open(config.teacher)
