@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from synthgen import registry
 from synthgen.config import InputFile, PromptName
+from synthgen.digest import input_files
 from synthgen.errors import Fault, SynthgenError
 from synthgen.pipeline_file import Pipeline
 from synthgen.registry import Choice
@@ -48,7 +49,7 @@ def _files_and_prompts(pipeline: Pipeline) -> Iterator[Finding]:
             yield from (Finding("warning", Fault(f"{spec.id}: {fault.what}", fault.where, fault.next)) for fault in spec.module.warnings(spec.config))
         told = {fault.where for fault in faults}
         for path in _marked(spec.config, InputFile):
-            if str(path) not in told and not any(Path().glob(str(path))) and not Path(path).exists():
+            if str(path) not in told and not input_files(str(path)) and not (str(path) and Path(path).exists()):
                 yield Finding("error", Fault(f"{spec.id}: no such file: {path}", str(pipeline.path), "file paths are relative to where the command runs"))
         for name in _marked(spec.config, PromptName):
             try:

@@ -239,14 +239,17 @@ class _Reader:
             return self._broken(record, record.fault, stage)
         if _too_deep(record.fields):
             return self._broken(record, f"nested more than {MAX_DEPTH} levels deep", stage)
-        if not self._columns and self._part.source.format is None and _is_ours(record.fields):
-            kept = ids.keep(record.fields["id"])
-            row = {field: value for field, value in record.fields.items() if value is not None or not self._typed}
+        given = record.fields
+        if "rejection" in given:  # a kept row has none: it would read as rejected
+            given = {"original_rejection" if name == "rejection" else name: value for name, value in given.items()}
+        if not self._columns and self._part.source.format is None and _is_ours(given):
+            kept = ids.keep(given["id"])
+            row = {field: value for field, value in given.items() if value is not None or not self._typed}
             if kept != row["id"]:
                 row["meta"] = {**row["meta"], "source_id": row["id"]}
                 row["id"] = kept
             return ordered(row)
-        fields = self._renamed(record.fields)
+        fields = self._renamed(given)
         meta: dict[str, Any] = {"source": self._part.label}
         if fields.get("id") is not None:
             meta["source_id"] = fields["id"]

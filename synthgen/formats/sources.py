@@ -21,6 +21,9 @@ from synthgen.records import CONTENT_FIELDS
 MAPPABLE = ("id", *CONTENT_FIELDS)
 
 
+_RESULTS = ("manifest.json", "pipeline.resolved.yaml", "run.log.jsonl")  # what tells a run's folder
+
+
 class Source(Component):
     """One source of rows; a text alone is its path."""
 
@@ -42,6 +45,8 @@ class Source(Component):
     def _one_place(self) -> Source:
         if (self.path is None) == (self.dataset is None):
             raise ValueError("a source is either a path or a dataset")
+        if not self.label.strip():
+            raise ValueError("a source's path or dataset is an empty text")
         misplaced = {"name", "split", "revision"} & self.model_fields_set
         if self.path is not None and misplaced:
             raise ValueError(f"{' and '.join(sorted(misplaced))} belong to a dataset, not to a path")
@@ -101,6 +106,9 @@ def parts_of(source: Source) -> list[Part]:
     files = input_files(source.path)
     if Path(source.path).is_file():
         return [Part(source, source.path, Path(source.path))]
+    if Path(source.path).is_dir() and (results := [file.parent for file in files if file.name in _RESULTS]):
+        kept = next((f", such as {file}" for file in files if file.name == "rows.jsonl"), "")
+        raise SourceMissing(Fault("the folder holds results of a run, rejected rows and logs among them", f"{source.path} (found {results[0]})", f"name the files{kept}; or put the data in a folder of its own"))
     readable = [file for file in files if container_of(file) is not None]
     if not readable:
         raise SourceMissing(_missing(source.path, files))

@@ -14,7 +14,7 @@ from synthgen.formats.sources import Source
 from synthgen.stages.contract import Context, Counts, Inputs, Kind, Need, Outcome, StageConfig
 from synthgen.store.jsonl import RowWriter
 
-VERSION = 1
+VERSION = 2
 WRITES: Kind = "rows"
 SEEDED = False
 _EVERY = 1000  # rows between two looks at the clock and the stop signal

@@ -31,6 +31,26 @@ def test_a_column_whose_name_is_taken_is_kept_beside(in_tmp):
     assert (row["instruction"], row["original_instruction"]) == ("new", "old")
 
 
+def test_a_row_that_was_rejected_elsewhere_is_not_taken_for_rejected_here(in_tmp):
+    why = {"rule": "length"}
+    jsonl(in_tmp / "a.jsonl", [{"instruction": "x", "rejection": why}, {"id": "0123456789abcdef", "meta": {}, "instruction": "y", "output": "z", "rejection": why}])
+    found = rows("a.jsonl")
+    assert [row["original_rejection"] for row in found] == [why, why] and not any("rejection" in row for row in found)
+    assert found[1]["id"] == "0123456789abcdef"
+
+
+def test_a_folder_of_a_run_is_refused_since_it_holds_rejected_rows_too(in_tmp):
+    jsonl(in_tmp / "data/runs/x/filter/rows.jsonl", [{"instruction": "x"}])
+    jsonl(in_tmp / "data/runs/x/filter/manifest.json", [{}])
+    for folder in ("data", "data/runs/x/filter"):
+        with pytest.raises(InputError, match="holds results of a run") as fault:
+            rows(folder)
+        assert "data/runs/x/filter/rows.jsonl" in str(fault.value)
+    assert len(rows("data/runs/x/filter/rows.jsonl")) == 1
+    with pytest.raises(ValidationError, match="empty text"):
+        Source(path=" ")
+
+
 def test_the_same_content_twice_gets_a_second_id(in_tmp):
     jsonl(in_tmp / "a.jsonl", [{"instruction": "x"}, {"instruction": "y"}])
     found = rows("a.jsonl", "a.jsonl")
