@@ -8,7 +8,7 @@ missing to the next `prepare`. Results that `vllm run-batch` wrote beside the re
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from synthgen.dispatch.batch_book import BatchBook, Part
 from synthgen.dispatch.batch_sessions import BATCH_SHARE
 from synthgen.dispatch.budget import Cost, Purse, real_cost
 from synthgen.dispatch.judge import judge
-from synthgen.dispatch.striking import striking
+from synthgen.dispatch.striking import striking_variable
 from synthgen.errors import ConfigError, InputError, TeacherFailed
 from synthgen.store.ledger import Ledger
 from synthgen.store.ledger_writer import ChargeWrite, RefusalWrite, ReplyWrite, Write
@@ -44,6 +44,7 @@ class Batches:
     def __init__(self, book: BatchBook, teachers: Mapping[str, TeacherConfig], ledger: Ledger, run: str, budget: Budget | None = None) -> None:
         self._book, self._teachers, self._ledger, self._run, self._budget = book, teachers, ledger, run, budget
         self._clients: dict[str, Any] = {}
+        self._strikes: dict[str, Callable[[str], str]] = {}
 
     def submit(self) -> list[Part]:
         """Sends every prepared part; returns those that are submitted now.
@@ -65,7 +66,7 @@ class Batches:
                         uploaded = client.files.create(file=file, purpose="batch")
                     # Not retried: a batch may have been made though no answer came; it is looked for next time.
                     batch = client.with_options(max_retries=0).batches.create(input_file_id=uploaded.id, endpoint=self._endpoint(part), completion_window="24h", metadata={MARK: part.sha256})
-            self._book.note(part.number, batch=batch.id, remote=_remote(batch), state="submitted")
+            self._book.note(part.number, batch=batch.id, remote=_remote(batch, self._strike(part.teacher)), state="submitted")
             sent.append(part.number)
         return [part for part in self._book.parts("submitted") if part.number in sent]
 
@@ -73,7 +74,7 @@ class Batches:
         """All parts, those under way with the provider's word of this moment."""
         for part in self._book.parts("submitted"):
             with _told(self._teachers[part.teacher]):
-                self._book.note(part.number, remote=_remote(self._client(part.teacher).batches.retrieve(part.batch)))
+                self._book.note(part.number, remote=_remote(self._client(part.teacher).batches.retrieve(part.batch), self._strike(part.teacher)))
         return self._book.parts()
 
     def collect(self) -> list[Part]:
@@ -99,25 +100,25 @@ class Batches:
     def _take(self, part: Part, share: float) -> None:
         """Results and errors of a part into the ledger; then, and only then, it is collected."""
         outcome: dict[str, Any] = {"answered": 0, "known": 0, "refused": {}, "again": {}}
-        config = self._teachers[part.teacher]
         for kind in ("results", "errors"):
             path = self._book.file(kind, part.number)
             if path.exists():
                 for result in read_results(path):
-                    self._store(result, config, share, outcome, path)
+                    self._store(result, part.teacher, share, outcome, path)
         self._ledger.barrier()
         answers = outcome["answered"] + outcome["known"] + sum(outcome["refused"].values()) + sum(outcome["again"].values())
         outcome["missing"] = max(0, part.requests - answers)
         self._book.note(part.number, outcome=outcome, state="collected")
 
-    def _store(self, result: Result, config: TeacherConfig, share: float, outcome: dict[str, Any], path: Path) -> None:
+    def _store(self, result: Result, teacher: str, share: float, outcome: dict[str, Any], path: Path) -> None:
+        strike, config = self._strike(teacher), self._teachers[teacher]
         canonical = self._book.canonical(result.id.digest)
         if canonical is None:
             raise InputError(f"{result.id.text} was not asked for in this run", str(path), "collect results in the run that prepared them")
         if not result.status:
-            _count(outcome["again"], result.code)
+            _count(outcome["again"], strike(result.code)[:80])
             return
-        verdict = judge(Answer(result.status, {}, result.body), striking(""))
+        verdict = judge(Answer(result.status, {}, result.body), strike)
         write: Write
         if verdict.failure is not None:
             if verdict.failure.kind != "row":
@@ -135,7 +136,7 @@ class Batches:
             prompt, completion, dollars = real_cost(verdict.parsed, config.price)
             cost = None if dollars is None else dollars * share
             write = ReplyWrite(
-                result.id.digest, canonical, got, result.body, str(verdict.parsed.get("model") or ""), prompt, completion, cost, 0.0, "", self._run,
+                result.id.digest, canonical, got, verdict.body, str(verdict.parsed.get("model") or ""), prompt, completion, cost, 0.0, "", self._run,
                 cost or 0.0, (prompt or 0) + (completion or 0),
             )  # fmt: skip
             outcome["answered"] += 1
@@ -167,7 +168,8 @@ class Batches:
                 continue
             aside = path.with_name(f".{path.name}.partial")
             with _told(self._teachers[part.teacher]), client.files.with_streaming_response.content(file) as answer:
-                answer.stream_to_file(aside)
+                with open(aside, "wb") as out:
+                    out.writelines(_struck(answer.iter_bytes(), self._strike(part.teacher)))
             os.replace(aside, path)
 
     def _endpoint(self, part: Part) -> str:
@@ -175,6 +177,13 @@ class Batches:
 
         with open(self._book.file("requests", part.number), "rb") as file:
             return str(orjson.loads(file.readline())["url"])
+
+    def _strike(self, name: str) -> Callable[[str], str]:
+        """Takes a teacher's key out of texts."""
+        if name not in self._strikes:
+            config = self._teachers[name]
+            self._strikes[name] = striking_variable(registry.find("teacher", config.provider)(config).key_variable)
+        return self._strikes[name]
 
     def _client(self, name: str) -> Any:
         if name not in self._clients:
@@ -210,13 +219,22 @@ class _told:
         raise TeacherFailed(f"the provider refuses the batch: {status or kind.__name__}", f"{self._config.model} at {self._config.provider}", hint) from error
 
 
-def _remote(batch: Any) -> dict[str, Any]:
+def _remote(batch: Any, strike: Callable[[str], str]) -> dict[str, Any]:
     counts = batch.request_counts
-    errors = [str(error.message)[:300] for error in (batch.errors.data or [])[:5]] if batch.errors else []
+    errors = [strike(str(error.message))[:300] for error in (batch.errors.data or [])[:5]] if batch.errors else []
     return {
         "status": batch.status, "total": counts.total if counts else 0, "completed": counts.completed if counts else 0, "failed": counts.failed if counts else 0,
         "output_file": batch.output_file_id, "error_file": batch.error_file_id, "errors": errors,
     }  # fmt: skip
+
+
+def _struck(chunks: Iterable[bytes], strike: Callable[[str], str]) -> Iterator[bytes]:
+    """A file's lines, each without keys."""
+    left = b""
+    for chunk in chunks:
+        *lines, left = (left + chunk).split(b"\n")
+        yield from (strike(line.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape") + b"\n" for line in lines)
+    yield strike(left.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def _count(counts: dict[str, int], reason: str) -> None:

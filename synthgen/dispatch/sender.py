@@ -250,7 +250,7 @@ class Sender:
             self._failed(order, verdict, verdict.failure, now)
 
     def _keep_reply(self, order: Order, verdict: Verdict, latency: float) -> None:
-        write = receipt(order, verdict, latency, self.config.price, self.run)
+        write = receipt(order, verdict, latency, self.config.price, self.run, self._strike)
         self.pace.used((write.prompt_tokens or 0) + (write.completion_tokens or 0), len(order.keyed.canonical))
         self.ledger.submit(write, self._committed)
 

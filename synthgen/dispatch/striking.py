@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
@@ -36,9 +37,14 @@ def striking(key: str) -> Callable[[str], str]:
     return strike
 
 
+def striking_variable(variable: str | None) -> Callable[[str], str]:
+    """`striking` for the key that an environment variable holds, where it holds one."""
+    return striking(os.environ.get(variable, "").strip() if variable else "")
+
+
 def _forms(key: str) -> list[str]:
-    """The key as it is, URL-quoted, and in base64 (at whatever offset it stands in what was encoded), the longest first."""
-    forms = {key, quote(key), quote(key, safe=""), quote_plus(key)}
+    """The key as it is, as some servers' JSON has it, URL-quoted, and in base64 (at whatever offset it stands in what was encoded), the longest first."""
+    forms = {key, key.replace("/", "\\/"), quote(key), quote(key, safe=""), quote_plus(key)}
     raw = key.encode()
     for offset in range(3):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):

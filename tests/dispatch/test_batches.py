@@ -254,3 +254,51 @@ def test_no_key_is_written_or_told(desk, server, tmp_path, monkeypatch):
         desk.at(lambda batches: batches.submit())
     assert "401" in str(caught.value) and "secret" not in str(caught.value)
     assert not any(b"sk-wrong-secret" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_key_that_the_provider_echoes_is_in_no_file_and_no_part(desk, server, tmp_path, monkeypatch):
+    key = server.key = "sk-proj-aB3dE6gH9jK2mN5pQ8rS"
+    monkeypatch.setenv("BATCH_KEY", key)
+
+    def behave(line):
+        number = int(line["body"]["messages"][-1]["content"].split()[-1])
+        if number == 0:
+            status, body = reply_to(line)
+            body["choices"][0]["message"]["content"] = f"my key is {key}"
+            return status, body
+        return (400, {"error": {"message": f"{key[-12:]} may not ask this"}}) if number == 1 else None
+
+    questions = [ask(number) for number in range(3)]
+    desk.prepare(questions)
+    desk.at(lambda batches: batches.submit())
+    server.finish(behave, status="expired")
+    batch = server.batches["batch-0"]
+    server.files[batch["error_file_id"]] = server.files[batch["error_file_id"]].replace(b"batch_expired", b"expired_for_" + key.encode())
+    batch["errors"] = {"object": "list", "data": [{"message": f"no more for {key}", "code": "x"}]}
+    (part,) = desk.at(lambda batches: batches.collect())
+    assert part.outcome == {"answered": 1, "known": 0, "refused": {"http_400": 1}, "again": {"expired_for_***": 1}, "missing": 0}
+    assert part.remote["errors"] == ["no more for ***"]
+    first, second, _ = desk.render(questions)
+    assert first.result == ["my key is ***"] and second.detail == "*** may not ask this"
+    assert not any(key[-12:].encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_downloaded_file_is_what_the_provider_has_byte_for_byte(desk, server, tmp_path):
+    desk.prepare([ask("\u2028 ünd \u0085 end"), ask(2)])
+    desk.at(lambda batches: batches.submit())
+    server.finish(reply_to)
+    desk.at(lambda batches: batches.collect())
+    assert (tmp_path / "batches/results-0001.jsonl").read_bytes() == server.files[server.batches["batch-0"]["output_file_id"]]
+
+
+def test_what_run_batch_wrote_loses_a_key_on_the_way_into_the_ledger(tmp_path, monkeypatch):
+    monkeypatch.setenv("BATCH_KEY", "sk-proj-aB3dE6gH9jK2mN5pQ8rS")
+    desk = Desk(tmp_path, "http://127.0.0.1:9/v1", price=None)
+    desk.prepare([ask(1)])
+    line = orjson.loads((tmp_path / "batches/requests-0001.jsonl").read_bytes())
+    status, body = reply_to(line)
+    body["model"] = body["choices"][0]["message"]["content"] = "sk-proj-aB3dE6gH9jK2mN5pQ8rS"
+    (tmp_path / "batches/results-0001.jsonl").write_bytes(orjson.dumps({"custom_id": line["custom_id"], "response": {"status_code": status, "body": body}}) + b"\n")
+    desk.at(lambda batches: batches.collect())
+    assert desk.render([ask(1)])[0].result == ["***"]
+    assert not any(b"aB3dE6gH9jK2" in path.read_bytes() for path in (tmp_path / "ledger").iterdir())

@@ -224,11 +224,16 @@ def test_a_key_that_a_reply_echoes_is_not_kept(sessions, monkeypatch, tmp_path):
             payload["choices"][0]["message"]["content"] = f"your key is {self.key}"
             return payload
 
+        def _limit_headers(self):
+            return {"x-request-id": f"for {self.key}"}
+
     monkeypatch.setenv("A_KEY", "sk-secret-1234567890")
     with Echoing(key="sk-secret-1234567890") as teacher:
         session = sessions(teacher.url, api_key_env="A_KEY").open()
         session.fetch([question(0)], total=1, stage="g")
-        assert [one.result for one in session.render([question(0)])] == [["your key is ***"]]
+        (rendered,) = session.render([question(0)])
+        assert rendered.result == ["your key is ***"]
+        assert session._owner.ledger.get(rendered.keys[0]).headers == {"x-request-id": "for ***"}
     assert all(b"sk-secret" not in path.read_bytes() for path in (tmp_path / "ledger").iterdir())
 
 
