@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from synthgen.similarity.buckets import BucketIndex, buckets
 from synthgen.similarity.earlier import Earlier, EarlierRows
 from synthgen.similarity.fields import text_of
 from synthgen.similarity.greedy import Duplicate, Greedy
+from synthgen.similarity.pairs import PairIndex, Searched
 from synthgen.similarity.row_file import RowFile
 from synthgen.similarity.survey import Preference, Survey, survey
 
@@ -46,7 +47,7 @@ class Judged:
 
 def judge_rows(
     rows: RowFile, choices: Sequence[Choice], *, given: int = 0, earlier: Sequence[Earlier] = (), across_samples: bool = False,
-    preference: Preference | None = None, workers: int = 1, watch: Callable[[int], None],
+    preference: Preference | None = None, workers: int = 1, watch: Callable[[int], None], searched: Searched | None = None,
 ) -> Judged:  # fmt: skip
     """Judges the rows of all files but the first `given`, whose rows are kept whatever they are.
 
@@ -59,18 +60,23 @@ def judge_rows(
         preference: which of two duplicates stays; the one first in the files where None.
         workers: processes for the survey.
         watch: called with the number of rows that are done, often; may raise.
+        searched: what shards found out of the same rows for the same options; found out here where None.
     """
-    found = survey(rows, choices, grouped=not across_samples, preference=preference, workers=workers, watch=watch)
+    if searched is None:
+        found = survey(rows, choices, grouped=not across_samples, preference=preference, workers=workers, watch=watch)
+    else:
+        rows.passed(searched.lengths)
+        found = searched.survey
     judged = Judged(len(choices))
     judged.first = rows.first_of(given)
     methods = [choice.load()(choice.options) for choice in choices]
     fields = [choice.options.field for choice in choices]  # type: ignore[attr-defined]
     if len(rows) == judged.first:
         return judged
-    indexes, suspects = _indexes(found, methods, fields, earlier, judged)
+    pairs = {} if searched is None else {at: PairIndex(known, len(rows), methods[at].index()) for at, known in searched.pairs.items()}
+    indexes, suspects = _indexes(found, methods, fields, earlier, judged, pairs)
     greedy = Greedy(indexes)
-    order = found.order()
-    order = np.concatenate([np.arange(judged.first), order[order >= judged.first]])
+    order = found.order(judged.first)
     order = order[suspects[order]]
     for start in range(0, len(order), BATCH):
         numbers = order[start : start + BATCH].tolist()
@@ -90,12 +96,19 @@ def judge_rows(
     return judged
 
 
-def _indexes(found: Survey, methods: Sequence[Any], fields: Sequence[Any], earlier: Sequence[Earlier], judged: Judged) -> tuple[list[Any], np.ndarray[Any, Any]]:
+def _indexes(
+    found: Survey, methods: Sequence[Any], fields: Sequence[Any], earlier: Sequence[Earlier], judged: Judged, pairs: Mapping[int, PairIndex],
+) -> tuple[list[Any], np.ndarray[Any, Any]]:  # fmt: skip
     """An index for each method, and which rows have to be looked at."""
     indexes: list[Any] = []
     suspects = np.zeros(len(found.groups), bool)
     for at, (method, field) in enumerate(zip(methods, fields, strict=True)):
         numbers = found.columns[at]
+        if at in pairs:
+            indexes.append(pairs[at])
+            suspects |= pairs[at].shared
+            judged.uncompared[at], found.columns[at] = pairs[at].uncompared, _SPENT
+            continue
         if numbers is None:
             indexes.append(method.index())
             suspects[:] = True

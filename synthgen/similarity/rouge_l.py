@@ -150,9 +150,27 @@ class RougeLIndex:
         orders, scores = self._above(key, group)
         return [Match(self._numbers[int(orders[at])], float(scores[at])) for at in np.argsort(orders)]
 
+    def matches_up_to(self, most: int, key: Sequence[str], group: int = -1) -> list[Match] | None:
+        """As `matches`; None, and soon, where they are more than `most`."""
+        row, length, low, high = self._encode(key)
+        candidates = self._candidates(length, low, high, group)
+        found: list[tuple[int, float]] = []
+        for start in range(0, len(candidates), 32 * most):
+            orders, scores = self._scored(row, length, candidates[start : start + 32 * most])
+            found += zip(orders.tolist(), scores.tolist(), strict=True)
+            if len(found) > most:
+                return None
+        return [Match(self._numbers[order], score) for order, score in sorted(found)]
+
     def _above(self, key: Sequence[str], group: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         row, length, low, high = self._encode(key)
-        candidates = np.concatenate([self._in_sorted(length, low, high, group), self._in_tail(length, low, high, group)])
+        return self._scored(row, length, self._candidates(length, low, high, group))
+
+    def _candidates(self, length: int, low: np.uint64, high: np.uint64, group: int) -> np.ndarray[Any, Any]:
+        return np.concatenate([self._in_sorted(length, low, high, group), self._in_tail(length, low, high, group)])
+
+    def _scored(self, row: Tokens, length: int, candidates: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Of the entries at `candidates` those with an F above the threshold, and their F."""
         if not len(candidates):
             return candidates, np.zeros(0)
         others = [self._rows[order] for order in candidates.tolist()]

@@ -81,12 +81,19 @@ class RowFile:
                 starts.append(at)
                 yield line
 
-    def spans(self) -> Iterator[Span]:
-        """All lines in spans of whole lines, for other processes to read; their lengths are then to be `passed`, in order."""
-        for path, file in zip(self.paths, self._files, strict=True):
-            start, size = 0, os.fstat(file.fileno()).st_size
-            while start < size:
-                end = _line_end(file.fileno(), min(start + SPAN, size), size)
+    def spans(self, number: int = 1, of: int = 1) -> Iterator[Span]:
+        """All lines in spans of whole lines, for other processes to read; their lengths are then to be `passed`, in order.
+
+        Args:
+            number: which of the parts, from 1; parts are of about as many bytes each, and end to end they are all lines.
+            of: how many parts there are.
+        """
+        sizes = [os.fstat(file.fileno()).st_size for file in self._files]
+        first, last = (sum(sizes) * (number - 1) // of, sum(sizes) * number // of)
+        for path, file, size, before in zip(self.paths, self._files, sizes, self._first_bytes, strict=True):
+            start, stop = (_line_end(file.fileno(), cut, size) if (cut := min(at - before, size)) > 0 else 0 for at in (first, last))
+            while start < stop:
+                end = _line_end(file.fileno(), min(start + SPAN, stop), stop)
                 yield Span(path, start, end)
                 start = end
 

@@ -35,10 +35,11 @@ class Survey:
     ranks: Column | None = None
     scores: Column | None = None
 
-    def order(self) -> Column:
-        """The numbers of the rows, the most preferred first, file order among equals."""
+    def order(self, given: int = 0) -> Column:
+        """The numbers of the rows, the first `given` ones as they are, then the most preferred first, file order among equals."""
         keys = [key for key in (self.scores, self.ranks) if key is not None]
-        return np.lexsort(keys) if keys else np.arange(len(self.groups))
+        order = np.lexsort(keys) if keys else np.arange(len(self.groups))
+        return np.concatenate([np.arange(given), order[order >= given]]) if given else order
 
 
 class _Part(NamedTuple):
@@ -74,8 +75,10 @@ class Surveyor:
         return _Part(lengths, columns, groups, ranks, scores)
 
 
-def survey(rows: RowFile, choices: Sequence[Choice], *, grouped: bool, preference: Preference | None, workers: int, watch: Any) -> Survey:
-    """Reads all rows once.
+def survey(
+    rows: RowFile, choices: Sequence[Choice], *, grouped: bool, preference: Preference | None, workers: int, watch: Any, number: int = 1, of: int = 1,
+) -> Survey:  # fmt: skip
+    """Reads all rows once, or one part of them.
 
     Args:
         rows: the files; afterwards their lines can be had by number.
@@ -84,10 +87,12 @@ def survey(rows: RowFile, choices: Sequence[Choice], *, grouped: bool, preferenc
         preference: what ranks are made from; file order alone where None.
         workers: processes.
         watch: called with the number of rows done so far, after each block; may raise.
+        number: which part of the lines is read, from 1.
+        of: how many parts there are.
     """
     parts: list[_Part] = []
     done = 0
-    with closing(in_order("synthgen.similarity.survey:Surveyor", (tuple(choices), grouped, preference), rows.spans(), workers)) as found:
+    with closing(in_order("synthgen.similarity.survey:Surveyor", (tuple(choices), grouped, preference), rows.spans(number, of), workers)) as found:
         for part in found:
             rows.passed(part.lengths)
             parts.append(part)
