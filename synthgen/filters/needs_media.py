@@ -25,7 +25,7 @@ _GIVEN = re.compile(
     r"|\bclick (?:on )?(?:the|this) (?:\w+ )?(link|button)\b|\[(image|picture|photo|video|audio|attachment|file)[^\]]{0,40}\]"
 )
 _MADE = (
-    r"image|picture|photo(?! album)|photograph|drawing|(?<!character )sketch|painting|illustration|logo|poster|banner|infographic|graphic|gif|animation|video|cartoon(?! character|-style| mascot)|caricature|collage|3d model|3d rendering|rendering|"
+    r"image|picture|photo(?! album)|photograph|drawing|(?<!character )(?<!biographical )(?<!comedy )sketch|painting|illustration|logo|poster|banner|infographic|graphic|gif|animation|video|cartoon(?! character|-style| mascot)|caricature|collage|3d model|3d rendering|rendering|"
     r"powerpoint|powerpoint presentation|slideshow|audio|audio clip|recording|piece of art|artwork|art piece|digital art|mural|flyer|brochure cover|book cover|album cover|icon|avatar|portrait|"
     r"visual(?! studio| basic)|visual representation|visualization|data visualization|visual aid|bar chart|bar graph|line chart|line graph|pie chart|pie graph|scatter plot|histogram|heatmap|heat map|flow ?chart|mind map|venn diagram|diagram|map"
 )
@@ -34,7 +34,7 @@ _DRAWN = re.compile(
     r"(?:draw|sketch|doodle|paint|photograph|film|animate)\b(?! (?:a (?:conclusion|parallel|comparison|connection|distinction|verbal|word|vivid|mental)|conclusions|parallels|comparisons|attention|inspiration|from|upon|on\b|up|out|inferences?|an? (?:inference|analogy|picture (?:with|in) words)))"
     r"|(?:sing|hum|whistle|play) (?:(?:the|a|me|this|your|some|an) )+(?:[\w'-]+ ){0,2}?(?:song|music|tune|melody|lullaby|piece|track|album|video|note|chord|scale)s?\b"
     r"|(?:take|send|upload|attach|download|share) (?:me |us )?(?:a|an|the|some) (?:\w+ ){0,2}(?:photo|picture|image|selfie|screenshot|video|file|attachment)\b"
-    rf"|(?:create|make|design|generate|produce|build|render|construct|develop|record|provide|show|give me|sketch out|come up with|prepare|compose|craft|form|plot) (?:me )?(?:a|an|the|some|your|two|three|five|\d)? ?(?:(?!(?:description|story|poem|caption|prompt|title|script|list|text|idea|slogan|text-based|ascii|written|verbal|function|program|class|code|mental)s?\b)[\w'-]+ ){{0,3}}?(?:{_MADE})s?\b"
+    rf"|(?:create|make|design|generate|produce|build|render|construct|develop|record|provide|show|give me|sketch out|come up with|prepare|compose|craft|form|plot) (?:me )?(?:a|an|the|some|your|two|three|five|\d)? ?(?:(?!(?:description|story|poem|caption|prompt|title|script|list|text|idea|slogan|text-based|ascii|written|verbal|function|program|class|code|mental|example|type|kind)s?\b)[\w'-]+ ){{0,3}}?(?:{_MADE})s?\b"
     r"(?! (?:description|idea|concept|caption|title|script|prompt|classif|recogni|process|slogan|name|theme|tag|element|campaign|editing|editor|program|application|app|software|tool|algorithm|function|class|game|card|data ?set|generator|component|search|caption|copy|outline|plan|topic|text|post|quote|story|series|strategy))"
     r")"
 )
@@ -52,22 +52,26 @@ _GIVEN_HINTS = (
 )  # fmt: skip
 _DRAWING = ("draw", "sketch", "doodle", "paint", "photograph", "film", "animate", "sing the", "sing a", "sing me", "hum ", "whistle", *(f"play {word}" for word in ("the", "a", "me", "this", "your", "some")))
 _HINTS = Hints((*_MADE_HINTS, *_GIVEN_HINTS, *_DRAWING))
-_CODING = re.compile(r"\b(?:program|script|code|crawler|scraper|function|api|algorithm|query|command|css|html|regex|sql)\b")
+_CODING = re.compile(r"\b(?:program|script|code|crawler|scraper|function|api|algorithm|query|command|css|html|regex|sql|normali[sz]e|parse|encode|decode|shorten|domain)\b")
 _VISIBLE = re.compile(r"```|<svg|<html|<div|<img|<canvas|graph (?:TD|LR)|digraph|⇓|→|↓|⬇|import |plt\.|def |function ?\(|\|\s*-{2,}|-->|->|┌|│|\n\s*[/\\|*_+=-]{3,}", re.IGNORECASE)
+
+# What can be written down: a song by its words, a cartoon by its panels, slides, a chart of boxes or an animation by its parts.
+_WRITABLE = re.compile(r"\b(?:song|tune|lullaby|cartoon|comic|animation|video|slideshow|powerpoint|flow ?chart|mind map|diagram)")
+_PARTS = re.compile(r"\b(?:panel|slide|scene|frame|verse) ?\d|(?:^\s*(?:\d+[.)]|[-•*|]|\[)[^\n]*(?:\n\s*|\Z)){4}", re.IGNORECASE | re.MULTILINE)
 
 
 class NeedsMediaConfig(Component):
     """Which of the two are looked for."""
 
     given: bool = Field(True, description="questions about a picture, recording, link or file that the row does not hold")
-    made: bool = Field(True, description="questions that ask for a picture, a recording or a file as the answer, unless the reply holds code or drawn text")
+    made: bool = Field(True, description="questions that ask for a picture, a recording or a file as the answer, unless the reply holds code, drawn text, or its parts written down")
     enough: int = Field(20, ge=0, description="characters of input from which on what is spoken of counts as being there, as text")
 
 
 class NeedsMedia:
     """Drops rows whose question needs or asks for a picture, sound, link or file; the value is the words that say so."""
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[Component]] = NeedsMediaConfig
 
     def __init__(self, config: NeedsMediaConfig) -> None:
@@ -82,7 +86,7 @@ class NeedsMedia:
 
     def _verdict(self, row: Row) -> Verdict:
         question = joined(row, "instruction").lower()
-        if self.config.made and _may_draw(question) and (drawn := _DRAWN.match(question)) and not _VISIBLE.search(joined(row, "output")):
+        if self.config.made and _may_draw(question) and (drawn := _DRAWN.match(question)) and not _there_as_text(question, joined(row, "output")):
             return Verdict(True, drawn.group().strip()[:80])
         if self.config.given and any(hint in question for hint in _GIVEN_HINTS) and (given := _GIVEN.search(question)):
             extra = row.get("input")
@@ -91,6 +95,14 @@ class NeedsMedia:
                 if "\n" not in question.strip() and len(question) < 400:  # what is spoken of may stand in the question itself
                     return Verdict(True, given.group()[:80])
         return KEEP
+
+
+def _there_as_text(question: str, reply: str) -> bool:
+    if _VISIBLE.search(reply):
+        return True
+    if not _WRITABLE.search(question):
+        return False
+    return bool(_PARTS.search(reply)) or ("song" in question and reply.strip().count("\n") >= 3)
 
 
 def _may_draw(question: str) -> bool:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from synthgen.config import Component
 from synthgen.filters.contract import KEEP, Verdict
-from synthgen.filters.fields import texts
+from synthgen.filters.fields import asked, texts
 from synthgen.filters.hints import Hints
 from synthgen.records import Row
 
@@ -66,7 +66,14 @@ _BEGINNINGS = (
     "desculpe", "lamento", "sinto", "het spijt", "przepraszam", "przykro", "изв", "прост", "к сож", "сожа", "как ", "很", "非常", "抱", "对", "對", "作", "我",
     "大変", "申", "すみ", "ai", "人工", "言語", "죄송", "미안", "인공", "عذر", "آسف", "أعتذر", "نأسف", "क्षमा", "मुझे", "माफ", "üzgün", "maalesef",
 )  # fmt: skip
+# A question that is about such words: "Rephrase: I can't do this", "What would an assistant reply when it is unable to help?"
+_ABOUT = re.compile(
+    r"(?=.*\b(?:can['’]?t|cannot|can not|unable|impossible|do(?:n['’]t| not) (?:understand|know)|sorry|apolog\w+|refus\w+|declin\w+)\b)"
+    r".*\b(?:phrase|sentence|response|reply|rewrite|rephrase|paraphrase|rearrange|translate|dialogue|line|sign)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _WINDOW = 200
+_ASKED = 500
 _AROUND = " \t\r\n*_#>-"
 
 
@@ -80,11 +87,12 @@ class RefusalConfig(Component):
 class Refusal:
     """Drops replies that open with a refusal or with "as an AI"; the value is the opening that was found.
 
-    Only the opening counts: a story in which somebody cannot come to a party, or a text about language models, stays.
+    Only the opening counts: a story in which somebody cannot come to a party, or a text about language models, stays; so
+    does the reply to a question that asks for such a sentence ("Rephrase: I can't do this").
     Knows English, and the usual sentences of sixteen other languages.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[Component]] = RefusalConfig
 
     def __init__(self, config: RefusalConfig) -> None:
@@ -102,7 +110,7 @@ class Refusal:
         for at, head in enumerate(heads):
             if head[:1] in _AROUND:  # marks or space before the first word; or nothing, as in a conversation
                 verdicts[at] = next((verdict for text in texts(rows[at], field) if (verdict := self._verdict(text)).reject), KEEP)
-        return verdicts
+        return [KEEP if verdict.reject and _ABOUT.match(asked(row)[:_ASKED]) else verdict for row, verdict in zip(rows, verdicts, strict=True)]
 
     def _verdict(self, text: str) -> Verdict:
         head = text[:_WINDOW].lstrip(_AROUND).lower()

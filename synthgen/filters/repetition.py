@@ -23,7 +23,7 @@ from synthgen.records import Row
 
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 _WORDLIKE = re.compile(r"[^\W\d_]{2}|[\u3040-\u30ff\u3400-\u9fff]")
-_REPEATING = re.compile(r"\b(?:songs?|lyrics?|raps?|poems?|chants?|hymns?|carols?|chorus|refrain|verses?|ballad|sonnet|lullaby|survey|questionnaire|quiz|multiple choice|tables?|data ?sets?|schedule|timetable|html|form|Lied|Gedicht|canción|chanson|песн\w+|歌|诗|詩)\b|歌|诗|詩", re.IGNORECASE)
+_REPEATING = re.compile(r"\b(?:songs?|lyrics?|raps?|poems?|chants?|hymns?|carols?|chorus|refrain|verses?|ballad|sonnet|lullaby|survey|questionnaire|quiz|multiple choice|tables?|data ?sets?|schedule|timetable|html|form|plans?|routine|menu|workout|itinerary|agenda|lists?|questions|algorithm|function|program|code|class|script|Lied|Gedicht|canción|chanson|песн\w+|歌|诗|詩)\b|歌|诗|詩", re.IGNORECASE)
 _EXCUSED_UP_TO = 0.6
 MAX_CHARS = 200_000
 """Of a text, from its start, that are judged: the words of a line of 50 MB would take more than a gigabyte."""
@@ -35,7 +35,7 @@ class RepetitionConfig(Component):
     field: str = "output"
     min_words: int = Field(50, ge=10, description="texts of fewer words are not judged")
     full_words: int = Field(200, ge=0, description="texts of fewer words are held to thresholds that are raised by full_words / words; 0 for the paper's own everywhere")
-    refrains: Literal["keep", "drop"] = Field("keep", description="where a song, a poem, a table, a survey or the like was asked for, keep what repeats up to six tenths of itself")
+    refrains: Literal["keep", "drop"] = Field("keep", description="where a song, a poem, a table, a plan, a list, code or the like was asked for, keep what repeats up to six tenths of itself")
     lines: float = Field(0.30, gt=0, le=1, description="lines that were there before, of all lines")
     line_chars: float = Field(0.20, gt=0, le=1, description="characters in such lines")
     top_2_gram: float = Field(0.20, gt=0, le=1, description="characters in the most frequent pair of words")
@@ -54,7 +54,7 @@ class RepetitionConfig(Component):
 class Repetition:
     """Drops texts of fifty words or more that repeat themselves; the value is the share, the threshold its measure."""
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[Component]] = RepetitionConfig
 
     def __init__(self, config: RepetitionConfig) -> None:

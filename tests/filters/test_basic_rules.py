@@ -142,6 +142,12 @@ def test_answers_that_sound_like_a_refusal_stay(text: str) -> None:
     assert not verdict("refusal", instruction="Q", output=text).reject
 
 
+@pytest.mark.parametrize("question", ["Rephrase this sentence: It is impossible for me to help.", "What might an assistant's response be when it is unable to help?"])
+def test_a_refusal_that_was_asked_for_stays(question: str) -> None:
+    assert not verdict("refusal", instruction=question, output="I'm sorry, I can't help with that.").reject
+    assert verdict("refusal", instruction="I cannot sleep. What can I do?", output="I'm sorry, I can't help with that.").reject
+
+
 def test_a_refusal_in_any_turn_counts_and_own_phrases_too() -> None:
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "I cannot help with that."}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "Yes."}]
     assert verdict("refusal", messages=turns).reject

@@ -131,7 +131,7 @@ def test_own_names_are_found_anywhere() -> None:
 
 @pytest.mark.parametrize(
     ("question", "extra"),
-    [("Describe the attached image.", ""), ("What is shown in this photo?", "[attached photo]"), ("Summarize the article in the given link.", "https://example.org/a"), ("Listen to the audio clip and write it down.", ""), ("Draw a house.", ""), ("Design a logo for a bakery.", ""), ("Create a bar chart of the sales.", "2020: 3"), ("Play the song Yesterday.", ""), ("Take a photo of the sea.", ""), ("Count the people in the picture below.", "")],
+    [("Describe the attached image.", ""), ("What is shown in this photo?", "[attached photo]"), ("Summarize the article in the given link.", "https://example.org/a"), ("Listen to the audio clip and write it down.", ""), ("Draw a house.", ""), ("Design a logo for a bakery.", ""), ("Create a bar chart of the sales.", "2020: 3"), ("Play the song Yesterday.", ""), ("Take a photo of the sea.", ""), ("Sing a song about the sea.", ""), ("Create a flow chart for tea.", ""), ("Count the people in the picture below.", "")],
 )  # fmt: skip
 def test_questions_that_a_text_cannot_serve_go(question: str, extra: str) -> None:
     assert verdict("needs_media", instruction=question, input=extra, output="Here it is.").reject
@@ -150,6 +150,12 @@ def test_questions_that_a_text_cannot_serve_go(question: str, extra: str) -> Non
         ("Write a program that draws a map.", "", "print(1)"),
         ("Write a story about a film.", "", "Once."),
         ("Beschreibe ein Bild.", "", "Ein Haus."),
+        ("Create a biographical sketch of a nurse.", "", "She is kind."),
+        ("Normalize the following URL.", "https://example.org/?a=1&a=1", "https://example.org/?a=1"),
+        ("Provide four examples of data visualizations.", "", "Bars, lines, pies, maps."),
+        ("Sing a song about the sea.", "", "The sea is wide\nThe sea is deep\nIt rocks the boat\nAnd me to sleep"),
+        ("Create a cartoon strip about a cat.", "", "Panel 1: A cat sleeps.\nPanel 2: It wakes."),
+        ("Create a flow chart for tea.", "", "1. Boil water.\n2. Add tea.\n3. Wait.\n4. Pour."),
     ],
 )
 def test_questions_that_only_speak_of_pictures_stay(question: str, extra: str, output: str) -> None:
@@ -185,6 +191,9 @@ def test_short_texts_are_held_to_raised_thresholds_and_songs_may_have_a_chorus()
     assert verdict({"repetition": {"full_words": 0, "refrains": "drop"}}, instruction="Write", output=song).reject
     assert not verdict("repetition", instruction="Write a song", output=song).reject
     assert verdict("repetition", instruction="Write a song", output=LOOP).reject
+    week = "".join(f"{day}: {meal}, then three sets of ten squats, three sets of ten lunges and a short walk home.\n" for day, meal in [("Monday", "oats with plums"), ("Tuesday", "rye bread and cheese"), ("Friday", "rice with peas")])
+    assert verdict("repetition", instruction="Describe a week", output=week).reject
+    assert not verdict("repetition", instruction="Make a workout plan", output=week).reject
 
 
 @settings(max_examples=150, deadline=None)
