@@ -11,7 +11,7 @@ help:
 	@echo "make test         all tests, without network"
 	@echo "make test-vllm    tests against a real vLLM server on the CPU (4 GB to download once)"
 	@echo "make lint         ruff and mypy --strict"
-	@echo "make bench        the figures in docs/benchmarks.md"
+	@echo "make bench        the figures in docs/benchmarks.md (FILE=rows.jsonl: curation too; PEERS=folder: other tools beside it, installed there)"
 
 install: $(VENV)/.installed
 
@@ -37,7 +37,7 @@ lint: install
 	$(BIN)/mypy
 
 bench: install
-	$(BIN)/python benchmarks/generate.py
+	$(BIN)/python -m benchmarks.generate $(if $(PEERS),--peers $(PEERS) --install)
 	$(BIN)/python benchmarks/ledger.py --replies 100000
 	$(if $(FILE),$(BIN)/python -m benchmarks.curate $(FILE) && $(BIN)/python -m benchmarks.curate_filters $(FILE),@echo "make bench FILE=rows.jsonl measures curation too")
 

@@ -1,225 +1,113 @@
-"""Rows a second against one server: synthgen, a bare AsyncOpenAI loop, a bare aiohttp loop, and peers that are installed.
+"""Rows a second against one teacher: synthgen, a bare AsyncOpenAI loop, a bare aiohttp loop, and peers that are installed.
 
-    python benchmarks/generate.py                              # 10,000 rows, 0.5 s latency, 256 in flight; then no latency, 64
-    python benchmarks/generate.py --rows 2000 --latency 0 --in-flight 64 --tools synthgen,openai
-    python benchmarks/generate.py --install                    # makes an environment for each peer under --cache, then runs all
-    python benchmarks/generate.py --memory                     # synthgen alone at 10,000 and at 300,000 rows
+    python -m benchmarks.generate                              # 10,000 rows, 0.5 s latency, 256 in flight; then no latency, 64
+    python -m benchmarks.generate --rows 2000 --latency 0 --in-flight 64 --tools synthgen,openai
+    python -m benchmarks.generate --peers /tmp/peers --install # makes an environment for each peer there, and runs them too
+    python -m benchmarks.generate --memory                     # synthgen alone at 10,000 and at 300,000 rows
 
-Each tool runs in a process (and each peer in an environment) of its own, against a server in another. Timed is from the first
-request to rows on disk, start-up left out; for synthgen that is fetching into the ledger, rendering and writing rows. The
-server is tests/servers/misbehaving.py. `ideal` is N / (ceil(N / C) * latency).
+Each tool runs in a process (and each peer in an environment) of its own, against a server in another. Timed is, for all alike,
+from the first question that reaches the server to rows on disk, in the form that the tool itself leaves there: start-up is left
+out. `call` has what a tool does before its first question in it too (files of requests, batches, processes), imports left out.
+Rows count that are on disk with the answer to a question of their own. CPU is that of the call, all processes; memory is the
+largest process's peak. `at once` is the most requests that the server had open. `ideal` is N / (ceil(N / C) * latency).
+Telemetry of all tools is off. With --repeat, tools take turns and the best turn of each is shown.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import math
 import os
-import resource
+import signal
 import subprocess
 import sys
 import tempfile
-import time
-import venv
+import urllib.request
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-SERVER = HERE.parent / "tests" / "servers" / "misbehaving.py"
-PROMPT = "Solve the following problem step by step, and write the final answer on a line of its own. " * 4
-PEERS = {"distilabel": ("distilabel[openai]==1.5.3", "requests"), "curator": ("bespokelabs-curator==0.1.31",)}
-OURS = ("synthgen", "synthgen-auto", "openai", "aiohttp")
+from benchmarks.asking import PEERS, TOOLS
+from benchmarks.environments import QUIET, python_of
 
-
-def question(number: int) -> str:
-    return f"{PROMPT}Problem {number}."
-
-
-# Each tool: (url, rows, in flight, folder) -> seconds, having written its rows.
-
-
-def run_synthgen(url: str, rows: int, in_flight: int | str, folder: Path) -> float:
-    import orjson
-
-    from synthgen.dispatch.session import open_sessions
-    from synthgen.exchange import Request
-    from synthgen.progress import Reporter
-    from synthgen.store.jsonl import RowWriter
-    from synthgen.teachers.config import TeacherConfig
-
-    def conversation_of(number: int) -> Any:
-        def conversation() -> Any:
-            reply = yield Request(messages=({"role": "user", "content": question(number)},))
-            return {"instruction": question(number), "output": reply.first.text, "meta": {"request": reply.first.key}}
-
-        return conversation
-
-    assert orjson
-    config = TeacherConfig(model="m", base_url=url, limits={"concurrency": in_flight})
-    with open_sessions({"": config}, ledger_dir=folder / "ledger", run="bench", budget=None, reporter=Reporter("silent"), stopping=lambda: 0) as sessions:
-        session = sessions.open()
-        import aiohttp  # start-up is left out
-
-        assert aiohttp
-        started = time.perf_counter()
-        session.fetch((conversation_of(number) for number in range(rows)), total=rows, stage="bench")
-        with RowWriter(folder / "rows.jsonl") as out:
-            for rendered in session.render(conversation_of(number) for number in range(rows)):
-                out.write(rendered.result)
-        return time.perf_counter() - started
-
-
-def run_synthgen_auto(url: str, rows: int, in_flight: int, folder: Path) -> float:
-    return run_synthgen(url, rows, "auto", folder)
-
-
-def run_openai(url: str, rows: int, in_flight: int, folder: Path) -> float:
-    """What people write by hand: AsyncOpenAI on its default transport, a semaphore, rows written at the end."""
-    import openai
-
-    async def go() -> float:
-        client = openai.AsyncOpenAI(base_url=url, api_key="none")
-        gate = asyncio.Semaphore(in_flight)
-
-        async def one(number: int) -> dict[str, Any]:
-            async with gate:
-                reply = await client.chat.completions.create(model="m", messages=[{"role": "user", "content": question(number)}])
-                return {"instruction": question(number), "output": reply.choices[0].message.content}
-
-        started = time.perf_counter()
-        made = await asyncio.gather(*(one(number) for number in range(rows)))
-        (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in made))
-        return time.perf_counter() - started
-
-    return asyncio.run(go())
-
-
-def run_aiohttp(url: str, rows: int, in_flight: int, folder: Path) -> float:
-    """The least that one process can do: no ledger, no retries, no parsing beyond the text."""
-    import aiohttp
-    import orjson
-
-    async def go() -> float:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
-            numbers = iter(range(rows))
-            with open(folder / "rows.jsonl", "wb") as out:
-
-                async def work() -> None:
-                    for number in numbers:
-                        body = orjson.dumps({"model": "m", "messages": [{"role": "user", "content": question(number)}]})
-                        async with client.post(f"{url}/chat/completions", data=body, headers={"content-type": "application/json"}) as reply:
-                            text = orjson.loads(await reply.read())["choices"][0]["message"]["content"]
-                        out.write(orjson.dumps({"instruction": question(number), "output": text}) + b"\n")
-
-                started = time.perf_counter()
-                await asyncio.gather(*(work() for _ in range(in_flight)))
-                return time.perf_counter() - started
-
-    return asyncio.run(go())
-
-
-def run_distilabel(url: str, rows: int, in_flight: int, folder: Path) -> float:
-    from distilabel.models import OpenAILLM
-    from distilabel.pipeline import Pipeline
-    from distilabel.steps import LoadDataFromDicts
-    from distilabel.steps.tasks import TextGeneration
-
-    with Pipeline(name="bench", cache_dir=str(folder / "cache")) as pipeline:
-        load = LoadDataFromDicts(data=[{"instruction": question(number)} for number in range(rows)], batch_size=in_flight)
-        ask = TextGeneration(llm=OpenAILLM(model="m", base_url=url, api_key="none"), input_batch_size=in_flight)
-        load >> ask
-    started = time.perf_counter()
-    made = pipeline.run(use_cache=False)
-    made["default"]["train"].to_json(folder / "rows.jsonl")
-    return time.perf_counter() - started
-
-
-def run_curator(url: str, rows: int, in_flight: int, folder: Path) -> float:
-    os.environ.update(CURATOR_CACHE_DIR=str(folder / "cache"), OPENAI_API_KEY="none", TELEMETRY_ENABLED="false", CURATOR_VIEWER="0")
-    from bespokelabs import curator
-
-    model = curator.LLM(
-        model_name="m", backend="openai",
-        backend_params={"base_url": url, "max_concurrent_requests": in_flight, "max_requests_per_minute": 10_000_000, "max_tokens_per_minute": 10_000_000_000},
-    )  # fmt: skip
-    started = time.perf_counter()
-    made = model([question(number) for number in range(rows)])
-    getattr(made, "dataset", made).to_json(str(folder / "rows.jsonl"))
-    return time.perf_counter() - started
-
-
-TOOLS = {
-    "synthgen": run_synthgen, "synthgen-auto": run_synthgen_auto, "openai": run_openai, "aiohttp": run_aiohttp, "distilabel": run_distilabel,
-    "curator": run_curator,
-}  # fmt: skip
-
-
-def one_tool(tool: str, url: str, rows: int, in_flight: int) -> None:
-    """In the tool's own process: runs it and prints one line of JSON."""
-    if not url.startswith("http://127."):
-        raise SystemExit("the server of this benchmark is on this machine")
-    with tempfile.TemporaryDirectory() as folder:
-        before = os.times()
-        seconds = TOOLS[tool](url, rows, in_flight, Path(folder))
-        after = os.times()
-        with open(Path(folder) / "rows.jsonl", "rb") as made:
-            written = sum(1 for _ in made)
-    cpu = sum(after[:4]) - sum(before[:4])
-    memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
-    print("RESULT " + json.dumps({"seconds": seconds, "rows": written, "cpu": cpu, "memory": memory}), flush=True)
+ROOT = Path(__file__).resolve().parent.parent
+OURS = "synthgen"
 
 
 def measure(tool: str, python: str, rows: int, in_flight: int, latency: float, timeout: float) -> dict[str, Any] | str:
-    """Starts a server and the tool; its figures, or why there are none."""
-    server = subprocess.Popen([sys.executable, str(SERVER), "--port", "0", "--latency", str(latency), "--words", "200"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        url = server.stdout.readline().strip()
-        command = [python, str(Path(__file__).resolve()), "--one", tool, "--url", url, "--rows", str(rows), "--in-flight", str(in_flight)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
-        found = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-        if not found:
-            return (done.stderr.strip().splitlines() or ["no result"])[-1][:120]
-        return dict(json.loads(found[-1].removeprefix("RESULT ")))
-    except subprocess.TimeoutExpired:
-        return f"not done within {timeout:g} s"
-    finally:
-        server.kill()
-        server.wait()
+    """Starts a teacher and the tool; its figures, or why there are none."""
+    command = [sys.executable, "-m", "benchmarks.teacher", "--latency", str(latency)]
+    with tempfile.TemporaryDirectory() as home, subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as teacher:
+        assert teacher.stdout is not None
+        url = teacher.stdout.readline().strip()
+        command = [python, "-m", "benchmarks.asking", tool, "--url", url, "--rows", str(rows), "--in-flight", str(in_flight)]
+        surroundings = {**os.environ, **QUIET, "HOME": home, "TMPDIR": home}
+        asking = subprocess.Popen(
+            command, cwd=ROOT, env=surroundings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        try:
+            out, err = asking.communicate(timeout=timeout)
+            with urllib.request.urlopen(url.removesuffix("/v1") + "/_counts") as reply:
+                counts = json.load(reply)
+        except subprocess.TimeoutExpired:
+            return f"not done within {timeout:g} s"
+        finally:
+            if asking.poll() is None:
+                os.killpg(asking.pid, signal.SIGKILL)
+                asking.wait()
+            teacher.kill()
+    found = [line for line in out.splitlines() if line.startswith("RESULT ")]
+    if not found:
+        return (err.strip().splitlines() or ["no result"])[-1][:160]
+    result = dict(json.loads(found[-1].removeprefix("RESULT ")))
+    if not result["answered"]:
+        return "no row answered"
+    seconds = result["finished"] - counts["first"]
+    whole = result["finished"] - result["began"]
+    return {**result, "rate": result["answered"] / seconds, "call": result["answered"] / whole, "rows": rows, "at_once": counts["most_in_flight"], "questions": counts["questions"]}
 
 
-def python_of(tool: str, cache: Path, install: bool) -> str | None:
-    """The interpreter that a tool runs in; None where a peer is not installed."""
-    if tool not in PEERS:
-        return sys.executable
-    home = cache / tool
-    python = home / "bin" / "python"
-    if not python.exists() and install:
-        venv.create(home, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *PEERS[tool]], check=True)
-    return str(python) if python.exists() else None
+def table(tools: list[str], options: argparse.Namespace, in_flight: int, latency: float) -> None:
+    """Runs the tools in turns; a line as each is done, and the ratios of ours to the others."""
+    print(f"\n{latency:g} s latency, {in_flight} in flight, load {os.getloadavg()[0]:.1f}")
+    print(f"{'tool':<28}{'rows':>8}{'rows/s':>8}{'of ideal':>10}{'call':>8}{'CPU ms/row':>12}{'memory MB':>11}{'at once':>9}", flush=True)
+    best: dict[str, dict[str, Any]] = {}
+    for turn in range(options.repeat):
+        for tool in tools:
+            python = python_of(tool, options.peers, options.install) if tool in PEERS else sys.executable
+            if python is None:
+                if not turn:
+                    print(f"{tool:<28}  not installed (--install)", flush=True)
+                continue
+            rows = options.fewer.get(tool, options.rows)
+            found = measure(tool, python, rows, in_flight, latency, options.timeout)
+            if isinstance(found, str):
+                print(f"{tool:<28}{rows:>8,}  {found}", flush=True)
+            elif tool not in best or found["rate"] > best[tool]["rate"]:
+                best[tool] = found
+                print(line(tool, found, in_flight, latency), flush=True)
+    if options.repeat > 1:
+        print(f"best of {options.repeat}:")
+        for tool, found in best.items():
+            print(line(tool, found, in_flight, latency))
+    if OURS in best:
+        others = [tool for tool in best if not tool.startswith(OURS)]
+        print(f"{OURS} is, times: " + ", ".join(f"{tool} {best[OURS]['rate'] / best[tool]['rate']:.2f}" for tool in others))
 
 
-def table(tools: list[str], options: argparse.Namespace, rows: int, in_flight: int, latency: float) -> None:
+def line(tool: str, found: dict[str, Any], in_flight: int, latency: float) -> str:
+    rows = found["rows"]
     ideal = rows / (math.ceil(rows / in_flight) * latency) if latency else 0.0
-    print(f"\n{rows:,} rows, {latency:g} s latency, {in_flight} in flight" + (f", ideal {ideal:,.0f} rows/s" if ideal else ""))
-    print(f"{'tool':<16}{'rows/s':>9}{'of ideal':>10}{'CPU ms/row':>12}{'memory MB':>11}  load")
-    for tool in tools:
-        python = python_of(tool, options.cache, options.install)
-        if python is None:
-            print(f"{tool:<16}  not installed (--install)")
-            continue
-        load = os.getloadavg()[0]
-        found = measure(tool, python, rows, in_flight, latency, options.timeout)
-        if isinstance(found, str):
-            print(f"{tool:<16}  {found}", flush=True)
-            continue
-        rate = found["rows"] / found["seconds"]
-        share = f"{rate / ideal:.2f}" if ideal else ""
-        lost = "" if found["rows"] == rows else f"  {rows - found['rows']:,} rows missing"
-        print(f"{tool:<16}{rate:>9,.0f}{share:>10}{1000 * found['cpu'] / rows:>12.2f}{found['memory']:>11,.0f}  {load:.1f}{lost}", flush=True)
+    share = f"{found['rate'] / ideal:.2f}" if ideal else ""
+    remark = f"  {rows - found['answered']:,} rows missing" if found["answered"] < rows else ""
+    if found["questions"] > rows:
+        remark += f"  {found['questions'] - rows:,} questions asked again"
+    name = f"{tool} {found['version']}"
+    return f"{name:<28}{rows:>8,}{found['rate']:>8,.0f}{share:>10}{found['call']:>8,.0f}{1000 * found['cpu'] / rows:>12.2f}{found['memory']:>11,.0f}{found['at_once']:>9,}{remark}"
+
+
+def _fewer(text: str) -> dict[str, int]:
+    return {tool: int(rows) for tool, _, rows in (part.partition("=") for part in text.split(",") if part)}
 
 
 def main() -> None:
@@ -227,24 +115,28 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--latency", type=float)
     parser.add_argument("--in-flight", type=int)
-    parser.add_argument("--tools", default=",".join(TOOLS))
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "synthgen-benchmarks")
-    parser.add_argument("--install", action="store_true")
-    parser.add_argument("--timeout", type=float, default=900.0)
+    parser.add_argument("--tools", help=f"some of {','.join(TOOLS)}; those that are no peers, and with --peers all, where left out")
+    parser.add_argument("--peers", type=Path, help="folder of the peers' environments")
+    parser.add_argument("--install", action="store_true", help="make the environments that are missing there")
+    parser.add_argument("--fewer", type=_fewer, default={}, metavar="TOOL=ROWS,…", help="fewer rows for slow tools; the table says so")
+    parser.add_argument("--repeat", type=int, default=1, help="turns; the best of each tool counts")
+    parser.add_argument("--timeout", type=float, default=900.0, help="seconds that a tool may take")
     parser.add_argument("--memory", action="store_true")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
-    parser.add_argument("--url", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.one:
-        one_tool(options.one, options.url, options.rows, options.in_flight)
-    elif options.memory:
+    tools = options.tools.split(",") if options.tools else [tool for tool in TOOLS if options.peers or tool not in PEERS]
+    if unknown := [tool for tool in (*tools, *options.fewer) if tool not in TOOLS]:
+        parser.error(f"unknown tools: {', '.join(unknown)}")
+    if options.peers is None and (options.install or any(tool in PEERS for tool in tools)):
+        parser.error("peers need --peers FOLDER, where their environments are")
+    if options.memory:
         for rows in (10_000, 300_000):
-            table(["synthgen"], options, rows, options.in_flight or 256, options.latency or 0.0)
+            options.rows = rows
+            table([OURS], options, options.in_flight or 256, options.latency or 0.0)
     elif options.latency is not None or options.in_flight is not None:
-        table(options.tools.split(","), options, options.rows, options.in_flight or 256, options.latency or 0.0)
+        table(tools, options, options.in_flight or 256, options.latency or 0.0)
     else:
-        table(options.tools.split(","), options, options.rows, 256, 0.5)
-        table(options.tools.split(","), options, options.rows, 64, 0.0)
+        table(tools, options, 256, 0.5)
+        table(tools, options, 64, 0.0)
 
 
 if __name__ == "__main__":

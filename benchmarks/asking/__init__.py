@@ -1,0 +1,45 @@
+"""How each tool asks one teacher for many rows: one file a tool, each as its own documentation has it.
+
+A tool is a function `ask(url, rows, in_flight, folder, clock)`. It imports and builds first, does its work within `with clock:`,
+which ends with its rows on disk in its own form, and returns the answers, read back from that disk.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+PROMPT = "Solve the following problem step by step, and write the final answer on a line of its own. " * 4
+TOOLS = {
+    "synthgen": "ours:ask", "synthgen-auto": "ours:ask_auto", "openai": "loops:ask_openai", "aiohttp": "loops:ask_aiohttp",
+    "curator": "curator:ask", "distilabel": "distilabel:ask", "data-designer": "data_designer:ask",
+}  # fmt: skip
+DISTRIBUTIONS = {"synthgen": "synthgen-pipeline", "synthgen-auto": "synthgen-pipeline", "curator": "bespokelabs-curator"}  # else the tool's name
+PEERS = ("curator", "distilabel", "data-designer")
+
+
+def question(number: int) -> str:
+    return f"{PROMPT}Problem {number}."
+
+
+class Clock:
+    """What the work within took: `began` and `finished` (seconds, the clock that all processes share), `cpu` seconds, `memory` MB of the largest process."""
+
+    def __enter__(self) -> None:
+        self.began, self._before = time.monotonic(), os.times()
+
+    def __exit__(self, *_: object) -> None:
+        self.finished = time.monotonic()
+        self.cpu = sum(os.times()[:4]) - sum(self._before[:4])
+        self.memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+
+
+def ask_of(tool: str) -> Callable[[str, int, int, Path, Clock], Iterable[Any]]:
+    module, _, name = TOOLS[tool].partition(":")
+    found: Callable[[str, int, int, Path, Clock], Iterable[Any]] = getattr(import_module(f"benchmarks.asking.{module}"), name)
+    return found

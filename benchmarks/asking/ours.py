@@ -1,0 +1,42 @@
+"""Synthgen: a session as the generate stage has it, fetching into the ledger, rendering from it, rows written and published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.asking import Clock, question
+
+
+def ask(url: str, rows: int, in_flight: int | str, folder: Path, clock: Clock) -> Iterable[Any]:
+    import aiohttp
+    import orjson
+
+    from synthgen.dispatch.session import open_sessions
+    from synthgen.exchange import Request
+    from synthgen.progress import Reporter
+    from synthgen.store.jsonl import RowWriter
+    from synthgen.teachers.config import TeacherConfig
+
+    def conversation_of(number: int) -> Any:
+        def conversation() -> Any:
+            reply = yield Request(messages=({"role": "user", "content": question(number)},))
+            return {"instruction": question(number), "output": reply.first.text, "meta": {"request": reply.first.key}}
+
+        return conversation
+
+    assert aiohttp  # imported at use; start-up is left out
+    config = TeacherConfig(model="m", base_url=url, limits={"concurrency": in_flight})
+    with open_sessions({"": config}, ledger_dir=folder / "ledger", run="bench", budget=None, reporter=Reporter("silent"), stopping=lambda: 0) as sessions:
+        session = sessions.open()
+        with clock:
+            session.fetch((conversation_of(number) for number in range(rows)), total=rows, stage="bench")
+            with RowWriter(folder / "rows.jsonl") as out:
+                for rendered in session.render(conversation_of(number) for number in range(rows)):
+                    out.write(rendered.result)
+    return (orjson.loads(line)["output"] for line in open(folder / "rows.jsonl", "rb"))
+
+
+def ask_auto(url: str, rows: int, in_flight: int, folder: Path, clock: Clock) -> Iterable[Any]:
+    return ask(url, rows, "auto", folder, clock)
