@@ -30,6 +30,17 @@ def is_variable_name(text: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text)) and not looks_like_key(text) and not _BARE.fullmatch(text)
 
 
+def variable_name(value: str | None) -> str | None:
+    """An option's value, if it can be the name of a key's environment variable.
+
+    Raises:
+        ValueError: it cannot; the value is not in the message, for it may be the key itself.
+    """
+    if value is not None and not is_variable_name(value):
+        raise ValueError("not the name of an environment variable, such as OPENAI_API_KEY; the key itself never stands in a file")
+    return value
+
+
 def texts(value: Any) -> Iterator[str]:
     """All texts in a plain value, the names in its mappings included."""
     if isinstance(value, str):

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from synthgen.errors import ConfigError, UnknownName
+from synthgen.keyshapes import looks_like_key, shown
 
 REGISTRIES: dict[str, str] = {
     "stage": "synthgen.stages:STAGES",
@@ -62,10 +63,11 @@ def find(kind: str, name: str) -> Any:
         try:
             found = _attribute(name)
         except (ImportError, AttributeError, ValueError, TypeError, SyntaxError) as fault:
-            raise ConfigError(f"cannot load {kind} {name!r}: {fault}", next="write it as package.module:Class, importable from here") from fault
+            why = type(fault).__name__ if looks_like_key(str(fault)) else fault  # which quotes the name
+            raise ConfigError(f"cannot load {kind} {shown(name)!r}: {why}", next="write it as package.module:Class, importable from here") from fault
         config, version = getattr(found, "Config", None), getattr(found, "VERSION", None)
         if not (isinstance(config, type) and issubclass(config, BaseModel) and isinstance(version, int)):
-            raise ConfigError(f"{name!r} is no {kind}: it lacks a Config (a pydantic model) or a VERSION (an integer)", next="write it as package.module:Class; the shipped ones show what such a class has")
+            raise ConfigError(f"{shown(name)!r} is no {kind}: it lacks a Config (a pydantic model) or a VERSION (an integer)", next="write it as package.module:Class; the shipped ones show what such a class has")
         return found
     raise UnknownName(kind, name, known)
 

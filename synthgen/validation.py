@@ -20,6 +20,7 @@ from synthgen.digest import input_files
 from synthgen.errors import Fault, SynthgenError
 from synthgen.pipeline_file import Pipeline
 from synthgen.registry import Choice
+from synthgen.similarity.embedding_options import EmbeddingsConfig
 from synthgen.teachers.config import TeacherConfig
 
 REACH_SECONDS = 5.0
@@ -34,8 +35,8 @@ class Finding:
 
 
 def findings(pipeline: Pipeline, offline: bool = False) -> list[Finding]:
-    """All that is wrong or worth knowing, errors first; with `offline` no teacher is reached for."""
-    found = [*_files_and_prompts(pipeline), *_teachers(pipeline, offline), *_extras(pipeline), *_disk()]
+    """All that is wrong or worth knowing, errors first; with `offline` no server is reached for."""
+    found = [*_files_and_prompts(pipeline), *_teachers(pipeline, offline), *_embedders(pipeline, offline), *_extras(pipeline), *_disk()]
     return sorted(found, key=lambda item: ("error", "warning", "note").index(item.level))
 
 
@@ -60,20 +61,26 @@ def _files_and_prompts(pipeline: Pipeline) -> Iterator[Finding]:
 
 def _marked(value: Any, marker: type) -> Iterator[Any]:
     """The values of all options that carry a marker, in nested configs and components too."""
-    if isinstance(value, Choice):
-        yield from _marked(value.options, marker)
-    elif isinstance(value, BaseModel):
-        for name, info in type(value).model_fields.items():
-            part = getattr(value, name)
+    for config in _configs(value):
+        for name, info in type(config).model_fields.items():
             if any(isinstance(one, marker) for one in info.metadata):
+                part = getattr(config, name)
                 yield from [part] if isinstance(part, str | Path) else part or ()
-            else:
-                yield from _marked(part, marker)
-        if marker is PromptName and callable(named := getattr(value, "prompts", None)):
+        if marker is PromptName and callable(named := getattr(config, "prompts", None)):
             yield from named()
+
+
+def _configs(value: Any) -> Iterator[BaseModel]:
+    """A config and all that it holds, those of its components too."""
+    if isinstance(value, Choice):
+        yield from _configs(value.options)
+    elif isinstance(value, BaseModel):
+        yield value
+        for name in type(value).model_fields:
+            yield from _configs(getattr(value, name))
     elif isinstance(value, list | tuple):
         for part in value:
-            yield from _marked(part, marker)
+            yield from _configs(part)
 
 
 def _teachers(pipeline: Pipeline, offline: bool) -> Iterator[Finding]:
@@ -86,11 +93,23 @@ def _teachers(pipeline: Pipeline, offline: bool) -> Iterator[Finding]:
             continue
         provider = registry.find("teacher", config.provider)(config)
         variable = provider.key_variable
-        if variable and not os.environ.get(variable):
+        if variable and not os.environ.get(variable, "").strip():
             yield Finding("error", Fault(f"{label} needs a key in the environment variable {variable}", where, f"export {variable}=… or give --env-file FILE"))
         if not offline:
             yield from _reach(provider.addresses(), label, where)
         yield from _remarks(provider, config, label, where)
+
+
+def _embedders(pipeline: Pipeline, offline: bool) -> Iterator[Finding]:
+    for spec in pipeline.stages:
+        for config in _configs(spec.config):
+            if not isinstance(config, EmbeddingsConfig) or not config.base_url:
+                continue
+            label, where, variable = f"{spec.id}: the embeddings server", str(pipeline.path), config.api_key_env
+            if variable and not os.environ.get(variable, "").strip():
+                yield Finding("error", Fault(f"{label} needs a key in the environment variable {variable}", where, f"export {variable}=… or give --env-file FILE"))
+            if not offline:
+                yield from _reach((config.base_url,), label, where)
 
 
 def _reach(addresses: tuple[str, ...], label: str, where: str) -> Iterator[Finding]:

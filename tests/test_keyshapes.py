@@ -4,8 +4,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from synthgen.config import build
-from synthgen.errors import UnknownName
+from synthgen.errors import ConfigError, UnknownName
 from synthgen.keyshapes import is_variable_name, looks_like_key, shown
+from synthgen.registry import find
 from synthgen.teachers.config import TeacherConfig
 
 SECRET = "SECRETSECRET1234567890"
@@ -53,6 +54,21 @@ def test_a_key_as_a_name_is_cut_in_messages(key):
     assert SECRET not in str(UnknownName("filter", key, ["length"])) and key not in str(UnknownName("filter", key, []))
     assert key not in misfits(**{key: 1}) and "unknown option" in misfits(**{key: 1})
     assert key not in misfits(headers={key: 3}) and key not in misfits(provider=["x"], limits={key: 1})
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("name", ["{}:Class", "mypkg.mod:{}", "json:{}"])
+def test_a_key_in_a_classs_name_is_cut_in_messages(key, name):
+    with pytest.raises(ConfigError, match="cannot load filter") as fault:
+        find("filter", name.format(key))
+    assert SECRET not in str(fault.value) and key not in str(fault.value)
+
+
+def test_why_a_class_cannot_be_loaded_is_told():
+    with pytest.raises(ConfigError, match="cannot load filter 'no_such_module:Class': No module named 'no_such_module'"):
+        find("filter", "no_such_module:Class")
+    with pytest.raises(ConfigError, match="'json:loads' is no filter"):
+        find("filter", "json:loads")
 
 
 def test_short_names_are_shown_whole_and_long_ones_cut():

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from synthgen.config import Component, ModelName, Unhashed
+from synthgen.keyshapes import variable_name
 
 
 class EmbeddingsConfig(Component):
@@ -16,7 +17,7 @@ class EmbeddingsConfig(Component):
 
     model: Annotated[str, ModelName()] = Field(description="the model's name at base_url, or a sentence-transformers or model2vec folder")
     base_url: str | None = Field(None, description="an OpenAI-compatible address, such as https://api.openai.com/v1")
-    api_key_env: Annotated[str | None, Unhashed()] = Field(None, description="name of the environment variable that holds the key")
+    api_key_env: Annotated[str | None, AfterValidator(variable_name), Unhashed()] = Field(None, description="name of the environment variable that holds the key")
     dimensions: int | None = Field(None, ge=1, description="asked of the server, where it can give fewer than the model's own")
     revision: str | None = Field(None, description="say another when a model changed under its name, so that the stage runs again")
     batch: Annotated[int, Unhashed()] = Field(128, ge=1, le=2048, description="texts in a request")

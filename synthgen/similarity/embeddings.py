@@ -21,8 +21,10 @@ import numpy as np
 import xxhash
 
 from synthgen.digest import file_sha256, value_hash
+from synthgen.dispatch.striking import striking_variable
 from synthgen.errors import ConfigError, StageFailed, TeacherFailed
 from synthgen.similarity.embedding_options import EmbeddingsConfig
+from synthgen.teachers.replies import error_of
 
 Column = np.ndarray[Any, Any]
 Encode = Callable[[Sequence[str]], Column]
@@ -112,9 +114,10 @@ def _server(config: EmbeddingsConfig) -> Encode:
     """Asks an OpenAI-compatible address; the client retries what can be retried."""
     import openai
 
-    key = os.environ.get(config.api_key_env) if config.api_key_env else "none"
+    key = os.environ.get(config.api_key_env, "").strip() if config.api_key_env else "none"
     if not key:
-        raise ConfigError(f"the environment variable {config.api_key_env} is not set", "embeddings.api_key_env", "export it, or put it into an --env-file")
+        raise ConfigError(f"the environment variable {config.api_key_env} holds no key", "embeddings.api_key_env", f"export {config.api_key_env}=… or give --env-file FILE")
+    strike = striking_variable(config.api_key_env)
     client = openai.OpenAI(api_key=key, base_url=config.base_url, max_retries=8, timeout=120)
     lock = threading.Lock()
     sizes: set[int] = set()
@@ -123,15 +126,19 @@ def _server(config: EmbeddingsConfig) -> Encode:
         wanted: dict[str, Any] = {"dimensions": config.dimensions} if config.dimensions else {}
         try:
             answer = client.embeddings.create(model=config.model, input=list(texts), encoding_format="float", **wanted)
+            vectors = np.array([entry.embedding for entry in sorted(answer.data, key=lambda entry: entry.index)], np.float32)
         except openai.APIStatusError as fault:
-            raise TeacherFailed(f"the embeddings server answered {fault.status_code}", str(config.base_url), "look at the model's name, the key, and the length of the texts") from None
+            words = strike(error_of(fault.response.content)[1])
+            told = f"the embeddings server answers {fault.status_code}" + (f" ({words})" if words else "")
+            raise TeacherFailed(told, str(config.base_url), "look at the model's name, the key, and the length of the texts") from None
         except openai.APIConnectionError as fault:
             raise TeacherFailed("the embeddings server cannot be reached", str(config.base_url), f"{type(fault).__name__}; is it running?") from None
-        vectors = np.array([entry.embedding for entry in sorted(answer.data, key=lambda entry: entry.index)], np.float32)
+        except (openai.OpenAIError, AttributeError, TypeError, ValueError):  # whatever it sent is no reply, as the client reads it
+            raise StageFailed("the embeddings server sends no embeddings", str(config.base_url), "check base_url: it usually ends in /v1") from None
         with lock:
             sizes.add(vectors.shape[-1])
-        if len(vectors) != len(texts) or vectors.ndim != 2 or len(sizes) > 1:
-            raise StageFailed(f"the embeddings server gave {len(vectors)} vectors for {len(texts)} texts, or of different lengths", str(config.base_url))
+        if len(vectors) != len(texts) or vectors.ndim != 2 or len(sizes) > 1 or not np.isfinite(vectors).all():
+            raise StageFailed(f"the embeddings server gave {len(vectors)} vectors for {len(texts)} texts, or of different lengths, or not of numbers", str(config.base_url))
         return vectors
 
     return encode

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from synthgen.config import Component, Unhashed
-from synthgen.keyshapes import is_variable_name, looks_like_key, texts
+from synthgen.keyshapes import looks_like_key, texts, variable_name
 
 
 class Sampling(Component):
@@ -37,6 +37,7 @@ class Limits(Component):
     """How fast the teacher may be asked; never part of a hash."""
 
     concurrency: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    workers: int = Field(1, ge=1, le=64, description="processes that send requests; more than one where one process is the limit, from about 1,000 requests under way")
     requests_per_minute: int | None = Field(None, ge=1)
     tokens_per_minute: int | None = Field(None, ge=1)
     timeout: float = Field(600.0, gt=0, allow_inf_nan=False, description="seconds for one attempt")
@@ -64,7 +65,7 @@ class TeacherConfig(Component):
     provider: str = "openai"
     model: str
     base_url: str | tuple[str, ...] | None = None
-    api_key_env: Annotated[str | None, Unhashed()] = Field(None, description="name of the environment variable that holds the key")
+    api_key_env: Annotated[str | None, AfterValidator(variable_name), Unhashed()] = Field(None, description="name of the environment variable that holds the key")
     identity: str | None = Field(None, description="who answers, where the address does not tell; part of the ledger key")
     revision: str | None = None
     headers: Annotated[dict[str, str], Unhashed()] = Field(default_factory=dict)
@@ -104,13 +105,6 @@ class TeacherConfig(Component):
             raise ValueError(f"the header {secret[0]!r} carries a key; name the key's variable in api_key_env")
         if any(looks_like_key(text) for text in texts(value)):
             raise ValueError("what a header says looks like a key; name the key's variable in api_key_env")
-        return value
-
-    @field_validator("api_key_env")
-    @classmethod
-    def _a_name(cls, value: str | None) -> str | None:
-        if value is not None and not is_variable_name(value):
-            raise ValueError("not the name of an environment variable, such as OPENAI_API_KEY; the key itself never stands in a file")
         return value
 
 

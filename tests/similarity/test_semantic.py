@@ -30,12 +30,13 @@ def test_vectors_are_of_length_one_in_the_order_of_the_texts_and_had_once(tmp_pa
         assert row == pytest.approx(plain / np.linalg.norm(plain))
 
 
-def test_what_was_paid_for_before_a_failure_is_kept(tmp_path):
+def test_what_was_paid_for_before_a_failure_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("MY_KEY", "sk-secret")
     with serving() as server:
         embedder = Embedder(embeddings(tmp_path, server.url, batch=1, concurrency=1))
         embedder.vectors(["a", "b"])
     with serving(status=401) as refusing, pytest.raises(TeacherFailed, match="401") as fault:
-        Embedder(embeddings(tmp_path, refusing.url)).vectors(["a", "b", "c"])
+        Embedder(embeddings(tmp_path, refusing.url, api_key_env="MY_KEY")).vectors(["a", "b", "c"])
     assert "sk-secret" not in str(fault.value)
     with serving() as server:
         Embedder(embeddings(tmp_path, server.url)).vectors(["a", "b", "c"])

@@ -1,0 +1,55 @@
+"""What validate finds before a run: see also the tests of the command."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from synthgen.pipeline_file import load_pipeline
+from synthgen.validation import findings
+
+SEMANTIC = """
+version: 1
+name: curate
+stages:
+  - load: {{sources: rows.jsonl}}
+  - dedup: {{methods: [exact, semantic: {{embeddings: {{model: m, base_url: "{url}", api_key_env: EMBEDDING_KEY}}}}]}}
+  - select: {{diverse: {{size: 1, embeddings: {{model: m, base_url: "{url}", api_key_env: OTHER_KEY}}}}}}
+"""
+
+
+@pytest.fixture
+def errors(in_tmp: Path, monkeypatch: pytest.MonkeyPatch):
+    (in_tmp / "rows.jsonl").write_text('{"instruction": "a", "output": "b"}\n')
+    for name in ("EMBEDDING_KEY", "OTHER_KEY", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    def find(url: str, offline: bool = True) -> list[str]:
+        (in_tmp / "p.yaml").write_text(SEMANTIC.format(url=url))
+        return [finding.fault.what for finding in findings(load_pipeline(in_tmp / "p.yaml"), offline) if finding.level == "error"]
+
+    return find
+
+
+def test_a_variable_of_an_embeddings_key_that_is_not_set_is_an_error(errors, monkeypatch):
+    told = errors("https://example.invalid/v1")
+    assert told == [
+        "dedup: the embeddings server needs a key in the environment variable EMBEDDING_KEY",
+        "select: the embeddings server needs a key in the environment variable OTHER_KEY",
+    ]
+    monkeypatch.setenv("EMBEDDING_KEY", "k")
+    monkeypatch.setenv("OTHER_KEY", " ")
+    assert errors("https://example.invalid/v1") == told[1:]
+
+
+def test_an_embeddings_server_that_cannot_be_reached_is_an_error_unless_offline(errors, monkeypatch):
+    monkeypatch.setenv("EMBEDDING_KEY", "k")
+    monkeypatch.setenv("OTHER_KEY", "k")
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        closed, open_ = (f"http://127.0.0.1:{found.getsockname()[1]}/v1" for found in (one, other))
+        assert errors(open_, offline=False) == []
+        assert len(told := errors(closed, offline=False)) == 2 and told[0].startswith("dedup: the embeddings server cannot be reached at 127.0.0.1:")
+        assert errors(closed, offline=True) == []
