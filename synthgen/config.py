@@ -25,7 +25,7 @@ from synthgen.registry import Choice
 class Component(BaseModel):
     """Base of every Config: unknown options are errors, values are frozen and never echoed in messages."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)

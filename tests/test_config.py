@@ -57,6 +57,16 @@ def test_any_value_is_a_fault_and_not_a_traceback(raw):
     assert made(raw)[0] is None and made(raw)[1]
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_is_a_finite_one(value):
+    class Weighted(Component):
+        weight: float = 1.0
+
+    misfits = []
+    assert build(Weighted, {"weight": value}, (), misfits) is None
+    assert "finite" in misfits[0].what
+
+
 def test_unhashed_options_do_not_move_the_fingerprint_and_others_do():
     base = fingerprint(Outer())
     assert fingerprint(Outer(inner=Inner(label="x"))) == base
