@@ -79,9 +79,10 @@ class Graph:
 
     def inputs(self, spec: StageSpec, missing_ok: tuple[str, ...] = ()) -> Inputs:
         """What a stage reads; a need whose kind is in `missing_ok` may be unpublished and is then empty."""
-        return {name: tuple(artefact for reference in references if (artefact := self._find(reference, missing_ok)) is not None) for name, references in spec.reads.items()}
+        return {name: tuple(artefact for reference in references if (artefact := self.find(reference, missing_ok)) is not None) for name, references in spec.reads.items()}
 
-    def _find(self, reference: str, missing_ok: tuple[str, ...]) -> Artefact | None:
+    def find(self, reference: str, missing_ok: tuple[str, ...] = ()) -> Artefact | None:
+        """The artefact that a reference (`<stage id>[.<part>]` or `run:NAME:…`) names."""
         if reference.startswith("run:"):
             _, run, rest = reference.split(":")
             stage_id, _, part = rest.partition(".")

@@ -1,6 +1,7 @@
-"""A look before paying for all: prompts as sent, replies, parsed rows and each rule's verdict for the first few rows.
+"""A look before paying for all: prompts as sent, replies, and what a stage makes of them, for the first few rows.
 
-Replies stay in the ledger, so that the run does not pay for them again; nothing is published.
+For generate the parsed rows and each later rule's verdict, for score the grades, for evaluate the teacher's answers and the
+verdicts of judges. Replies stay in the ledger, so that the run does not pay for them again; nothing is published.
 """
 
 from __future__ import annotations
@@ -11,67 +12,41 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.errors import ConfigError
-from synthgen.lazy_sessions import LazySessions
-from synthgen.pipeline import RunOptions, run_pipeline
+from synthgen.pipeline import RunOptions
 from synthgen.pipeline_file import Pipeline, StageSpec
-from synthgen.plan import Graph, is_current
+from synthgen.probing import Probe, asking_stages, asks
 from synthgen.progress import Reporter
 from synthgen.records import Row
 from synthgen.reports.tables import printable
-from synthgen.stages.contract import Context
 
 
 def preview_pipeline(
     pipeline: Pipeline, rows: int, stage: str | None = None, *, runs: Path = Path("data/runs"), ledger: Path = Path("data/ledger"), reporter: Reporter | None = None
 ) -> dict[str, Any]:
-    """The first `rows` rows of a generate stage (or as many calls as make about that many), asked and judged.
+    """The first `rows` rows of a stage that asks a teacher (or as many calls as make about that many), asked and judged.
 
     Returns:
-        `stage`, `prompt_tokens`, `completion_tokens`, `cost_usd`, and `previews`: each with `messages` as sent, `replies`
-        (text, reasoning, finish_reason), `rows` with their `verdicts`, and `rejected`.
+        `stage`, `kind`, `assumed` (what stands in for earlier stages that have not run), `others` (the other stages that ask),
+        `prompt_tokens`, `completion_tokens`, `cost_usd`, and `previews`: each with `messages` as sent, `replies` (text,
+        reasoning, finish_reason), `rows` with their `verdicts`, and `rejected`.
+
+    Raises:
+        ConfigError: no stage asks a teacher, or the one that is named does not.
     """
-    spec = _generate_stage(pipeline, stage)
-    reporter = reporter or Reporter()
-    options = RunOptions(runs=runs, ledger=ledger)
+    asking = asking_stages(pipeline)
+    spec = asking[0] if stage is None else pipeline.stage(stage)
+    if not asks(spec):
+        raise ConfigError(f"{stage!r} is a {spec.kind} stage that asks no teacher", str(pipeline.path), f"these ask: {', '.join(one.id for one in asking)}")
     with tempfile.TemporaryDirectory(prefix="synthgen-preview-") as scratch:
-        graph = _graph_with_inputs(pipeline, spec, options, Path(scratch), reporter)
-        sessions = LazySessions(pipeline, options, reporter, lambda: 0, "preview")
-        try:
-            config: Any = spec.config
-            context = Context(Path(scratch), spec.id, Path(scratch) / "work", pipeline.seed, sessions, reporter, lambda: 0)
-            calls = rows if spec.reads else max(1, math.ceil(rows / config.task.load()(config.task.options, pipeline.seed).per_call))
-            shown = spec.module.plan_preview(graph.inputs(spec), config, context, calls)
-            keys = [key for preview in shown for key in preview.keys]
-            return {"stage": spec.id, **sessions.open(config.teacher).account(keys), "previews": [_plain(preview, spec, pipeline) for preview in shown]}
-        finally:
-            sessions.close()
-
-
-def _generate_stage(pipeline: Pipeline, stage: str | None) -> StageSpec:
-    if stage is not None:
-        spec = pipeline.stage(stage)
-        if spec.kind != "generate":
-            raise ConfigError(f"{stage!r} is a {spec.kind} stage; preview shows a generate stage", str(pipeline.path))
-        return spec
-    found = next((spec for spec in pipeline.stages if spec.kind == "generate"), None)
-    if found is None:
-        raise ConfigError("this pipeline asks no teacher: there is nothing to preview", str(pipeline.path), "`synthgen run --dry-run` says what it would do")
-    return found
-
-
-def _graph_with_inputs(pipeline: Pipeline, spec: StageSpec, options: RunOptions, scratch: Path, reporter: Reporter) -> Graph:
-    """The run's published inputs, or, where they are not there or have changed, the stages before run aside."""
-    published = Graph(pipeline, options.folder(pipeline))
-    needed = {reference.partition(".")[0] for references in spec.reads.values() for reference in references if not reference.startswith("run:")}
-    if is_current(pipeline, published.run_dir, needed):
-        return published
-    before = pipeline.stages[: pipeline.stages.index(spec)]
-    asking = next((earlier for earlier in before if earlier.kind == "generate" and not is_current(pipeline, published.run_dir, [earlier.id])), None)
-    if asking is not None:
-        why = f"{spec.id} reads what {asking.id} generates, which has not run yet or has changed since"
-        raise ConfigError(why, str(pipeline.path), f"run it first: --until {before[-1].id}; or preview --id {asking.id}")
-    run_pipeline(pipeline, RunOptions(run_dir=scratch / "run", ledger=options.ledger, until=before[-1].id), reporter)
-    return Graph(pipeline, scratch / "run")
+        with Probe(pipeline, RunOptions(runs=runs, ledger=ledger), Path(scratch), reporter or Reporter(), rows) as probe:
+            given = probe.given(spec)
+            task = probe.task(spec)
+            shown = probe.look(spec, given, rows if task is None else max(1, math.ceil(rows / task.per_call)))
+            usage = probe.ledger.account([key for preview in shown for key in preview.keys])
+    return {
+        "stage": spec.id, "kind": spec.kind, "assumed": list(given.assumed), "others": [one.id for one in asking if one is not spec], **usage,
+        "previews": [_plain(preview, spec, pipeline) for preview in shown],
+    }  # fmt: skip
 
 
 def _plain(preview: Any, spec: StageSpec, pipeline: Pipeline) -> dict[str, Any]:
@@ -79,6 +54,7 @@ def _plain(preview: Any, spec: StageSpec, pipeline: Pipeline) -> dict[str, Any]:
     kept = [row for row in preview.rows if "rejection" not in row]
     replies = [exchange.reply.samples if exchange.reply is not None else () for exchange in preview.exchanges]
     return {
+        **({"asks": preview.asks} if preview.asks else {}),
         "messages": [list(exchange.request.messages) or exchange.request.prompt for exchange in preview.exchanges],
         "replies": [[{"text": sample.text, "reasoning": sample.reasoning, "finish_reason": sample.finish_reason} for sample in samples] for samples in replies],
         "rows": [{"row": row, "verdicts": verdicts} for row, verdicts in zip(kept, _verdicts(kept, spec, pipeline), strict=True)],
@@ -88,12 +64,12 @@ def _plain(preview: Any, spec: StageSpec, pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _verdicts(rows: list[Row], spec: StageSpec, pipeline: Pipeline) -> list[dict[str, Any]]:
-    """What each rule of the filter stages behind the generate stage says of each row."""
+    """What each rule of the filter stages behind a stage says of each row, up to the next stage that changes rows."""
     from synthgen.filters.apply import build_rules, judge_all
 
     verdicts: list[dict[str, Any]] = [{} for _ in rows]
-    for later in pipeline.stages[pipeline.stages.index(spec) + 1 :]:
-        if later.kind in ("generate", "sft", "evaluate"):
+    for later in pipeline.stages[pipeline.stages.index(spec) + 1 :] if spec.module.WRITES == "rows" else ():
+        if later.kind in ("sft", "score") or asks(later):
             break
         if later.kind != "filter":
             continue
@@ -106,9 +82,9 @@ def _verdicts(rows: list[Row], spec: StageSpec, pipeline: Pipeline) -> list[dict
 
 def preview_text(shown: dict[str, Any]) -> str:
     """A preview as a person reads it."""
-    lines: list[str] = []
+    lines: list[str] = [f"note: {assumed}" for assumed in shown.get("assumed", ())]
     for number, preview in enumerate(shown["previews"], 1):
-        lines.append(f"=== {shown['stage']} {number} of {len(shown['previews'])}")
+        lines.append(f"=== {shown['stage']} {number} of {len(shown['previews'])}" + (f": {preview['asks']}" if "asks" in preview else ""))
         for at, messages in enumerate(preview["messages"]):
             for message in messages if isinstance(messages, list) else [{"role": "prompt", "content": messages}]:
                 lines.append(f"--- {message['role']}\n{message['content']}")
@@ -117,16 +93,24 @@ def preview_text(shown: dict[str, Any]) -> str:
                     lines.append(f"--- reasoning\n{reply['reasoning']}")
                 lines.append(f"--- reply ({reply['finish_reason']})\n{reply['text']}")
         for entry in preview["rows"]:
-            lines.append("--- row\n" + "\n".join(f"{name}: {value}" for name, value in entry["row"].items() if name != "meta"))
+            lines.append("--- row\n" + _row_text(entry["row"]))
             if entry["verdicts"]:
                 said = [f"{rule} {'ok' if verdict['keep'] else 'rejects'}" for rule, verdict in entry["verdicts"].items()]
                 lines.append("verdicts: " + ", ".join(said))
         for item in preview["rejected"]:
             why = item["rejection"]
-            lines.append(f"--- rejected by {why['rule']} (value {why.get('value')!r})\n" + "\n".join(f"{name}: {value}" for name, value in item.items() if name not in ("meta", "rejection")))
+            lines.append(f"--- rejected by {why['rule']} (value {why.get('value')!r})\n" + _row_text(item))
         if "failed" in preview:
             lines.append(f"--- failed: {preview['failed']}")
         lines.append("")
     cost = shown.get("cost_usd")
     lines.append(f"{shown.get('prompt_tokens', 0):,} prompt and {shown.get('completion_tokens', 0):,} completion tokens" + (f", ${cost:.4f}" if cost else "") + "; the replies are in the ledger")
     return printable("\n".join(lines))
+
+
+def _row_text(row: Row) -> str:
+    """A row's fields, one a line, and the scores that it was given."""
+    meta = row.get("meta")
+    scores = meta.get("scores") if isinstance(meta, dict) else None
+    fields = [f"{name}: {value}" for name, value in row.items() if name not in ("meta", "rejection")]
+    return "\n".join([*fields, *(f"scores.{name}: {value}" for name, value in (scores or {}).items())])

@@ -1,4 +1,4 @@
-"""`synthgen preview`: see a few prompts as sent, the replies, the parsed rows and each rule's verdict before paying for all."""
+"""`synthgen preview`: see a few prompts as sent, the replies, and what is made of them, before paying for all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from synthgen.cli import options as o
 def preview(
     pipeline: o.PipelinePath,
     rows: Annotated[int, typer.Option("-n", min=1, help="how many rows (or calls, where the task makes rows from seeds)")] = 5,
-    stage: Annotated[str | None, typer.Option("--id", metavar="STAGE_ID", help="which generate stage; the first where left out")] = None,
+    stage: Annotated[str | None, typer.Option("--id", metavar="STAGE_ID", help="which stage that asks a teacher (generate, score, evaluate); the first where left out")] = None,
     set: o.Set = None,
     values: o.Values = None,
     runs: o.Runs = o.RUNS,
@@ -22,8 +22,8 @@ def preview(
 ) -> None:
     """Ask for a few rows; show prompt, reply, row, cost.
 
-    The prompt as it is sent, the reply, the parsed row, each rule's verdict, tokens and cost. Replies stay in the ledger,
-    nothing is published.
+    The prompt as it is sent, the reply, what is made of it (the parsed row and each rule's verdict; a judge's scores), tokens
+    and cost. Replies stay in the ledger, nothing is published.
     """
     from synthgen.previewing import preview_pipeline, preview_text
 
@@ -32,4 +32,5 @@ def preview(
         o.out_json(shown)
         return
     o.out(preview_text(shown))
-    o.hint(f"synthgen run {o.with_values(pipeline, set, values)}")
+    given = o.with_values(pipeline, set, values)
+    o.hint(*(f"synthgen preview {given} --id {other}" for other in shown["others"]), f"synthgen run {given}")

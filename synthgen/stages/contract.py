@@ -10,6 +10,7 @@
                                               stage has an option `max_failed`, to which the engine holds its failures
     def faults(config) -> list[Fault]         (optional) what `validate` can know to be wrong, beyond the options' own checks
     def prefetch(inputs, config, context)     (optional) asks its teacher's questions early, into the ledger only
+    def plan_preview(inputs, config, context, n, ask) (where it has `teachers`) what it would ask about the first n rows
 
 `run` writes its files into `out`, an empty folder; the engine checks the sum, adds the manifest and publishes the folder
 by one rename. What must outlive a kill (checkpoints, plans) goes to `context.work`, which is kept until the stage is

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
 from pydantic import BeforeValidator, Field
@@ -29,6 +29,9 @@ from synthgen.stages.asking import input_rows
 from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Need, Outcome, StageConfig
 from synthgen.stages.generate import read_share
 from synthgen.store.jsonl import RowWriter
+
+if TYPE_CHECKING:
+    from synthgen.stages.preview import Preview
 
 VERSION = 1
 WRITES = "metrics"
@@ -81,6 +84,13 @@ def prefetch(inputs: Inputs, config: Config, context: Context) -> None:
         rows = [with_system(row, config.system) for row in _rows(inputs, config, context) if question_text(row)]
         session = context.sessions.open(config.teacher)
         session.fetch(asking(rows, config.max_new_tokens, session.config), total=len(rows), stage=context.stage_id)
+
+
+def plan_preview(inputs: Inputs, config: Config, context: Context, n: int, ask: bool = True) -> list[Preview]:
+    """What the teacher and judges would be asked about the first n questions; replies stay in the ledger, nothing is published."""
+    from synthgen.stages.evaluate_preview import preview
+
+    return preview(inputs, config, context, n, ask)
 
 
 def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:

@@ -21,7 +21,7 @@ from synthgen.stages.resending import Sending
 from synthgen.stages.round_plan import RoundPlan
 
 if TYPE_CHECKING:
-    from synthgen.stages.generate_preview import Preview
+    from synthgen.stages.preview import Preview
 
 VERSION = 1
 WRITES = "rows"
@@ -80,11 +80,11 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     return outcome_of(work, writer, context)
 
 
-def plan_preview(inputs: Inputs, config: Config, context: Context, n: int) -> list[Preview]:
+def plan_preview(inputs: Inputs, config: Config, context: Context, n: int, ask: bool = True) -> list[Preview]:
     """What the first n rows (or calls) would be asked and would become; replies stay in the ledger, nothing is published."""
     from synthgen.stages.generate_preview import preview
 
-    return preview(inputs, config, context, n)
+    return preview(inputs, config, context, n, ask)
 
 
 def sending(config: Config, session: Session) -> Sending:

@@ -25,6 +25,7 @@ from synthgen.tasks.judge import Judge, JudgeConfig
 
 if TYPE_CHECKING:
     from synthgen.evaluation.generation import LocalModel
+    from synthgen.stages.preview import Preview
 
 VERSION = 1
 WRITES = "rows"
@@ -93,6 +94,13 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     outcome.extra.update(writer.report())
     outcome.table = "\n".join([outcome.table, *_said(outcome.extra)]).strip()
     return outcome
+
+
+def plan_preview(inputs: Inputs, config: Config, context: Context, n: int, ask: bool = True) -> list[Preview]:
+    """What the judge would be asked about the first n rows, and its grades; replies stay in the ledger, nothing is published."""
+    from synthgen.stages.score_preview import preview
+
+    return preview(inputs, config, context, n, ask)
 
 
 def _said(report: dict[str, Any]) -> list[str]:
