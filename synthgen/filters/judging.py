@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Literal
 
 import orjson
@@ -22,9 +23,14 @@ Action = Literal["drop", "tag", "report"]
 
 @dataclass
 class Judged:
-    """What became of a block of lines: bytes to write, and the account of them."""
+    """What became of a block of lines: bytes to write, and the account of them.
+
+    Kept lines that lie in the block as they are to be written are not sent from one process to another: `gaps` then says
+    what lies between them, and `kept` is for whoever has the block to `fill`.
+    """
 
     kept: bytes = b""
+    gaps: list[tuple[int, int]] | None = None
     kept_rows: int = 0
     rejected: bytes = b""
     values: bytes = b""
@@ -38,14 +44,23 @@ class Judged:
         """How many rows the block held."""
         return self.kept_rows + sum(self.rules.values())
 
+    def fill(self, block: bytes) -> None:
+        """Sets `kept` from the block that was judged, where it is all but some gaps."""
+        if self.gaps is not None:
+            ends = [0, *(end for _, end in self.gaps)]
+            starts = [*(start for start, _ in self.gaps), len(block)]
+            self.kept = b"".join([block[start:end] for start, end in zip(ends, starts, strict=True)]) if self.gaps else block
+
 
 def judge_block(rules: RuleSet, block: bytes, first_line: int, source: str, action: Action = "drop", values: bool = False) -> Judged:
     """Judges whole lines; a line that is no JSON object is rejected by itself, with its number and what is wrong.
 
-    Kept rows come back as the bytes they came in, without a line's carriage return; empty lines are passed over.
+    Kept rows come back as the bytes they came in, without a line's carriage return; empty lines are passed over. They have
+    to be filled in from the block: see `Judged`.
     """
     out = Judged()
     lines, rows, gone = _parsed(block, first_line, source, rules.stage, out)
+    whole = len(block) == sum(map(len, lines)) + len(lines)  # no blank line, no broken one, no space around one, none without its end
     alone = verdicts_of(rules, rows) if values or action != "drop" else []
     if action == "report":
         out.survey = Survey.of(rules, rows, alone)
@@ -56,7 +71,11 @@ def judge_block(rules: RuleSet, block: bytes, first_line: int, source: str, acti
         dropped = [said is not None for said in decided.said]
         for at in decided.edited:
             lines[at] = orjson.dumps(decided.rows[at])
-        kept = [line for line, said in zip(lines, decided.said, strict=True) if said is None]
+        out.kept_rows = decided.said.count(None)
+        if whole and not decided.edited:
+            out.gaps = _places(lines, decided.said) if out.kept_rows < len(lines) else []
+        else:
+            kept = [line for line, said in zip(lines, decided.said, strict=True) if said is None]
         for at, said in enumerate(decided.said):
             if said is not None:
                 gone.append((at, _encoded(rules.rejection(decided.rows[at], *said))))
@@ -72,16 +91,30 @@ def judge_block(rules: RuleSet, block: bytes, first_line: int, source: str, acti
     if values:
         measured = [rule.measure(rows) if hasattr(rule, "measure") else [verdict.value for verdict in verdicts] for (_, rule), verdicts in zip(rules.rules, alone, strict=True)]
         out.values = b"".join(_value_line(row, [(verdicts[at], found[at]) for verdicts, found in zip(alone, measured, strict=True)], dropped[at]) for at, row in enumerate(rows))
-    out.kept_rows = len(kept)
-    out.kept = b"\n".join([*kept, b""])
+    if out.gaps is None:
+        out.kept_rows, out.kept = len(kept), b"\n".join([*kept, b""])
     out.rejected = b"".join([line + b"\n" for _, line in gone])
     return out
 
 
+def _places(lines: list[bytes], said: list[tuple[str, Verdict] | None]) -> list[tuple[int, int]]:
+    """From where to where the lines of which something is said lie, line ends included."""
+    ends = list(accumulate([len(line) + 1 for line in lines]))
+    return [(end - len(line) - 1, end) for line, end, no in zip(lines, ends, said, strict=True) if no is not None]
+
+
 def _parsed(block: bytes, first_line: int, source: str, stage: str, out: Judged) -> tuple[list[bytes], list[Row], list[tuple[int, bytes]]]:
     """The block's good lines and their rows; the broken ones as they go to `rejected.jsonl`, with the row they precede."""
-    lines: list[bytes] = []
-    rows: list[Row] = []
+    lines = list(map(bytes.strip, block.split(b"\n")))
+    if not lines[-1]:
+        lines.pop()
+    try:
+        rows: list[Row] = list(map(orjson.loads, lines))
+    except orjson.JSONDecodeError:  # an empty line too
+        rows = []
+    if len(rows) == len(lines) and all([row.__class__ is dict for row in rows]):
+        return lines, rows, []
+    lines, rows = [], []
     broken: list[tuple[int, bytes]] = []
     for number, line in enumerate(block.split(b"\n"), first_line):
         line = line.strip()

@@ -13,8 +13,8 @@ from synthgen.records import Row
 from synthgen.registry import Choice
 from synthgen.similarity.fields import text_of, value_at
 from synthgen.similarity.greedy import sample_group
-from synthgen.similarity.processes import in_order
 from synthgen.similarity.row_file import RowFile, Span
+from synthgen.store.processes import in_order
 
 Column = np.ndarray[Any, Any]
 

@@ -72,9 +72,9 @@ def needs(config: Config) -> dict[str, Need]:
 def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """Writes the clean rows, byte for byte as they were, the others with what they repeat, and a report of every finding."""
     from synthgen.similarity.ngrams import EvaluationIndex
-    from synthgen.similarity.processes import in_order
     from synthgen.similarity.row_file import RowFile
     from synthgen.store.jsonl import RowWriter
+    from synthgen.store.processes import in_order
 
     names, texts = _evaluation_rows(inputs, config, context.stage_id)
     lengths = sorted({n for n in (config.drop_ngram, config.report_ngram) if n})

@@ -80,11 +80,13 @@ def test_any_field_of_an_evaluation_file(tmp_path):
 
 
 def test_kept_rows_keep_their_bytes_whatever_the_workers(tmp_path, monkeypatch):
-    from synthgen.similarity import processes, row_file
+    from synthgen.similarity import row_file
+    from synthgen.store import processes
 
     path = evaluation(tmp_path, [{"question": f"question number {at} about the thing called {at * 7}"} for at in range(50)])
     rows = [{"id": str(at), "instruction": f"question number {at} about the thing called {at * 7}" if at % 3 == 0 else f"free {at}"} for at in range(90)]
     monkeypatch.setattr(processes, "WORTH_WORKERS", 1)
+    monkeypatch.setattr(processes, "HELPS", False)
     written = set()
     for workers, span in ((1, 1 << 20), (1, 50), (2, 500), (4, 200)):
         monkeypatch.setattr(row_file, "SPAN", span)

@@ -158,7 +158,8 @@ def test_several_inputs_are_judged_as_one_file_after_another(tmp_path):
 
 @pytest.mark.parametrize("method", ["exact", {"minhash": {"threshold": 0.6, "ngram": 2}}, {"rouge_l": {"threshold": 0.6}}])
 def test_workers_and_spans_change_no_byte(tmp_path, monkeypatch, method):
-    from synthgen.similarity import processes, row_file
+    from synthgen.similarity import row_file
+    from synthgen.store import processes
 
     rng = random.Random(5)
     words = [f"w{number}" for number in range(40)]
@@ -170,6 +171,7 @@ def test_workers_and_spans_change_no_byte(tmp_path, monkeypatch, method):
     for workers, span in ((1, 1 << 20), (1, 1), (2, 700), (4, 300)):
         monkeypatch.setattr(row_file, "SPAN", span)
         monkeypatch.setattr(processes, "WORTH_WORKERS", 1)
+        monkeypatch.setattr(processes, "HELPS", False)
         done = curate("dedup", tmp_path, rows_of(texts), {"methods": [method]}, workers=workers)
         written.add(((done.out / "rows.jsonl").read_bytes(), (done.out / "rejected.jsonl").read_bytes()))
     assert len(written) == 1
@@ -178,10 +180,12 @@ def test_workers_and_spans_change_no_byte(tmp_path, monkeypatch, method):
 
 def test_a_fault_in_a_worker_is_the_same_fault(tmp_path, monkeypatch):
     from synthgen.errors import InputError
-    from synthgen.similarity import processes, row_file
+    from synthgen.similarity import row_file
+    from synthgen.store import processes
 
     monkeypatch.setattr(row_file, "SPAN", 100)
     monkeypatch.setattr(processes, "WORTH_WORKERS", 1)
+    monkeypatch.setattr(processes, "HELPS", False)
     lines = [orjson.dumps(row) + b"\n" for row in rows_of(TEXTS * 3)]
     lines[13] = b'["no object"]\n'
     with pytest.raises(InputError, match="JSON") as fault:

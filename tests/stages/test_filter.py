@@ -19,6 +19,7 @@ from synthgen.progress import Reporter
 from synthgen.registry import Choice
 from synthgen.stages import filter as filter_stage
 from synthgen.stages.contract import Artefact, Context, Outcome
+from synthgen.store import processes
 from synthgen.store.blocks import read_blocks
 from synthgen.store.jsonl import read_rows
 
@@ -81,7 +82,8 @@ def judged(source: Path, block_bytes: int, workers: int, rules: Sequence[object]
     return b"".join(part.kept for part in parts), b"".join(part.rejected for part in parts), counts
 
 
-def test_any_number_of_workers_and_any_block_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_any_number_of_workers_and_any_block_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "HELPS", False)
     source = write_lines(tmp_path / "rows.jsonl", some_rows(400))
     with open(source, "ab") as more:
         more.write(b'{"id": "cut\n\n[1]\n{"id":"last","output":"no line end"}')
@@ -90,6 +92,18 @@ def test_any_number_of_workers_and_any_block_gives_the_same_bytes(tmp_path: Path
     assert expected[0].endswith(b'"no line end"}\n')
     for block_bytes, workers in ((1, 1), (100, 1), (1000, 2), (3000, 4)):
         assert judged(source, block_bytes, workers) == expected
+
+
+def test_kept_lines_are_the_input_without_the_dropped_ones_wherever_these_lie(tmp_path: Path) -> None:
+    kept, empty = {"output": "A whole sentence."}, {"output": ""}
+    for pattern in ("k", "e", "ke", "ek", "kek", "eke", "keek", "kkkeekkek"):
+        source = write_lines(tmp_path / f"{pattern}.jsonl", [{"id": str(at), **(kept if letter == "k" else empty)} for at, letter in enumerate(pattern)])
+        lines = source.read_bytes().splitlines(keepends=True)
+        wanted = b"".join(line for line, letter in zip(lines, pattern, strict=True) if letter == "k")
+        for spoil in (b"", b"\n", b" \r\n"):  # a blank line leaves no place in the block for what is kept
+            source.write_bytes(spoil + b"".join(lines))
+            out, _, counts = judged(source, 1 << 20, 1, ["length"])
+            assert out == wanted and counts == ({"length": pattern.count("e")} if "e" in pattern else {})
 
 
 def test_lines_that_are_no_rows_are_rejected_with_their_number(tmp_path: Path) -> None:
@@ -176,6 +190,7 @@ class Fussy:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_rule_that_raises_is_named_with_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    monkeypatch.setattr(processes, "HELPS", False)
     (tmp_path / "fussy_rules.py").write_text(BROKEN_RULE)
     monkeypatch.syspath_prepend(tmp_path)
     source = write_lines(tmp_path / "rows.jsonl", some_rows(400))

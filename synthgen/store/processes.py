@@ -1,0 +1,257 @@
+"""Work on blocks of rows, here or in other processes, given back in the order of the blocks.
+
+A starter (`python -m synthgen.store.processes`) imports what works and reads its setup once, and forks itself for each worker:
+imports take longer than a block does, and what the workers only read they share. They are not forks of the run's process,
+which has threads, and never import the caller's main module, which a script without a main guard would not survive. A
+worker ends when the socket that it is asked over does, the starter when its workers have.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from itertools import chain, islice
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Any
+
+from synthgen.errors import StageFailed, SynthgenError
+
+WORTH_WORKERS = 8
+"""Blocks that are worked on here before workers are started: a small file is done sooner than a process starts."""
+
+HELPS = True
+"""Whether blocks are worked on here, too, while workers start."""
+
+SECONDS_TO_END = 5.0
+"""Until workers that were told to end are made to."""
+
+_END = signal.SIGUSR1
+"""Ends a starter and its workers at once."""
+
+
+def in_order(target: str, setup: tuple[Any, ...], blocks: Iterable[Any], workers: int) -> Generator[Any, None, None]:
+    """`module:Class(*setup)` called on each block, the results in the order of the blocks.
+
+    Args:
+        target: `module:Class` of what works; built once in each process, it must give the same for the same block.
+        setup: its arguments; they are pickled.
+        blocks: what it is called with; read ahead by three times the workers at most.
+        workers: processes; with 1, all is done here, and so are a few blocks while others start.
+
+    The processes end with the generator: close it where it may not be read to its end.
+
+    Raises:
+        StageFailed: a worker process ended.
+    """
+    todo = iter(blocks)
+    head = list(islice(todo, WORTH_WORKERS + 1)) if workers > 1 else []
+    work = _built(target, setup)
+    if len(head) <= WORTH_WORKERS:
+        yield from map(work, chain(head, todo))
+        return
+    team = _Team(target, setup, workers)
+    pending: deque[tuple[Any, Future[Any]]] = deque()
+    threads = ThreadPoolExecutor(2 * workers, initializer=team.join)
+    try:
+        for block in chain(head, todo):
+            pending.append((block, threads.submit(team.ask, block)))
+            if len(pending) > 3 * workers:
+                yield _answer(work, *pending.popleft())
+        while pending:
+            yield _answer(work, *pending.popleft())
+        team.dismiss()
+    finally:
+        team.stop()
+        threads.shutdown(cancel_futures=True)
+        team.close()
+
+
+def _answer(work: Callable[[Any], Any], block: Any, asked: Future[Any]) -> Any:
+    return work(block) if HELPS and asked.cancel() else asked.result()  # it can be cancelled as long as no worker is ready
+
+
+def _built(target: str, setup: tuple[Any, ...]) -> Callable[[Any], Any]:
+    module, _, name = target.partition(":")
+    work: Callable[[Any], Any] = getattr(importlib.import_module(module), name)(*setup)
+    return work
+
+
+class _Team:
+    """A starter and its workers; each is asked by two threads, so that the next block is there when one is done."""
+
+    def __init__(self, target: str, setup: tuple[Any, ...], size: int) -> None:
+        paths = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+        # One thread each: the processes share the cores among them.
+        env = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        brief = pickle.dumps((target, setup), protocol=pickle.HIGHEST_PROTOCOL)
+        pairs = [socket.socketpair() for _ in range(size)]
+        ends = [theirs.fileno() for _, theirs in pairs]
+        self._process = subprocess.Popen([sys.executable, "-m", __name__, *map(str, ends)], stdin=subprocess.PIPE, pass_fds=ends, env=env)
+        for _, theirs in pairs:
+            theirs.close()
+        self._workers = [_Worker(mine) for mine, _ in pairs]
+        self._free: SimpleQueue[_Worker] = SimpleQueue()
+        for worker in self._workers * 2:
+            self._free.put(worker)
+        self._briefing = Thread(target=self._tell, args=(brief,))
+        self._briefing.start()
+
+    def _tell(self, brief: bytes) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError):  # it ended: whoever asks its workers is told
+            self._process.stdin.write(brief)
+            self._process.stdin.close()
+
+    def join(self) -> None:
+        """Waits for a worker that is ready; once in each thread, before it asks anything."""
+        worker = self._free.get()
+        worker.wait()
+        self._free.put(worker)
+
+    def ask(self, block: Any) -> Any:
+        """The answer of a worker that is free."""
+        worker = self._free.get()
+        try:
+            return worker.work(block)
+        finally:
+            self._free.put(worker)
+
+    def dismiss(self) -> None:
+        """Ends workers that have nothing left to do, and waits for them."""
+        for worker in self._workers:
+            worker.hang_up()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(SECONDS_TO_END)
+
+    def stop(self) -> None:
+        """Ends all processes, whatever they are at."""
+        for worker in self._workers:
+            worker.hang_up()
+        self._process.send_signal(_END)
+        try:
+            self._process.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._briefing.join()
+
+    def close(self) -> None:
+        """Closes what is open, once no thread asks any more."""
+        for worker in self._workers:
+            worker.close()
+
+
+class _Worker:
+    """One process, at this end of its socket."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._socket = end
+        self._answers = end.makefile("rb", 1 << 18)
+        self._sending, self._reading = Lock(), Lock()
+        self._ready = False
+
+    def wait(self) -> None:
+        """Waits until the process is built; one that ended is told of when it is asked."""
+        with self._reading, suppress(OSError, ValueError):
+            self._ready = self._ready or bool(self._answers.read(1))
+
+    def work(self, block: Any) -> Any:
+        """The result for one block. Two threads may ask at once: one's block then waits at the process for the other's."""
+        if not self._ready:
+            self.wait()
+        try:
+            with self._sending:
+                self._socket.sendall(pickle.dumps(block, protocol=pickle.HIGHEST_PROTOCOL))
+                self._reading.acquire()  # before another may send: answers come in the order of the blocks
+            try:
+                answer = pickle.load(self._answers)
+            finally:
+                self._reading.release()
+        except (OSError, EOFError, ValueError, pickle.UnpicklingError) as fault:
+            raise StageFailed("a worker process ended before its work did", next="the machine may be short of memory; try fewer workers") from fault
+        if isinstance(answer, SynthgenError):
+            raise answer
+        return answer
+
+    def hang_up(self) -> None:
+        """Ends the conversation, and with it the process once it has nothing to do."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Closes this end."""
+        self._answers.close()
+        self._socket.close()
+
+
+def _start() -> None:
+    """The starter's life: what to import, then a fork for each worker, then waiting for them."""
+    children: list[int] = []
+
+    def end(*_: object) -> None:
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        for child in children:
+            with suppress(ChildProcessError):
+                os.waitpid(child, 0)
+        os._exit(0)
+
+    signal.signal(_END, end)
+    # Ctrl-C and a group's SIGTERM are for the run, which then ends us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    ends = [int(end) for end in sys.argv[1:]]
+    target, setup = pickle.load(sys.stdin.buffer)
+    importlib.import_module(target.partition(":")[0])
+    os.dup2(2, 1)  # whatever prints must not write into the run's results
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)  # rows hold no cycles: looking for some at every 700th object takes a fifth of the time
+    for mine in ends:
+        child = os.fork()
+        if not child:
+            signal.signal(_END, signal.SIG_DFL)
+            for other in ends:
+                if other != mine:
+                    os.close(other)
+            with suppress(ConnectionError):  # nobody wants to know any more
+                _serve(target, setup, mine)
+            os._exit(0)
+        children.append(child)
+    for mine in ends:
+        os.close(mine)
+    while children:
+        children.remove(os.wait()[0])
+
+
+def _serve(target: str, setup: tuple[Any, ...], end: int) -> None:
+    """A worker's life: one block after another until the socket ends."""
+    with socket.socket(fileno=end) as conversation:
+        work = _built(target, setup)
+        conversation.sendall(b"\0")  # ready
+        blocks = conversation.makefile("rb", 1 << 18)
+        while True:
+            try:
+                block = pickle.load(blocks)
+            except (EOFError, OSError):
+                return
+            try:
+                answer = work(block)
+            except SynthgenError as fault:
+                answer = fault if type(fault).__init__ is SynthgenError.__init__ else StageFailed(str(fault), faults=fault.faults)  # others may need more than pickle knows
+            conversation.sendall(pickle.dumps(answer, protocol=pickle.HIGHEST_PROTOCOL))
+
+
+if __name__ == "__main__":
+    _start()
