@@ -228,7 +228,7 @@ def _meets(writes: str, need: Need) -> bool:
 
 def _reference(asked: str, need: Need, earlier: list[StageSpec], path: Location, misfits: list[Misfit]) -> str:
     if asked.startswith("run:"):
-        of_a_shard = "block" in path or any(spec.kind == "block" for spec in earlier)  # its run lies two folders down
+        of_a_shard = any(kind in ("block", "pairs") for kind in (*path, *(spec.kind for spec in earlier)))  # its run lies two folders down
         if not (_OF_THE_WHOLE_RUN if of_a_shard else _OF_ANOTHER_RUN).fullmatch(asked):
             misfits.append(Misfit((*path, "input"), f"{asked!r} is no reference to another run", "write run:NAME:STAGE or run:NAME:STAGE.PART"))
         return asked

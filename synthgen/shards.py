@@ -1,8 +1,9 @@
-"""Shards: a stage that works row by row, done in n parts by n processes or machines, and put together again.
+"""Shards: a stage that works row by row, or that looks for pairs of rows, done in n parts by n processes or machines, and put together.
 
 A shard is a run of its own in `<run>/shards/<i>-of-<n>/`: a `block` stage cuts its part of the rows out of what the run has
-published, and the stages asked for work on it. `merge` lays the parts end to end, in the run itself: the same bytes as without
-shards, whatever n is. What could differ is settled so: an identical request counts its occurrences also over the rows before
+published, and the stages asked for work on it; for `dedup`, a `pairs` stage finds out its part of which rows are alike. `merge`
+lays the parts end to end, or judges from them, in the run itself: the same bytes as without shards, whatever n is. What could
+differ is settled so: an identical request counts its occurrences also over the rows before
 its shard (they are read again, nobody is asked); ids depend on content and parent, and a parent is in one shard alone, which
 `merge` checks; a cap is shared out evenly. Memory of `merge`: about 100 bytes for each row of a `generate` stage.
 """
@@ -23,17 +24,17 @@ from synthgen.pipeline import RunOptions, RunResult, run_pipeline
 from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.plan import Graph, choose, standing
 from synthgen.progress import Reporter
-from synthgen.stages import block
+from synthgen.stages import block, dedup, pairs
 from synthgen.stages.contract import Context, Counts, Inputs, Outcome, StageConfig
 from synthgen.store.jsonl import RowWriter, read_rows
 from synthgen.store.manifest import Manifest, read_manifest
 
 ROW_BY_ROW = ("generate", "filter", "score", "decontaminate")
+OVER_PAIRS = ("dedup",)
 
 REFUSALS = {
     "load": "equal rows are numbered over all sources",
     "split": "its parts are drawn from all rows together",
-    "dedup": "whether a row stays depends on all the rows before it",
     "select": "rows are ranked and counted together",
     "export": "it writes one data set with one card",
     "sft": "a student is trained on all rows (several GPUs: torchrun)",
@@ -68,14 +69,14 @@ def sharded(pipeline: Pipeline, options: RunOptions, shard: Shard) -> tuple[Pipe
     """The pipeline of one shard and how it is run: the stages that `options` selects, over this shard's rows.
 
     Raises:
-        ConfigError: a selected stage does not work row by row; every such stage is told, with its reason.
+        ConfigError: a selected stage cannot be done in parts; every such stage is told, with its reason.
         StageFailed: what the stages read has not run, or would run again.
     """
     if options.limit is not None:
         raise ConfigError("--limit does not go with --shard", next="try the pipeline with --limit alone, then shard the whole")
     chain = choose(pipeline, options.only, options.start, options.until)
-    inside = {spec.id for spec in chain if spec.kind in ROW_BY_ROW}
-    faults = [Fault(f"{spec.id} cannot be sharded: {reason}", str(pipeline.path), _how(pipeline)) for spec in chain if (reason := _refusal(spec, inside))]
+    inside = {spec.id for spec in chain if spec.kind in ROW_BY_ROW + OVER_PAIRS}
+    faults = [Fault(f"{spec.id} cannot be sharded: {reason}", str(pipeline.path), _how(pipeline)) for spec in chain if (reason := _refusal(spec, inside, pipeline))]
     if faults:
         raise ConfigError.of(faults)
     run_dir = options.folder(pipeline)
@@ -84,7 +85,7 @@ def sharded(pipeline: Pipeline, options: RunOptions, shard: Shard) -> tuple[Pipe
         now = standing(source, pipeline, graph, limit=None, verify=options.verify)
         if now.state != "done":
             raise StageFailed(f"{source.id}, which the shards read, is not ready: {now.why}", str(run_dir), f"run it whole first: synthgen run {pipeline.path} --until {source.id}")
-    cut = {spec.id for spec in chain if _rows(spec)[0].partition(".")[0] not in inside}
+    cut = {spec.id for spec in chain if spec.kind in ROW_BY_ROW and _rows(spec)[0].partition(".")[0] not in inside}
     account = f"{options.account or run_dir.name}.shard-{shard.number}-of-{shard.of}"
     return _pipeline(pipeline, chain, shard, cut), replace(options, run_dir=shard.folder(run_dir), only=(), start=None, until=None, account=account)
 
@@ -114,30 +115,38 @@ def merge(pipeline: Pipeline, options: RunOptions, of: int | None = None, report
     if not chain:
         raise InputError("no shard has finished a stage", str(run_dir / "shards"))
     cut = {spec.id for spec in chain if made[spec.id][0].inputs["rows"][0].artefact == _block_id(spec)}
-    stages = tuple(replace(spec, module=_merging(spec.module, partial(_joined, pipeline, chain, shards, cut, run_dir, spec))) if spec in chain else spec for spec in pipeline.stages)
+    stages = tuple(replace(spec, module=_merging(spec.module, partial(_merged, pipeline, chain, shards, cut, run_dir, spec))) if spec in chain else spec for spec in pipeline.stages)
     return run_pipeline(replace(pipeline, stages=stages), replace(options, only=tuple(spec.id for spec in chain)), reporter)
 
 
-def _refusal(spec: StageSpec, inside: set[str]) -> str:
+def _refusal(spec: StageSpec, inside: set[str], pipeline: Pipeline) -> str:
     """Why a stage cannot be done in shards; empty where it can."""
-    if spec.kind not in ROW_BY_ROW:
+    if spec.kind not in ROW_BY_ROW + OVER_PAIRS:
         return REFUSALS.get(spec.kind, "it is not known to work row by row")
+    before = [stage_id for reference in (_rows(spec) if spec.reads else ()) if (stage_id := reference.partition(".")[0]) in inside]
+    if before and spec.kind in OVER_PAIRS:
+        return f"it compares the rows of all shards, which are together only once {before[0]} is merged"
+    unjudged = [stage_id for stage_id in before if pipeline.stage(stage_id).kind in OVER_PAIRS]
+    if unjudged:
+        return f"which rows {unjudged[0]} keeps is not known before it is merged"
+    if spec.kind in OVER_PAIRS:
+        return ""
     if not spec.reads:
         return f"what {spec.config.task.name} keeps depends on the replies before"  # type: ignore[attr-defined]
     if getattr(spec.config, "action", "") == "report" and spec.kind == "filter":
         return "its report is over all rows"
-    references = [reference.partition(".")[0] for reference in _rows(spec)]
-    shared = [stage_id for stage_id in references if stage_id in inside]
-    if shared and hasattr(spec.module, "teachers") and spec.module.teachers(spec.config):
-        return f"which of its requests repeat one of another shard's is not known before {shared[0]} is merged"
-    if shared and len(references) > 1:
-        return f"it reads several stages, and {shared[0]} only in part"
+    if before and hasattr(spec.module, "teachers") and spec.module.teachers(spec.config):
+        return f"which of its requests repeat one of another shard's is not known before {before[0]} is merged"
+    if before and len(_rows(spec)) > 1:
+        return f"it reads several stages, and {before[0]} only in part"
     return ""
 
 
 def _how(pipeline: Pipeline) -> str:
-    fit = [spec.id for spec in pipeline.stages if not _refusal(spec, set())]
-    return f"shard {', '.join(fit)} with --only, and run the others whole" if fit else "no stage of this pipeline works row by row"
+    fit = [spec for spec in pipeline.stages if not _refusal(spec, set(), pipeline)]
+    together, alone = (", ".join(spec.id for spec in fit if (spec.kind in OVER_PAIRS) == over_pairs) for over_pairs in (False, True))
+    ways = ([f"shard {together} with --only"] if together else []) + ([f"shard {alone} alone, once what it reads is merged"] if alone else [])
+    return f"{'; '.join(ways)}; run the others whole" if ways else "no stage of this pipeline can be done in parts"
 
 
 def _rows(spec: StageSpec) -> tuple[str, ...]:
@@ -166,7 +175,12 @@ def _pipeline(pipeline: Pipeline, chain: Sequence[StageSpec], shard: Shard, cut:
     stages: list[StageSpec] = []
     for spec in chain:
         first = next(iter(spec.reads))
-        reads = {need: tuple(_outside(reference) if reference.partition(".")[0] not in inside or spec.id in cut else reference for reference in group) for need, group in spec.reads.items()}
+        whole = spec.id in cut or spec.kind in OVER_PAIRS
+        reads = {need: tuple(_outside(reference) if whole or reference.partition(".")[0] not in inside else reference for reference in group) for need, group in spec.reads.items()}
+        if spec.kind in OVER_PAIRS:
+            part = pairs.Config.model_construct(**{**dict(spec.config), "id": spec.id, "input": reads[first], "index": False, "number": shard.number, "of": shard.of})
+            stages.append(StageSpec(spec.id, "pairs", pairs, part, reads))
+            continue
         if spec.id in cut:
             config: StageConfig = block.Config(id=_block_id(spec), input=reads[first], number=shard.number, of=shard.of)
             stages.append(StageSpec(_block_id(spec), "block", block, config, {"rows": reads[first]}))
@@ -198,8 +212,18 @@ def _merging(module: ModuleType, run: Any) -> ModuleType:
     return made
 
 
-def _joined(pipeline: Pipeline, chain: Sequence[StageSpec], shards: Sequence[Shard], cut: set[str], run_dir: Path, spec: StageSpec, inputs: Inputs, config: StageConfig, context: Context, out: Path) -> Outcome:
-    """Lays the shards' files end to end, once all shards are there and up to date."""
+def _merged(pipeline: Pipeline, chain: Sequence[StageSpec], shards: Sequence[Shard], cut: set[str], run_dir: Path, spec: StageSpec, inputs: Inputs, config: StageConfig, context: Context, out: Path) -> Outcome:
+    """What a stage's shards have made, put together once all of them are there and up to date."""
+    parts = _parts(pipeline, chain, shards, cut, run_dir, spec)
+    if spec.kind not in OVER_PAIRS:
+        return _laid(spec, parts, out)
+    found = pairs.searched([folder for folder, _ in parts], [manifest for _, manifest in parts], config, spec.id)  # type: ignore[arg-type]
+    outcome = dedup.run(inputs, config, context, out, found)  # type: ignore[arg-type]
+    return replace(outcome, extra={**outcome.extra, "shards": len(parts)})
+
+
+def _parts(pipeline: Pipeline, chain: Sequence[StageSpec], shards: Sequence[Shard], cut: set[str], run_dir: Path, spec: StageSpec) -> list[tuple[Path, Manifest]]:
+    """Each shard's folder of a stage and its manifest; StageFailed where one is missing or out of date."""
     parts: list[tuple[Path, Manifest]] = []
     missing, stale = [], []
     for shard in shards:
@@ -217,7 +241,13 @@ def _joined(pipeline: Pipeline, chain: Sequence[StageSpec], shards: Sequence[Sha
         said = [f"shard {_listed(missing)} of {len(shards)} has no result"] if missing else []
         said += [f"shard {', '.join(stale)} of {len(shards)} is not up to date"] if stale else []
         first = missing[0] if missing else stale[0].split()[0]
-        raise StageFailed(f"{spec.id}: {'; '.join(said)}", str(run_dir / "shards"), f"synthgen run {pipeline.path} --only {','.join(one.id for one in chain)} --shard {first}/{len(shards)}".replace(",", " --only "))
+        again = [one.id for one in chain if one.kind in ROW_BY_ROW] if spec.kind in ROW_BY_ROW else [spec.id]
+        raise StageFailed(f"{spec.id}: {'; '.join(said)}", str(run_dir / "shards"), f"synthgen run {pipeline.path} --only {' --only '.join(again)} --shard {first}/{len(shards)}")
+    return parts
+
+
+def _laid(spec: StageSpec, parts: Sequence[tuple[Path, Manifest]], out: Path) -> Outcome:
+    """The shards' files, end to end."""
     if spec.kind == "generate":
         _check_ids(spec.id, [folder for folder, _ in parts])
     files: dict[str, int | None] = {}
@@ -237,7 +267,7 @@ def _joined(pipeline: Pipeline, chain: Sequence[StageSpec], shards: Sequence[Sha
     extra = {name: _sum([manifest.extra[name] for manifest in manifests if name in manifest.extra]) for name in ("notes", "reported", "grades", "asked") if any(name in manifest.extra for manifest in manifests)}
     return Outcome(
         counts, files, requests=_sum([manifest.requests for manifest in manifests if manifest.requests]), usage=_sum([manifest.usage for manifest in manifests if manifest.usage]),
-        asked=extra.pop("asked", None), extra={**extra, "shards": len(shards)}, table=_table(counts, len(shards)),
+        asked=extra.pop("asked", None), extra={**extra, "shards": len(parts)}, table=_table(counts, len(parts)),
     )  # fmt: skip
 
 

@@ -205,7 +205,7 @@ def test_several_divisions_and_none(in_tmp):
 @pytest.mark.parametrize(
     ("text", "only", "said"),
     [
-        (CURATION, "load", "equal rows are numbered"), (CURATION, "split", "drawn from all rows"), (CURATION, "dedup", "all the rows before it"),
+        (CURATION, "load", "equal rows are numbered"), (CURATION, "split", "drawn from all rows"),
         (CURATION.replace("values: true", "action: report"), "filter", "its report is over all rows"),
         (CURATION + "  - select: {sample: {size: 5}}\n", "select", "ranked and counted"), (CURATION + "  - export: {format: alpaca}\n", "export", "one data set"),
     ],
@@ -232,7 +232,8 @@ def test_every_stage_that_cannot_is_told_at_once(in_tmp):
     curation()
     done = CliRunner().invoke(app, ["run", "small.yaml", "--shard", "1/2"])
     assert isinstance(done.exception, ConfigError) and len(done.exception.faults) == 3
-    assert "shard filter, decontaminate with --only" in str(done.exception)
+    assert "dedup cannot be sharded: it compares the rows of all shards, which are together only once decontaminate is merged" in str(done.exception)
+    assert "shard filter, decontaminate with --only; shard dedup alone, once what it reads is merged; run the others whole" in str(done.exception)
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "3", "1/0", "a/b", "-1/3", "1/2/3", ""])

@@ -10,7 +10,7 @@ import typer
 from synthgen.cli import options as o
 
 KINDS = {"stages": "stage", "tasks": "task", "filters": "filter", "dedup": "dedup method", "teachers": "teacher", "formats": "format", "metrics": "metric"}
-INTERNAL = {"stage": ("block",)}  # made by --shard; nobody names it in a file
+INTERNAL = {"stage": ("block", "pairs")}  # made by --shard; nobody names it in a file
 BESIDE = {"task": {"judge": "synthgen.tasks.judge:Judge"}}  # asked by the score stage, not by generate
 
 

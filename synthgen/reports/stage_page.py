@@ -13,7 +13,7 @@ from synthgen.stages import STAGES
 from synthgen.stages.contract import StageConfig
 
 PAGE = Path("docs/stages.md")
-INTERNAL = ("block",)  # made by --shard; nobody writes it into a pipeline file
+INTERNAL = ("block", "pairs")  # made by --shard; nobody writes it into a pipeline file
 EXAMPLES = {
     "load": "- load: {sources: [{path: questions.csv, columns: {instruction: question, reference: gold}}]}",
     "split": "- split: {test: 200, validation: 0.05}",

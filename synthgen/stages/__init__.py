@@ -10,6 +10,7 @@ STAGES = {
     "score": "synthgen.stages.score",
     "select": "synthgen.stages.select",
     "block": "synthgen.stages.block",
+    "pairs": "synthgen.stages.pairs",
     "export": "synthgen.stages.export",
     "sft": "synthgen.stages.sft",
     "evaluate": "synthgen.stages.evaluate",

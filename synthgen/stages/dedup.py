@@ -20,7 +20,9 @@ from synthgen.stages.contract import Context, Counts, Inputs, Need, Outcome, Sta
 if TYPE_CHECKING:
     from synthgen.similarity.earlier import Earlier
     from synthgen.similarity.judging import Judged
+    from synthgen.similarity.pairs import Searched
     from synthgen.similarity.row_file import RowFile
+    from synthgen.similarity.survey import Preference
 
 VERSION = 1
 WRITES: Literal["rows"] = "rows"
@@ -61,15 +63,21 @@ def needs(config: Config) -> dict[str, Need]:
     return {"rows": Need("rows")}
 
 
-def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
-    """Writes the kept rows, byte for byte as they were, and the others with what they matched."""
+def run(inputs: Inputs, config: Config, context: Context, out: Path, searched: Searched | None = None) -> Outcome:
+    """Writes the kept rows, byte for byte as they were, and the others with what they matched.
+
+    Args:
+        inputs: the rows.
+        config: the methods, and which row is preferred.
+        context: of the run.
+        out: the folder to write into.
+        searched: what shards found out of these rows; found out here where None.
+    """
     from synthgen.similarity.judging import judge_rows
     from synthgen.similarity.row_file import RowFile
-    from synthgen.similarity.survey import Preference
 
     files = [artefact.file for artefact in inputs["rows"]]
-    given, earlier = _against(config, context.stage_id)
-    preference = Preference(config.prefer.source, config.prefer.score) if config.prefer else None
+    given, earlier = datasets(config, context.stage_id)
     with RowFile(*given, *files) as rows, context.reporter.stage(context.stage_id, sum(artefact.rows for artefact in inputs["rows"])) as progress:
 
         def watch(done: int) -> None:
@@ -78,7 +86,8 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
                 raise Interrupted(context.stopping())
 
         judged = judge_rows(
-            rows, config.methods, given=len(given), earlier=earlier, across_samples=config.across_samples, preference=preference, workers=context.workers, watch=watch,
+            rows, config.methods, given=len(given), earlier=earlier, across_samples=config.across_samples, preference=preference(config), workers=context.workers, watch=watch,
+            searched=searched,
         )  # fmt: skip
         total = len(rows) - judged.first
         if not total:
@@ -103,7 +112,14 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     return Outcome(counts, written, extra=extra, table=_table(counts, judged, config))
 
 
-def _against(config: Config, stage: str) -> tuple[list[Path], list[Earlier]]:
+def preference(config: Config) -> Preference | None:
+    """What `prefer` asks of the order of judging."""
+    from synthgen.similarity.survey import Preference
+
+    return Preference(config.prefer.source, config.prefer.score) if config.prefer else None
+
+
+def datasets(config: Config, stage: str) -> tuple[list[Path], list[Earlier]]:
     """The earlier datasets that have to be read, and those that have an index."""
     from synthgen.similarity.earlier import open_index
 
