@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.digest import value_hash
+from synthgen.evaluation.answers import extract_answer
 from synthgen.evaluation.compare import Answer, ModelAnswers, Role
 from synthgen.evaluation.generation import Completion, Decoding, LocalModel
 from synthgen.evaluation.leakage import nearness_of, training_files
@@ -15,13 +16,18 @@ from synthgen.records import Row
 from synthgen.stages.contract import Artefact
 from synthgen.store.jsonl import AppendLog, read_log
 from synthgen.store.manifest import artefact_hash, read_manifest
+from synthgen.training.completions import asked_with, said_aloud
 from synthgen.training.prompting import student_prompt
 from synthgen.training.student import base_model
 
 
 @dataclass(frozen=True)
 class Local:
-    """A checkpoint that is asked: where it is, with whose tokenizer, and what its weights are known by."""
+    """A checkpoint that is asked: where it is, with whose tokenizer, and what its weights are known by.
+
+    A student is asked as it was trained: `completion` says with what before the question, and where in its reply the
+    answer stands. A base was not trained, and is asked the plain question.
+    """
 
     name: str
     role: Role
@@ -31,6 +37,7 @@ class Local:
     source: str
     revision: str | None = None
     base: str | None = None
+    completion: str = "output"
 
 
 def locals_of(students: Sequence[Artefact], models: Sequence[str]) -> list[Local]:
@@ -47,7 +54,7 @@ def locals_of(students: Sequence[Artefact], models: Sequence[str]) -> list[Local
     for student in students:
         if every or student.stage_id in models:
             digest = base_of.get(student.stage_id, "")
-            chosen.append(Local(student.stage_id, "student", str(student.file), str(student.file), student.sha256, student.name, base=names.get(digest)))
+            chosen.append(Local(student.stage_id, "student", str(student.file), str(student.file), student.sha256, student.name, base=names.get(digest), completion=str(student.config.get("completion", "output"))))
     return chosen
 
 
@@ -89,7 +96,7 @@ def answers_of(local: Local, rows: Sequence[Row], decoding: Decoding, log_file: 
         log = AppendLog(log_file)
         try:
             made = 0
-            for numbers, completions in model.answer([model.encode(student_prompt(row)) for row in rows], decoding, frozenset(known)):
+            for numbers, completions in model.answer([model.encode(student_prompt(row, asked_with(local.completion))) for row in rows], decoding, frozenset(known)):
                 for number, completion in zip(numbers, completions, strict=True):
                     if number not in known:
                         known[number] = completion
@@ -99,4 +106,8 @@ def answers_of(local: Local, rows: Sequence[Row], decoding: Decoding, log_file: 
         finally:
             log.close()
             model.close()
-    return ModelAnswers(local.name, local.role, [Answer.of(known[number].text, known[number].ending) for number in range(len(rows))], local.base, local.source)
+    return ModelAnswers(local.name, local.role, [_read(known[number], local.completion) for number in range(len(rows))], local.base, local.source)
+
+
+def _read(reply: Completion, kind: str) -> Answer:
+    return Answer(reply.text, extract_answer(said_aloud(reply.text, kind)), reply.ending)

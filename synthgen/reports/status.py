@@ -33,6 +33,8 @@ def run_status(run_dir: Path, pipeline: Pipeline) -> dict[str, Any]:
             entry.update(state="running", why=live["line"])
         if manifest is not None:
             entry.update(counts=manifest.counts, requests=manifest.requests, usage=manifest.usage, seconds=manifest.seconds, finished_at=manifest.finished_at, partial=manifest.partial)
+            if "completion" in manifest.config:
+                entry["completion"] = manifest.config["completion"]
         stages.append(entry)
     return {"run": run_dir.name, "folder": str(run_dir), "live": live, "stages": stages, "spent": spent(stages), "estimate": read_estimate(run_dir)}
 
@@ -97,7 +99,8 @@ def status_table(found: dict[str, Any]) -> str:
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     lines = ["  ".join(cell.rjust(width) if 2 <= at <= 7 else cell.ljust(width) for at, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
     head = f"run {found['run']} in {found['folder']}" + ("" if found["live"] is None else f" · at work now: {found['live']['line']}")
-    return "\n".join([head, "", *lines, *_money_lines(found)])
+    students = [f"{stage['stage']} ({stage['completion']})" for stage in found["stages"] if "completion" in stage]
+    return "\n".join([head, "", *lines, *(["", f"students and what they learned to say: {', '.join(students)}"] if students else []), *_money_lines(found)])
 
 
 def _money_lines(found: dict[str, Any]) -> list[str]:

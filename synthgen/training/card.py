@@ -8,7 +8,12 @@ from typing import Any
 import orjson
 
 from synthgen.records import Row
+from synthgen.training.completions import END_OF_THINKING, EXPLAIN, PREDICT
 
+HOW_TO_ASK = {
+    "multi_task": f"put `{PREDICT}` before the question for an answer, or `{EXPLAIN}` for its rationale.",
+    "think_tags": f"ask as usual, leave room for what it thinks, and take what follows `{END_OF_THINKING}`; a reply that was cut before that holds no answer.",
+}
 NAMED = 10  # teachers named on the card; a merged data set may have more
 
 
@@ -32,6 +37,7 @@ def model_card(
         head.append(f"base_model: {orjson.dumps(base).decode()}")
     lines = [*head, "---", "", f"# {title}", ""]
     lines.append(f"A student of {parameters:,} parameters, trained by synthgen with TRL's SFTTrainer. It started from {_code(base)}; its completions are `{completion}`.")
+    lines += ["", f"To ask it, {HOW_TO_ASK[completion]}"] if completion in HOW_TO_ASK else []
     lines += ["", "## Data", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in data.items()]
     lines += ["", "Written by:", ""]

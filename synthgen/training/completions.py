@@ -1,4 +1,4 @@
-"""What a student learns to say: a row as prompt and completion, both chat messages."""
+"""What a student learns to say: a row as examples of prompt and completion, both chat messages; and how its replies are read."""
 
 from __future__ import annotations
 
@@ -7,41 +7,99 @@ from typing import Any, Literal
 
 from synthgen.training.prompting import last_assistant_turn, student_prompt
 
-Completion = Literal["rationale_then_answer", "answer_only", "output"]
+Completion = Literal["rationale_then_answer", "answer_only", "output", "multi_task", "think_tags"]
+Example = dict[str, list[dict[str, str]]]
+
+PREDICT, EXPLAIN = "predict: ", "explain: "
+"""What stands before the question in the two tasks of `multi_task` (Hsieh et al. 2023, arXiv 2305.02301)."""
+
+THINK, END_OF_THINKING = "<think>", "</think>"
 
 NEEDED: dict[Completion, tuple[str, ...]] = {
     "rationale_then_answer": ("rationale", "final_answer"),
     "answer_only": ("final_answer",),
     "output": ("output",),
+    "multi_task": ("rationale", "final_answer"),
+    "think_tags": ("rationale", "final_answer"),
 }
-"""Fields of a row that each kind of completion is made of; a conversation's last assistant turn stands for `output`."""
+"""Fields of a row that each kind of completion is made of; a conversation's last assistant turn stands for `output`.
+
+For `think_tags`, a row without a rationale may bring `reasoning`, and then `final_answer` or `output`.
+"""
+
+PLAIN: tuple[Completion, ...] = ("rationale_then_answer", "answer_only", "output")
+"""Kinds whose texts, together, hold all that the others are made of but a row's `reasoning`."""
 
 
 def missing_fields(row: Mapping[str, Any], completion: Completion) -> tuple[str, ...]:
     """The fields that a row lacks for a kind of completion."""
     if completion == "output" and not row.get("output") and _last_turn(row):
         return ()
-    return tuple(field for field in NEEDED[completion] if row.get(field) is None or not str(row[field]).strip())
+    if completion == "think_tags" and not _given(row, "rationale") and _given(row, "reasoning"):
+        return () if _given(row, "final_answer") or _output(row).strip() else ("final_answer", "output")
+    return tuple(field for field in NEEDED[completion] if not _given(row, field))
 
 
 def completion_text(row: Mapping[str, Any], completion: Completion) -> str:
     """The text that the student is trained to give; the row must have the fields it needs.
 
     An answer is always said as `The answer is X.`, on a line of its own after a rationale, so that one parser reads
-    every student. A rationale that ends in that sentence already is left as it is.
+    every student. A rationale that ends in that sentence already is left as it is. For `multi_task` it is what `predict: `
+    is answered with. `think_tags` puts the rationale between the tags, and the model's own `reasoning` only where a row
+    has no rationale: rationales are what filters have judged.
     """
     if completion == "output":
-        return str(row.get("output") or _last_turn(row))
-    answer = f"The answer is {str(row['final_answer']).strip()}."
-    if completion == "answer_only":
+        return _output(row)
+    if completion == "think_tags":
+        thought = row["rationale"] if _given(row, "rationale") else row["reasoning"]
+        said = _answer(row) if _given(row, "final_answer") else _output(row).strip()
+        return f"{THINK}\n{str(thought).strip()}\n{END_OF_THINKING}\n{said}"
+    answer = _answer(row)
+    if completion in ("answer_only", "multi_task"):
         return answer
     rationale = str(row["rationale"]).strip()
     return rationale if rationale.endswith(answer) else f"{rationale}\n{answer}"
 
 
-def example(row: Mapping[str, Any], completion: Completion) -> dict[str, list[dict[str, str]]]:
-    """A row as TRL's conversational prompt/completion: {"prompt": [messages], "completion": [one message]}."""
-    return {"prompt": student_prompt(row), "completion": [{"role": "assistant", "content": completion_text(row, completion)}]}
+def examples(row: Mapping[str, Any], completion: Completion) -> list[Example]:
+    """A row as TRL's conversational prompt/completion: {"prompt": [messages], "completion": [one message]}.
+
+    One example, or for `multi_task` two: the question to predict, then the question to explain.
+    """
+    said = [_example(row, asked_with(completion), completion_text(row, completion))]
+    return [*said, _example(row, EXPLAIN, str(row["rationale"]).strip())] if completion == "multi_task" else said
+
+
+def asked_with(completion: str) -> str:
+    """What stands before the question wherever a student with such completions is asked for an answer."""
+    return PREDICT if completion == "multi_task" else ""
+
+
+def said_aloud(reply: str, completion: str) -> str:
+    """The part of a student's reply in which its answer is looked for.
+
+    With `think_tags` that is what follows `</think>`, and nothing where the reply was cut before it.
+    """
+    if completion != "think_tags":
+        return reply
+    _, closed, said = reply.rpartition(END_OF_THINKING)
+    return said if closed else ""
+
+
+def _example(row: Mapping[str, Any], prefix: str, text: str) -> Example:
+    return {"prompt": student_prompt(row, prefix), "completion": [{"role": "assistant", "content": text}]}
+
+
+def _given(row: Mapping[str, Any], field: str) -> bool:
+    return row.get(field) is not None and bool(str(row[field]).strip())
+
+
+def _answer(row: Mapping[str, Any]) -> str:
+    return f"The answer is {str(row['final_answer']).strip()}."
+
+
+def _output(row: Mapping[str, Any]) -> str:
+    return str(row.get("output") or _last_turn(row))
 
 
 def _last_turn(row: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ class InitOptions(Component):
     """A student from scratch: a small Llama, and a byte-level BPE tokenizer made from the training data."""
 
     hidden_size: int = Field(128, ge=8, description="width of the model")
-    layers: int = Field(3, ge=1)
+    layers: int = Field(3, ge=1, description="transformer blocks, one above the other")
     heads: int = Field(4, ge=1, description="attention heads; they divide hidden_size")
     intermediate_size: int | None = Field(None, ge=8, description="width of the feed-forward layers; 8/3 of hidden_size where left out")
     vocab_size: int = Field(1024, ge=300, description="tokens; 256 bytes and three marks are always among them")
@@ -46,10 +46,16 @@ class StudentOptions(Component):
 class LoraOptions(Component):
     """Low-rank adapters (arXiv 2106.09685) on a frozen model."""
 
-    rank: int = Field(16, ge=1)
-    alpha: int = Field(32, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    rank: int = Field(16, ge=1, description="width of an adapter; more can learn more, and takes more memory")
+    alpha: int = Field(32, ge=1, description="what an adapter adds is scaled by alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of an adapter's inputs that are left out at random while training")
     targets: str | tuple[str, ...] = Field("all-linear", description="modules that get an adapter: all-linear, or their names")
+
+
+class MultiTaskOptions(Component):
+    """Distilling step-by-step's two tasks (arXiv 2305.02301), weighed against each other."""
+
+    alpha: float = Field(0.5, ge=0, le=1, description="weight of the answers; rationales weigh 1 - alpha, each a mean over its own tokens of a step")
 
 
 class EarlyStopping(Component):
@@ -72,20 +78,20 @@ class TrainingOptions(Component):
     """How a student is trained."""
 
     method: Literal["full", "lora"] = Field("full", description="all weights, or low-rank adapters that are merged at the end")
-    lora: LoraOptions = LoraOptions()
-    epochs: float = Field(3.0, gt=0)
-    batch_size: int = Field(16, ge=1, description="rows (packed: sequences of max_length) a step and device")
+    lora: LoraOptions = Field(LoraOptions(), description="the adapters of method: lora")
+    epochs: float = Field(3.0, gt=0, description="times that every row is seen; may be a part of one, such as 0.5")
+    batch_size: int = Field(16, ge=1, description="rows (packed: sequences of max_length) a batch and device; a row of multi_task is two sequences")
     gradient_accumulation: int = Field(1, ge=1, description="batches a step")
     learning_rate: float | None = Field(None, gt=0, description="peak; where left out 2e-5 for full and 2e-4 for lora")
-    schedule: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
+    schedule: Literal["cosine", "linear", "constant", "constant_with_warmup"] = Field("cosine", description="how the learning rate goes on after warm-up; constant goes without one")
     warmup: float = Field(0.03, ge=0, lt=1, description="share of the steps over which the learning rate rises")
     max_length: int = Field(1024, ge=8, description="tokens of prompt and completion together")
     packing: bool = Field(False, description="put several rows into one sequence; they do not see each other")
-    unfit: Literal["fail", "drop", "keep"] = Field("fail", description="rows that are cut at max_length, lack the end token or leave nothing to learn: fail, drop them into rejected.jsonl, or keep them")
+    unfit: Literal["fail", "drop", "keep"] = Field("fail", description="rows that are cut at max_length, lack the end token, leave nothing to learn or lack the fields that the completion is made of: fail, drop them into rejected.jsonl, or keep those that can be")
     threads: int | None = Field(None, ge=1, description="CPU threads, which weights depend on; the machine's cores where left out, and always recorded")
     save_every: Annotated[int, Unhashed()] = Field(200, ge=1, description="steps between checkpoints")
     measure_every: int | None = Field(None, ge=1, description="steps between measurements on the validation rows; an epoch where left out")
-    early_stopping: EarlyStopping | None = Field(None, description="needs validation rows")
+    early_stopping: EarlyStopping | None = Field(None, description="stop when the validation rows say that nothing is gained any more; needs validation rows")
     trainer: dict[str, Any] = Field({}, description="further options of TRL's SFTConfig, such as weight_decay or gradient_checkpointing")
 
     @model_validator(mode="after")

@@ -15,13 +15,26 @@ from typing import Any, Literal
 from synthgen.errors import ConfigError, Interrupted, StageFailed
 from synthgen.records import Row, rejected
 from synthgen.store.jsonl import RowWriter
-from synthgen.training.completions import NEEDED, Completion, example, missing_fields
+from synthgen.training.completions import (
+    END_OF_THINKING,
+    EXPLAIN,
+    NEEDED,
+    PREDICT,
+    THINK,
+    Completion,
+    Example,
+    examples,
+    missing_fields,
+)
 
 IGNORED = -100  # the label of a token that is not learned
 BLOCK = 512  # rows held in memory at a time
 END_WITHIN = 3  # last tokens among which the end token must be: templates may add a line end after it
 
 Fault = Literal["truncated", "no_end_token", "nothing_to_learn"]
+FAULTS: tuple[Fault, ...] = ("truncated", "no_end_token", "nothing_to_learn")
+TASKS = (PREDICT.strip(": "), EXPLAIN.strip(": "))
+"""The two tasks of `multi_task`, as counts and examples name them."""
 
 
 @dataclass(frozen=True)
@@ -45,33 +58,39 @@ class Preflight:
     learned_tokens: int = 0
     longest: int = 0
     longest_completion: int = 0
+    """Of those that answer the question (for `multi_task`, what `predict: ` is answered with)."""
+    lacking: int = 0
+    """Rows without the fields that the completion is made of."""
     faults: dict[str, int] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
+    tasks: dict[str, dict[str, int]] = field(default_factory=dict)
+    """For `multi_task`, the examples and learned tokens of each of its two tasks."""
     shown: str = ""
-    """One example with its mask, for the log."""
+    """One example with its mask, for the log; for `multi_task` one of each task."""
 
     def plain(self) -> dict[str, Any]:
         """The figures as the manifest holds them."""
-        return {
+        figures: dict[str, Any] = {
             "rows": self.rows, "kept": self.kept, "tokens": self.tokens, "learned_tokens": self.learned_tokens, "longest": self.longest,
-            "truncated": self.faults.get("truncated", 0), "no_end_token": self.faults.get("no_end_token", 0), "nothing_to_learn": self.faults.get("nothing_to_learn", 0),
+            **{name: self.faults.get(name, 0) for name in FAULTS}, "missing_fields": self.lacking,
         }  # fmt: skip
+        return {**figures, "tasks": self.tasks} if self.tasks else figures
 
     def line(self) -> str:
         """The figures as one line that a person reads."""
-        bad = ", ".join(f"{self.faults.get(name, 0):,} {name.replace('_', ' ')}" for name in ("truncated", "no_end_token", "nothing_to_learn"))
-        return f"preflight: {self.rows:,} rows, {self.tokens:,} tokens of which {self.learned_tokens:,} are learned, longest {self.longest:,}; {bad}"
+        bad = ", ".join(f"{self.faults.get(name, 0):,} {name.replace('_', ' ')}" for name in FAULTS) + (f", {self.lacking:,} without what they should be made of" if self.lacking else "")
+        tasks = "".join(f"; {name}: {counts['examples']:,} examples, {counts['learned_tokens']:,} tokens learned" for name, counts in self.tasks.items())
+        return f"preflight: {self.rows:,} rows, {self.tokens:,} tokens of which {self.learned_tokens:,} are learned, longest {self.longest:,}{tasks}; {bad}"
 
 
-def encode(row: Row, completion: Completion, tokenizer: Any, end_ids: frozenset[int], max_length: int) -> Encoded:
-    """A row as tokens and labels, cut at `max_length`, and what is wrong with it, if anything.
+def encode(example: Example, tokenizer: Any, end_ids: frozenset[int], max_length: int) -> Encoded:
+    """An example as tokens and labels, cut at `max_length`, and what is wrong with it, if anything.
 
     The completion starts where the tokens of prompt and of prompt with completion part, as TRL has it.
     """
-    made = example(row, completion)
-    prompt = tokenizer.apply_chat_template(made["prompt"], tokenize=True, add_generation_prompt=True, return_dict=False)
-    whole = tokenizer.apply_chat_template(made["prompt"] + made["completion"], tokenize=True, return_dict=False)
+    prompt = tokenizer.apply_chat_template(example["prompt"], tokenize=True, add_generation_prompt=True, return_dict=False)
+    whole = tokenizer.apply_chat_template(example["prompt"] + example["completion"], tokenize=True, return_dict=False)
     start = next((at for at, (one, other) in enumerate(zip(prompt, whole, strict=False)) if one != other), min(len(prompt), len(whole)))
     labels = [IGNORED] * start + whole[start:]
     ids, labels, length = whole[:max_length], labels[:max_length], len(whole)
@@ -89,64 +108,98 @@ def prepare(
     rows: Iterable[Row], arrow: Path, *, completion: Completion, tokenizer: Any, end_ids: frozenset[int], max_length: int,
     unfit: str = "fail", stage: str = "sft", rejects: RowWriter | None = None, stopping: Callable[[], int] = lambda: 0,
 ) -> Preflight:  # fmt: skip
-    """Writes the rows' tokens to an Arrow file (columns input_ids and labels) and says what was found.
+    """Writes the rows' tokens to an Arrow file and says what was found.
 
-    Memory: `BLOCK` rows. Rows that are dropped go to `rejects`; one that leaves nothing to learn is always dropped
-    unless `unfit` is "fail".
+    Its columns are input_ids and labels, lists of numbers; for `multi_task` lists of two such lists, of what is predicted
+    and of what is explained, so that both of a row's examples come into one batch. Memory: `BLOCK` rows. Rows that are
+    dropped go to `rejects`; one that leaves nothing to learn, or lacks the fields that the completion is made of, is always
+    dropped unless `unfit` is "fail".
 
     Raises:
-        ConfigError: rows lack the fields that this kind of completion is made of.
-        StageFailed: `unfit` is "fail" and there are such rows.
+        ConfigError: `unfit` is "fail" and rows lack fields; or the tokenizer loses the tags of `think_tags`.
+        StageFailed: `unfit` is "fail" and there are rows with other faults.
     """
     import pyarrow as pa
 
+    if completion == "think_tags":
+        _keeps_tags(tokenizer)
     found = Preflight()
-    lacking, first_lacking, lacks = 0, "", set[str]()
-    schema = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa.int32()))])
-    ids: list[list[int]] = []
-    labels: list[list[int]] = []
+    lacks = set[str]()
+    tokens = pa.list_(pa.int32())
+    kind = pa.list_(tokens) if completion == "multi_task" else tokens
+    schema = pa.schema([("input_ids", kind), ("labels", kind)])
+    block: list[list[Encoded]] = []
+
+    def flush() -> None:
+        columns = [[[getattr(made, name) for made in encoded] for encoded in block] for name in schema.names]
+        if completion != "multi_task":
+            columns = [[row[0] for row in column] for column in columns]
+        stream.write_batch(pa.record_batch([pa.array(column, kind) for column in columns], schema=schema))
+        block.clear()
+
+    def drop(row: Row, rule: str, value: Any, threshold: Any) -> None:
+        found.dropped[rule] = found.dropped.get(rule, 0) + 1
+        if rejects is not None:
+            rejects.write(rejected(row, stage=stage, rule=rule, value=value, threshold=threshold))
+
     with pa.OSFile(str(arrow), "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
         for row in rows:
             found.rows += 1
             missing = missing_fields(row, completion)
             if missing:
-                lacking, first_lacking = lacking + 1, first_lacking or str(row.get("id", found.rows))
+                found.lacking += 1
+                found.first.setdefault("missing_fields", str(row.get("id", found.rows)))
                 lacks.update(missing)
+                drop(row, "missing_fields", list(missing), completion)
                 continue
-            made = encode(row, completion, tokenizer, end_ids, max_length)
-            _count(found, made, row)
-            if made.fault and (unfit != "keep" or made.fault == "nothing_to_learn"):
-                found.dropped[made.fault] = found.dropped.get(made.fault, 0) + 1
-                if rejects is not None:
-                    rejects.write(rejected(row, stage=stage, rule=made.fault, value=made.length, threshold=max_length))
+            encoded = [encode(example, tokenizer, end_ids, max_length) for example in examples(row, completion)]
+            _count(found, encoded, row)
+            if (fault := _worst(encoded)) and (unfit != "keep" or fault == "nothing_to_learn"):
+                drop(row, fault, max(made.length for made in encoded), max_length)
                 continue
-            found.kept += 1
-            found.shown = found.shown or _masked(made, tokenizer)
-            ids.append(made.input_ids)
-            labels.append(made.labels)
-            if len(ids) == BLOCK:
+            _keep(found, encoded, tokenizer)
+            block.append(encoded)
+            if len(block) == BLOCK:
                 if stopping():
                     raise Interrupted(stopping())
-                stream.write_batch(pa.record_batch([pa.array(ids, schema.field(0).type), pa.array(labels, schema.field(1).type)], schema=schema))
-                ids, labels = [], []
-        if ids:
-            stream.write_batch(pa.record_batch([pa.array(ids, schema.field(0).type), pa.array(labels, schema.field(1).type)], schema=schema))
-    if lacking:
-        raise _lacking(completion, lacking, found.rows, first_lacking, lacks)
+                flush()
+        if block:
+            flush()
+    if found.lacking and unfit == "fail":
+        raise _lacking(completion, found, lacks)
     if found.faults and unfit == "fail":
         raise _unfit(found, max_length)
     return found
 
 
-def _count(found: Preflight, made: Encoded, row: Row) -> None:
-    learned = sum(label != IGNORED for label in made.labels)
-    found.tokens += len(made.input_ids)
-    found.learned_tokens += learned
-    found.longest = max(found.longest, made.length)
-    found.longest_completion = max(found.longest_completion, learned)
-    if made.fault:
-        found.faults[made.fault] = found.faults.get(made.fault, 0) + 1
-        found.first.setdefault(made.fault, str(row.get("id", found.rows)))
+def _worst(encoded: list[Encoded]) -> Fault | None:
+    """What is wrong with a row: nothing to learn in one of its examples, else the first fault of any."""
+    faults = [made.fault for made in encoded if made.fault]
+    return "nothing_to_learn" if "nothing_to_learn" in faults else next(iter(faults), None)
+
+
+def _learned(made: Encoded) -> int:
+    return sum(label != IGNORED for label in made.labels)
+
+
+def _count(found: Preflight, encoded: list[Encoded], row: Row) -> None:
+    found.tokens += sum(len(made.input_ids) for made in encoded)
+    found.learned_tokens += sum(map(_learned, encoded))
+    found.longest = max(found.longest, *(made.length for made in encoded))
+    found.longest_completion = max(found.longest_completion, _learned(encoded[0]))
+    if fault := _worst(encoded):
+        found.faults[fault] = found.faults.get(fault, 0) + 1
+        found.first.setdefault(fault, str(row.get("id", found.rows)))
+
+
+def _keep(found: Preflight, encoded: list[Encoded], tokenizer: Any) -> None:
+    found.kept += 1
+    found.shown = found.shown or "\n".join(_masked(made, tokenizer) for made in encoded)
+    if len(encoded) > 1:
+        for name, made in zip(TASKS, encoded, strict=True):
+            counts = found.tasks.setdefault(name, {"examples": 0, "learned_tokens": 0})
+            counts["examples"] += 1
+            counts["learned_tokens"] += _learned(made)
 
 
 def _masked(made: Encoded, tokenizer: Any) -> str:
@@ -156,10 +209,26 @@ def _masked(made: Encoded, tokenizer: Any) -> str:
     return f"one example, {start} tokens masked, {len(made.input_ids) - start} learned:\n  masked:  {seen[:400]!r}\n  learned: {learned[:400]!r}"
 
 
-def _lacking(completion: Completion, lacking: int, rows: int, first: str, lacks: set[str]) -> ConfigError:
+def _keeps_tags(tokenizer: Any) -> None:
+    """Refuses a chat template that cuts thinking out of answers, and a tokenizer that leaves the tags out of what it decodes.
+
+    Some templates do the first, meaning to keep earlier turns short; some tokenizers hold the tags for special tokens.
+    """
+    thought, said = "synthgen thinks", "synthgen says"
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": f"{THINK}\n{thought}\n{END_OF_THINKING}\n{said}"}]
+    ids = tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False)
+    if thought not in tokenizer.decode(ids):
+        raise ConfigError("the student's chat template cuts what stands between <think> and </think> out of an answer: it would not be learned", "completion: think_tags", "choose completion: rationale_then_answer, or a student whose template keeps it")
+    before, closed, after = tokenizer.decode(ids, skip_special_tokens=True).rpartition(END_OF_THINKING)
+    if not closed or thought not in before or said not in after:
+        raise ConfigError("the student's tokenizer leaves </think> out of the text that it gives back: no answer could be told from the thinking", "completion: think_tags", "choose completion: rationale_then_answer, or a student whose tokenizer keeps the tag")
+
+
+def _lacking(completion: Completion, found: Preflight, lacks: set[str]) -> ConfigError:
+    made_of = "rationale and final_answer, or reasoning and one of final_answer and output" if completion == "think_tags" else " and ".join(NEEDED[completion])
     return ConfigError(
-        f"{lacking:,} of {rows:,} rows have no {' and no '.join(sorted(lacks))}, which completion: {completion} is made of", f"row {first}",
-        f"{completion} needs {' and '.join(NEEDED[completion])}; choose another completion, filter those rows out, or generate with task: rationale",
+        f"{found.lacking:,} of {found.rows:,} rows have no {' and no '.join(sorted(lacks))}, which completion: {completion} is made of", f"row {found.first['missing_fields']}",
+        f"{completion} needs {made_of}; choose another completion, generate with task: rationale, or leave those rows out with unfit: drop",
     )  # fmt: skip
 
 

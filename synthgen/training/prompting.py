@@ -8,13 +8,23 @@ from typing import Any
 from synthgen.records import question_text
 
 
-def student_prompt(row: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The chat messages before the answer: [system,] user, or a conversation's turns before its last assistant turn."""
+def student_prompt(row: Mapping[str, Any], prefix: str = "") -> list[dict[str, str]]:
+    """The chat messages before the answer: [system,] user, or a conversation's turns before its last assistant turn.
+
+    Args:
+        row: the row that is asked.
+        prefix: what stands before the question, which is the last user turn; see `completions.asked_with`.
+    """
     if row.get("messages") and not row.get("instruction"):
         turns = [{"role": str(turn.get("role")), "content": str(turn.get("content") or "")} for turn in row["messages"]]
-        return turns[: last_assistant_turn(turns)]
-    opening = [{"role": "system", "content": str(row["system"])}] if row.get("system") else []
-    return [*opening, {"role": "user", "content": question_text(row)}]
+        turns = turns[: last_assistant_turn(turns)]
+    else:
+        opening = [{"role": "system", "content": str(row["system"])}] if row.get("system") else []
+        turns = [*opening, {"role": "user", "content": question_text(row)}]
+    asked = next((at for at in range(len(turns) - 1, -1, -1) if turns[at]["role"] == "user"), None)
+    if prefix and asked is not None:
+        turns[asked] = {"role": "user", "content": prefix + turns[asked]["content"]}
+    return turns
 
 
 def last_assistant_turn(turns: list[dict[str, str]]) -> int:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,11 @@ class Trained:
 
 def train(
     student: Student, arrow: Path, options: TrainingOptions, *, seed: int, work: Path, stage: str, reporter: Reporter,
-    stopping: Callable[[], int], measure: Measure | None = None,
+    stopping: Callable[[], int], measure: Measure | None = None, alpha: float | None = None,
 ) -> Trained:  # fmt: skip
     """Trains `student` in place on an Arrow file of input_ids and labels; everything that must outlive a kill is in `work`.
+
+    With `alpha` the file holds two examples a row, and that is the answers' weight against the rationales': see `weighted`.
 
     The loss curve grows in `work/metrics.jsonl`: an entry a step, no times in it, the same whether or not the run was
     interrupted.
@@ -63,7 +66,7 @@ def train(
         arguments = _arguments(options, seed, folder)
         if arguments.world_size != promised:
             raise StageFailed(f"{promised} processes were launched, but {arguments.world_size} would train", next=TORCHRUN)
-        trainer = SFTTrainer(
+        trainer = _trainer_of(alpha)(
             model=student.model, args=arguments, train_dataset=rows, processing_class=student.tokenizer,
             peft_config=_lora(options) if options.method == "lora" else None,
         )  # fmt: skip
@@ -91,6 +94,14 @@ def train(
         student.model = trainer.accelerator.unwrap_model(trainer.model)
         student.model.eval()
         return Trained(max(trainer.state.global_step, start), standing.tokens, threads, start, standing.best, standing.best_step)
+
+
+def _trainer_of(alpha: float | None) -> Callable[..., Any]:
+    if alpha is None:
+        return SFTTrainer  # type: ignore[no-any-return]  # trl has no types
+    from synthgen.training.weighted import MultiTaskTrainer
+
+    return partial(MultiTaskTrainer, alpha=alpha)
 
 
 def unknown_options(options: TrainingOptions) -> list[Fault]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from synthgen.errors import ConfigError
 from synthgen.evaluation.answers import answers_equal, extract_answer, gold_answer
 from synthgen.records import Row
 from synthgen.store.jsonl import read_rows
-from synthgen.training.completions import Completion, missing_fields
+from synthgen.training.completions import Completion, asked_with, missing_fields, said_aloud
 from synthgen.training.follow import Measure
 from synthgen.training.preflight import IGNORED, prepare
 from synthgen.training.prompting import student_prompt
@@ -24,8 +24,10 @@ BATCH = 32
 ROOM = 16  # tokens that an answer may be longer than the longest one trained on
 
 
-def measure_on(file: Path, student: Student, *, completion: Completion, max_length: int, longest_completion: int, work: Path) -> Measure:
+def measure_on(file: Path, student: Student, *, completion: Completion, alpha: float, max_length: int, longest_completion: int, work: Path) -> Measure:
     """How to measure a student on a file of rows: by loss if all of them carry a completion, else by accuracy.
+
+    The loss of `multi_task` is weighed as in training: alpha · mean loss of answers + (1 - alpha) · that of rationales.
 
     Raises:
         ConfigError: some rows carry neither a completion nor a reference.
@@ -39,40 +41,49 @@ def measure_on(file: Path, student: Student, *, completion: Completion, max_leng
         arrow = work / "validation.arrow"
         prepare(read_rows(file), arrow, completion=completion, tokenizer=student.tokenizer, end_ids=student.end_ids, max_length=max_length, unfit="keep")
         held = Dataset.from_file(str(arrow))
-        return Measure("validation_loss", False, lambda model: _loss(model, held, student.tokenizer.pad_token_id))
+        shares = (alpha, 1 - alpha) if completion == "multi_task" else (1.0,)
+        return Measure("validation_loss", False, lambda model: _loss(model, held, shares, student.tokenizer.pad_token_id))
     if rows and referenced == rows:
-        return Measure("validation_accuracy", True, lambda model: _accuracy(model, student, lambda: read_rows(file), longest_completion + ROOM))
+        return Measure("validation_accuracy", True, lambda model: _accuracy(model, student, lambda: read_rows(file), completion, longest_completion + ROOM))
     raise ConfigError(f"of {rows:,} validation rows {carrying:,} carry a completion and {referenced:,} a reference", str(file), "all must carry one of the two; leave validation out of split, or set input: to rows without it")
 
 
-def _loss(model: Any, held: Any, pad: int) -> float:
-    """Mean loss over all learned tokens."""
-    total, learned = 0.0, 0
+def _loss(model: Any, held: Any, shares: Sequence[float], pad: int) -> float:
+    """Mean loss over all learned tokens; with two shares, each of a row's two examples has a mean of its own."""
+    totals, learned = [0.0] * len(shares), [0] * len(shares)
     with _measuring(model):
         for start in range(0, len(held), BATCH):
             batch = held[start : start + BATCH]
-            ids = _padded(batch["input_ids"], pad, left=False).to(model.device)
-            labels = _padded(batch["labels"], IGNORED, left=False).to(model.device)
-            attention = _padded([[1] * len(row) for row in batch["input_ids"]], 0, left=False).to(model.device)
-            logits = model(input_ids=ids, attention_mask=attention).logits[:, :-1].float()
-            wanted = labels[:, 1:]
-            total += torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), wanted.reshape(-1), ignore_index=IGNORED, reduction="sum").item()
-            learned += int((wanted != IGNORED).sum())
-    return total / max(learned, 1)
+            for task in range(len(shares)):
+                tokens, labels = ([row[task] for row in batch[name]] if len(shares) > 1 else batch[name] for name in ("input_ids", "labels"))
+                total, number = _summed(model, tokens, labels, pad)
+                totals[task] += total
+                learned[task] += number
+    return sum(share * total / max(number, 1) for share, total, number in zip(shares, totals, learned, strict=True))
 
 
-def _accuracy(model: Any, student: Student, rows: Callable[[], Iterable[Row]], new_tokens: int) -> float:
+def _summed(model: Any, tokens: list[list[int]], labels: list[list[int]], pad: int) -> tuple[float, int]:
+    """The loss of a batch summed over its learned tokens, and how many these are."""
+    ids = _padded(tokens, pad, left=False).to(model.device)
+    attention = _padded([[1] * len(row) for row in tokens], 0, left=False).to(model.device)
+    logits = model(input_ids=ids, attention_mask=attention).logits[:, :-1].float()
+    wanted = _padded(labels, IGNORED, left=False).to(model.device)[:, 1:]
+    total = torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), wanted.reshape(-1), ignore_index=IGNORED, reduction="sum").item()
+    return total, int((wanted != IGNORED).sum())
+
+
+def _accuracy(model: Any, student: Student, rows: Callable[[], Iterable[Row]], completion: Completion, new_tokens: int) -> float:
     """Share of rows whose greedy answer equals their reference."""
     right = asked = 0
     with _measuring(model):
         for batch in _blocks(rows(), BATCH):
-            prompts = [student.tokenizer.apply_chat_template(student_prompt(row), tokenize=True, add_generation_prompt=True, return_dict=False) for row in batch]
+            prompts = [student.tokenizer.apply_chat_template(student_prompt(row, asked_with(completion)), tokenize=True, add_generation_prompt=True, return_dict=False) for row in batch]
             pad = student.tokenizer.pad_token_id
             ids = _padded(prompts, pad, left=True).to(model.device)
             attention = _padded([[1] * len(prompt) for prompt in prompts], 0, left=True).to(model.device)
             said = model.generate(input_ids=ids, attention_mask=attention, do_sample=False, max_new_tokens=new_tokens, pad_token_id=pad, eos_token_id=sorted(student.end_ids))
             for row, tokens in zip(batch, said[:, ids.shape[1] :], strict=True):
-                answer = extract_answer(student.tokenizer.decode(tokens, skip_special_tokens=True))
+                answer = extract_answer(said_aloud(student.tokenizer.decode(tokens, skip_special_tokens=True), completion))
                 right += answer is not None and answers_equal(answer, gold_answer(row["reference"]))
                 asked += 1
     return right / max(asked, 1)

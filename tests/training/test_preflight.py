@@ -5,7 +5,7 @@ import pytest
 from synthgen.builtin_teacher.arithmetic import make_problem, work_out
 from synthgen.errors import ConfigError, StageFailed
 from synthgen.store.jsonl import RowWriter, read_rows
-from synthgen.training.completions import completion_text, example
+from synthgen.training.completions import completion_text, examples
 from synthgen.training.preflight import IGNORED, encode, prepare
 from synthgen.training.tokenizer import CHATML, END, PAD, train_tokenizer
 
@@ -44,7 +44,7 @@ def test_the_same_texts_give_the_same_tokenizer(tokenizer):
 
 def test_the_mask_is_right_token_by_token(tokenizer):
     row = {"instruction": "Mia has 3 cups. How many?", "rationale": "First 3.", "final_answer": "3"}
-    made = encode(row, "rationale_then_answer", tokenizer, ends(tokenizer), 256)
+    made = encode(*examples(row, "rationale_then_answer"), tokenizer, ends(tokenizer), 256)
     prompt = "<|im_start|>user\nMia has 3 cups. How many?<|im_end|>\n<|im_start|>assistant\n"
     said = "First 3.\nThe answer is 3.<|im_end|>"
     expected = tokenizer(prompt)["input_ids"] + tokenizer(said)["input_ids"]
@@ -61,11 +61,11 @@ def test_tokens_and_labels_are_those_that_trl_makes_itself(tokenizer, tmp_path):
     from trl import SFTConfig, SFTTrainer
 
     some = rows(20)
-    conversational = Dataset.from_list([example(row, "rationale_then_answer") for row in some])
+    conversational = Dataset.from_list([made for row in some for made in examples(row, "rationale_then_answer")])
     model = LlamaForCausalLM(LlamaConfig(hidden_size=8, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1, vocab_size=len(tokenizer), eos_token_id=tokenizer.eos_token_id, bos_token_id=None))
     trainer = SFTTrainer(model, SFTConfig(output_dir=str(tmp_path), use_cpu=True, bf16=False, max_length=80, report_to=[]), train_dataset=conversational, processing_class=tokenizer)
     theirs = sorted((made["input_ids"], made["labels"]) for made in trainer.train_dataset)
-    encoded = [encode(row, "rationale_then_answer", tokenizer, ends(tokenizer), 80) for row in some]
+    encoded = [encode(*examples(row, "rationale_then_answer"), tokenizer, ends(tokenizer), 80) for row in some]
     assert theirs == sorted((made.input_ids, made.labels) for made in encoded if made.fault != "nothing_to_learn")
     assert {made.fault for made in encoded} == {None, "truncated", "nothing_to_learn"}  # TRL drops the last kind without a word
 

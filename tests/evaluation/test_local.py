@@ -1,0 +1,63 @@
+"""Students are asked as they were trained, and their answers looked for where they were taught to give them."""
+
+import pytest
+from tiny_models import tiny_model
+
+from synthgen.evaluation.generation import Decoding
+from synthgen.evaluation.local import answers_of, locals_of
+from synthgen.stages.contract import Artefact
+
+ROWS = [{"id": f"q{at}", "instruction": f"What is {at} and 1?", "reference": str(at + 1)} for at in (1, 4, 6)]
+SAID = {row["instruction"]: f"The answer is {row['reference']}." for row in ROWS}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with students: one knows the questions after `predict: `, one thinks a wrong answer before the right one."""
+    root = tmp_path_factory.mktemp("students")
+    tiny_model(root / "base")
+    tiny_model(root / "two_tasks", {f"predict: {question}": said for question, said in SAID.items()} | dict.fromkeys(SAID, "That is hard to say at all."))
+    tiny_model(root / "thinker", {question: f"<think>The answer is 0.</think>{said}" for question, said in SAID.items()}, steps=300)
+    return root
+
+
+def student(root, name, config):
+    folder = root / f"stage-{name}"
+    (folder / "base").mkdir(parents=True, exist_ok=True)
+    return Artefact(name, "sft", "model", folder, root / name, name, 0, None, {}, config)
+
+
+def answered(root, name, completion, tmp_path, tokens=40):
+    """(parsed answers, endings, texts) of a student that was trained with a kind of completion."""
+    config = {"student": {"init": {}}, **({"completion": completion} if completion else {})}
+    (local,) = locals_of([student(root, name, config)], ["students"])
+    log = tmp_path / f"{name}-{completion}-{tokens}.jsonl"
+    made = answers_of(local, ROWS, Decoding(tokens, 2, 1), log, lambda done, made: None)
+    assert answers_of(local, ROWS, Decoding(tokens, 2, 1), log, lambda done, made: None).answers == made.answers  # from its log
+    return [answer.parsed for answer in made.answers], {answer.ending for answer in made.answers}, [answer.text for answer in made.answers]
+
+
+RIGHT = [row["reference"] for row in ROWS]
+
+
+def test_a_student_of_two_tasks_is_asked_to_predict(trained, tmp_path):
+    assert answered(trained, "two_tasks", "multi_task", tmp_path)[0] == RIGHT
+    assert answered(trained, "two_tasks", "answer_only", tmp_path)[0] == [None] * 3
+
+
+def test_the_answer_stands_after_the_thinking(trained, tmp_path):
+    parsed, endings, texts = answered(trained, "thinker", "think_tags", tmp_path)
+    assert (parsed, endings) == (RIGHT, {"stop"})
+    assert all(text.startswith("<think>The answer is 0.</think>") for text in texts), "the whole reply is kept"
+
+
+@pytest.mark.parametrize("completion", ["think_tags", "rationale_then_answer", None])
+def test_a_reply_that_was_cut_while_thinking_holds_no_answer(trained, tmp_path, completion):
+    parsed, endings, texts = answered(trained, "thinker", completion, tmp_path, 13)
+    assert endings == {"length"} and set(texts) == {"<think>The answer is 0."}
+    assert parsed == ([None] * 3 if completion == "think_tags" else ["0"] * 3)
+
+
+def test_a_base_is_asked_the_plain_question(trained):
+    chosen = locals_of([student(trained, "two_tasks", {"student": {"init": {}}, "completion": "multi_task"})], ["base", "students"])
+    assert [(local.name, local.completion) for local in chosen] == [("base", "output"), ("two_tasks", "multi_task")]
