@@ -1,4 +1,4 @@
-"""How fast rows are curated, on a JSON Lines file: python -m benchmarks.curate FILE [--rows 200000] [--workers 2] [--peers] [--oracle] [--memory].
+"""How fast rows are curated, on a JSON Lines file: python -m benchmarks.curate FILE [--rows 200000] [--workers 2] [--peers FOLDER] [--oracle] [--memory].
 
 Each stage runs as the pipeline runs it (reading, judging, writing with hashes and fsync), beside a loop that only reads the lines
 with orjson. Files larger than the one given are made from it: its rows again, with their instruction's words shuffled and some
@@ -21,11 +21,9 @@ from typing import Any
 
 import orjson
 
-from synthgen.config import build
-from synthgen.progress import Reporter
+from benchmarks.deduplicating.table import side_by_side
+from benchmarks.stages import run_stage
 from synthgen.records import RowIds
-from synthgen.registry import find
-from synthgen.stages.contract import Artefact, Context
 
 THRESHOLDS = (0.4, 0.5, 0.6, 0.7)
 
@@ -35,22 +33,26 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
         folder = Path(scratch)
         if options.stage:  # the child of --memory
-            _stage(options.stage, orjson.loads(options.config), options.file, folder, options.workers)
+            run_stage(options.stage, orjson.loads(options.config), options.file, folder, options.workers)
             return
         real = folder / "real.jsonl"
         rows = _write(real, _real(options.file))
-        texts = [row["instruction"] for row in _lines(real)]
         print(f"{options.file.name}: {rows:,} rows, {real.stat().st_size / rows:,.0f} bytes a row\n")
-        _rouge_l(texts, options.rows_rouge)
-        if options.oracle:
-            _oracle(texts)
-        large = folder / "large.jsonl"
-        _write(large, islice(_enlarged(real), options.rows))
-        _rates(large, options.rows, real, folder, options.workers)
-        if options.peers:
-            _peers(texts)
-        if options.memory:
-            _memory(real, folder, options.workers)
+        if not options.only_peers:
+            _ours(options, real, folder)
+        side_by_side(list(_lines(real)), folder, options.peers, options.install)
+
+
+def _ours(options: argparse.Namespace, real: Path, folder: Path) -> None:
+    texts = [row["instruction"] for row in _lines(real)]
+    _rouge_l(texts, options.rows_rouge)
+    if options.oracle:
+        _oracle(texts)
+    large = folder / "large.jsonl"
+    _write(large, islice(_enlarged(real), options.rows))
+    _rates(large, options.rows, real, folder, options.workers)
+    if options.memory:
+        _memory(real, folder, options.workers)
 
 
 def _options() -> argparse.Namespace:
@@ -60,7 +62,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows-rouge", type=int, default=100_000, help="rows of the larger ROUGE-L run; 0 leaves it out")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--oracle", action="store_true", help="compare kept sets with rouge_score's (minutes)")
-    parser.add_argument("--peers", action="store_true", help="rouge_score, and datasketch where it is installed")
+    parser.add_argument("--peers", type=Path, help="folder of the environments of datasketch, text-dedup, datatrove and distilabel, run beside ours")
+    parser.add_argument("--install", action="store_true", help="make the environments that are missing there")
+    parser.add_argument("--only-peers", action="store_true", help="only the table that has other tools beside ours")
     parser.add_argument("--memory", action="store_true", help="peak memory over 1,000,000 rows (minutes)")
     parser.add_argument("--scratch", type=Path, default=None, help="where temporary files go")
     parser.add_argument("--stage", help=argparse.SUPPRESS)
@@ -158,18 +162,6 @@ def _oracle(texts: list[str]) -> None:
     print(f"kept sets equal to rouge_score's: {same} of {len(slices) * len(THRESHOLDS)} ({dropped:,} rows dropped in them; thresholds {THRESHOLDS})")
 
 
-def _stage(kind: str, raw: dict[str, Any], path: Path, folder: Path, workers: int, rows: int = 0) -> Any:
-    module = find("stage", kind)
-    misfits: list[Any] = []
-    config = build(module.Config, raw, (), misfits)
-    assert config is not None, misfits
-    out = Path(tempfile.mkdtemp(dir=folder))
-    context = Context(folder, kind, out, 0, None, Reporter("silent"), lambda: 0, workers)  # type: ignore[arg-type]
-    inputs: dict[str, Any] = {name: () for name in module.needs(config)}
-    inputs["rows"] = (Artefact("load", "load", "rows", path.parent, path, "", rows),)
-    return module.run(inputs, config, context, out)
-
-
 def _rates(large: Path, rows: int, real: Path, folder: Path, workers: int) -> None:
     evaluation = folder / "evaluation.jsonl"
     strange = islice(_enlarged(real), 3 * _count(real), None)  # a round that `large` does not reach: no row in common but a hundred
@@ -185,40 +177,8 @@ def _rates(large: Path, rows: int, real: Path, folder: Path, workers: int) -> No
     print(f"\n{rows:,} rows, {workers} workers            rows/s   of orjson   CPU s   kept")
     print(f"{'orjson, reading only':<28} {rows / base:>12,.0f} {1:>10.2f} {base_cpu:>8.2f}")
     for name, kind, raw in stages:
-        wall, cpu, outcome = _timed(lambda kind=kind, raw=raw: _stage(kind, raw, large, folder, workers, rows))
+        wall, cpu, outcome = _timed(lambda kind=kind, raw=raw: run_stage(kind, raw, large, folder, workers, rows))
         print(f"{name:<28} {rows / wall:>12,.0f} {base / wall:>10.2f} {cpu:>8.2f} {outcome.counts.kept:>9,}")
-
-
-def _peers(texts: list[str]) -> None:
-    from rouge_score.rouge_scorer import _score_lcs
-    from rouge_score.tokenize import tokenize
-
-    draw = random.Random(4)
-    tokens = [tokenize(text, None) for text in draw.sample(texts, min(400, len(texts)))]
-    pairs = len(tokens) * (len(tokens) - 1) // 2
-    _, cpu, _ = _timed(lambda: [_score_lcs(one, other) for at, one in enumerate(tokens) for other in tokens[:at]])
-    every = len(texts) * (len(texts) - 1) / 2
-    print(f"\nrouge_score, as Alpaca uses it: {cpu / pairs * 1e6:.1f} µs a pair; {len(texts):,} rows would take {cpu / pairs * every / 3600:.1f} CPU hours")
-    try:
-        from datasketch import MinHash, MinHashLSH
-    except ImportError:
-        print("datasketch is not installed: pip install datasketch")
-        return
-    sample = draw.sample(texts, min(5000, len(texts)))
-
-    def dedup() -> int:
-        lsh, kept = MinHashLSH(threshold=0.7, num_perm=128), 0
-        for at, text in enumerate(sample):
-            words = text.lower().split()
-            signature = MinHash(num_perm=128)
-            signature.update_batch([" ".join(words[start : start + 3]).encode() for start in range(max(1, len(words) - 2))])
-            if not lsh.query(signature):
-                lsh.insert(at, signature)
-                kept += 1
-        return kept
-
-    _, cpu, kept = _timed(dedup)
-    print(f"datasketch MinHash (128 permutations, unverified): {len(sample) / cpu:,.0f} rows/s of CPU time; {kept:,} of {len(sample):,} kept")
 
 
 def _memory(real: Path, folder: Path, workers: int) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
+import sys
+import tempfile
 import venv
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
+ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {
-    "distilabel": ("distilabel[openai,minhash]==1.5.3", "requests"),
+    "distilabel": ("distilabel[openai,minhash]==1.5.3", "datasketch==1.6.5", "requests"),  # with a later datasketch its MinHashDedup drops every row
     "curator": ("bespokelabs-curator==0.1.31",),
     "data-designer": ("data-designer==0.9.5",),
     "text-dedup": ("text-dedup==0.4.0",),
-    "datatrove": ("datatrove[io,processing]==0.10.1", "orjson"),
+    "datatrove": ("datatrove[io,processing]==0.10.1", "spacy"),
     "datasketch": ("datasketch==2.0.0",),
 }
 # No tool calls home or looks for a hub; each works on what pip installed.
@@ -34,3 +42,38 @@ def python_of(tool: str, folder: Path, install: bool) -> str | None:
         subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES[tool]], check=True)
         (folder / tool / "complete").write_text("\n".join(PACKAGES[tool]))
     return str(python) if python.exists() else None
+
+
+def run_tool(python: str, module: str, arguments: list[str], timeout: float) -> dict[str, Any] | str:
+    """What a tool reported that ran as `python -m module`, in a process group and with a home of its own; or why it did not."""
+    with tempfile.TemporaryDirectory() as home:
+        surroundings = {**os.environ, **QUIET, "HOME": home, "TMPDIR": home}
+        tool = subprocess.Popen(
+            [python, "-m", module, *arguments], cwd=ROOT, env=surroundings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+        try:
+            out, err = tool.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            return f"not done within {timeout:g} s"
+        finally:
+            if tool.poll() is None:
+                os.killpg(tool.pid, signal.SIGKILL)
+                tool.communicate()
+    found = [line for line in out.splitlines() if line.startswith("RESULT ")]
+    if not found:
+        return (err.strip().splitlines() or ["no result"])[-1][:160]
+    return dict(json.loads(found[-1].removeprefix("RESULT ")))
+
+
+def report(figures: dict[str, Any]) -> None:
+    """The tool's last word, for `run_tool`."""
+    sys.stdout.write("\nRESULT " + json.dumps(figures) + "\n")
+
+
+def release_of(distribution: str) -> str:
+    """The version that is installed in this environment, or nothing."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""

@@ -19,47 +19,32 @@ import argparse
 import json
 import math
 import os
-import signal
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 from benchmarks.asking import PEERS, TOOLS
-from benchmarks.environments import QUIET, python_of
+from benchmarks.environments import ROOT, python_of, run_tool
 
-ROOT = Path(__file__).resolve().parent.parent
 OURS = "synthgen"
 
 
 def measure(tool: str, python: str, rows: int, in_flight: int, latency: float, timeout: float) -> dict[str, Any] | str:
     """Starts a teacher and the tool; its figures, or why there are none."""
     command = [sys.executable, "-m", "benchmarks.teacher", "--latency", str(latency)]
-    with tempfile.TemporaryDirectory() as home, subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as teacher:
-        assert teacher.stdout is not None
-        url = teacher.stdout.readline().strip()
-        command = [python, "-m", "benchmarks.asking", tool, "--url", url, "--rows", str(rows), "--in-flight", str(in_flight)]
-        surroundings = {**os.environ, **QUIET, "HOME": home, "TMPDIR": home}
-        asking = subprocess.Popen(
-            command, cwd=ROOT, env=surroundings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as teacher:
         try:
-            out, err = asking.communicate(timeout=timeout)
+            assert teacher.stdout is not None
+            url = teacher.stdout.readline().strip()
+            result = run_tool(python, "benchmarks.asking", [tool, "--url", url, "--rows", str(rows), "--in-flight", str(in_flight)], timeout)
+            if isinstance(result, str):
+                return result
             with urllib.request.urlopen(url.removesuffix("/v1") + "/_counts") as reply:
                 counts = json.load(reply)
-        except subprocess.TimeoutExpired:
-            return f"not done within {timeout:g} s"
         finally:
-            if asking.poll() is None:
-                os.killpg(asking.pid, signal.SIGKILL)
-                asking.wait()
             teacher.kill()
-    found = [line for line in out.splitlines() if line.startswith("RESULT ")]
-    if not found:
-        return (err.strip().splitlines() or ["no result"])[-1][:160]
-    result = dict(json.loads(found[-1].removeprefix("RESULT ")))
     if not result["answered"]:
         return "no row answered"
     seconds = result["finished"] - counts["first"]
@@ -90,8 +75,8 @@ def table(tools: list[str], options: argparse.Namespace, in_flight: int, latency
         print(f"best of {options.repeat}:")
         for tool, found in best.items():
             print(line(tool, found, in_flight, latency))
-    if OURS in best:
-        others = [tool for tool in best if not tool.startswith(OURS)]
+    others = [tool for tool in best if not tool.startswith(OURS)]
+    if OURS in best and others:
         print(f"{OURS} is, times: " + ", ".join(f"{tool} {best[OURS]['rate'] / best[tool]['rate']:.2f}" for tool in others))
 
 

@@ -6,13 +6,12 @@ which ends with its rows on disk in its own form, and returns the answers, read 
 
 from __future__ import annotations
 
-import os
-import resource
-import time
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from benchmarks.clock import Clock
 
 PROMPT = "Solve the following problem step by step, and write the final answer on a line of its own. " * 4
 TOOLS = {
@@ -25,18 +24,6 @@ PEERS = ("curator", "distilabel", "data-designer")
 
 def question(number: int) -> str:
     return f"{PROMPT}Problem {number}."
-
-
-class Clock:
-    """What the work within took: `began` and `finished` (seconds, the clock that all processes share), `cpu` seconds, `memory` MB of the largest process."""
-
-    def __enter__(self) -> None:
-        self.began, self._before = time.monotonic(), os.times()
-
-    def __exit__(self, *_: object) -> None:
-        self.finished = time.monotonic()
-        self.cpu = sum(os.times()[:4]) - sum(self._before[:4])
-        self.memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
 
 
 def ask_of(tool: str) -> Callable[[str, int, int, Path, Clock], Iterable[Any]]:

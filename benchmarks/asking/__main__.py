@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks.asking import DISTRIBUTIONS, Clock, ask_of
+from benchmarks.asking import DISTRIBUTIONS, ask_of
+from benchmarks.clock import Clock
+from benchmarks.environments import release_of, report
 
 
 def main() -> None:
@@ -26,12 +25,7 @@ def main() -> None:
         answers = ask_of(options.tool)(options.url, options.rows, options.in_flight, Path(folder), clock)
         # The server's answers differ from question to question, so that a row that is there twice does not count twice.
         answered = len({answer for answer in answers if isinstance(answer, str) and answer.startswith("answer ")})
-    try:
-        release = version(DISTRIBUTIONS.get(options.tool, options.tool))
-    except PackageNotFoundError:
-        release = ""
-    found = {"began": clock.began, "finished": clock.finished, "cpu": clock.cpu, "memory": clock.memory, "answered": answered, "version": release}
-    sys.stdout.write("\nRESULT " + json.dumps(found) + "\n")
+    report({**clock.figures(), "answered": answered, "version": release_of(DISTRIBUTIONS.get(options.tool, options.tool))})
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.asking import Clock, question
+from benchmarks.asking import question
+from benchmarks.clock import Clock
 
 
 def ask(url: str, rows: int, in_flight: int, folder: Path, clock: Clock) -> Iterable[Any]:

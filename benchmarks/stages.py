@@ -1,0 +1,25 @@
+"""A data stage on one file, run as the pipeline runs it: reading, judging, writing with hashes and fsync."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from synthgen.config import build
+from synthgen.progress import Reporter
+from synthgen.registry import find
+from synthgen.stages.contract import Artefact, Context
+
+
+def run_stage(kind: str, raw: dict[str, Any], path: Path, folder: Path, workers: int, rows: int = 0) -> Any:
+    """The stage's outcome; its files are in a new folder under `folder`."""
+    module = find("stage", kind)
+    misfits: list[Any] = []
+    config = build(module.Config, raw, (), misfits)
+    assert config is not None, misfits
+    out = Path(tempfile.mkdtemp(dir=folder))
+    context = Context(folder, kind, out, 0, None, Reporter("silent"), lambda: 0, workers)  # type: ignore[arg-type]
+    inputs: dict[str, Any] = {name: () for name in module.needs(config)}
+    inputs["rows"] = (Artefact("load", "load", "rows", path.parent, path, "", rows),)
+    return module.run(inputs, config, context, out)
