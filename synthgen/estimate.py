@@ -1,195 +1,215 @@
 """What a pipeline will ask, cost and take, before it is paid for: from a small paid probe, or free from the ledger.
 
-Each stage that asks a teacher is tried on a few rows. Their replies stay in the ledger, so that neither a second estimate nor
-the run pays for them again. Totals are the probe's mean call times the calls that are to come; p50 and p95 are
-percentiles of that total over resamples of the probe (bootstrap). Rows that filters will drop are not foreseen: the figures are
-for every row that could arrive.
+Each stage that asks a teacher (generate, score, evaluate) is tried on a few rows; where the ledger answers those already,
+nobody is asked, and all that it knows of the stage's first rows counts. Replies stay in the ledger, so that neither a second
+estimate nor the run pays for them again. p50 and p95 are percentiles over resamples of what is known: see `forecast`.
+Rows that stages in between will drop are not foreseen: what is taken for granted is said with the figures.
 """
 
 from __future__ import annotations
 
-import random
+import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from synthgen.dispatch.contract import Session
-from synthgen.errors import ConfigError
-from synthgen.lazy_sessions import LazySessions
-from synthgen.pipeline import RunOptions, run_pipeline
+from synthgen.config import resolved
+from synthgen.digest import value_hash
+from synthgen.forecast import Call, Forecast, Pace, Pool, over_pool, over_rows
+from synthgen.pipeline import RunOptions
 from synthgen.pipeline_file import Pipeline, StageSpec
-from synthgen.plan import Graph, is_current
+from synthgen.probing import Given, Probe, asking_stages
 from synthgen.progress import Reporter, duration
 from synthgen.reports.tables import table
-from synthgen.stages.contract import Artefact, Context, Inputs
-from synthgen.store.jsonl import read_rows, write_rows
-from synthgen.store.ledger import open_ledger
+from synthgen.stages.asking import FIRST_YIELD, YIELD_CALLS
+from synthgen.stages.preview import Preview
 from synthgen.store.publish import write_whole
 
-RESAMPLES = 2000
+NAME = "estimate.json"
 AUTO_CONCURRENCY = 64  # in flight, where the pipeline leaves it to be found out
-FIGURES = ("calls", "prompt_tokens", "completion_tokens", "usd", "hours")
-
-
-@dataclass(frozen=True)
-class _Call:
-    """One probed row or call: what it took, and how many rows came of it."""
-
-    requests: int
-    prompt_tokens: int
-    completion_tokens: int
-    usd: float
-    seconds: float
-    rows: int
+KNOWN_ROWS = 2000  # of a stage's first rows, that are looked up in the ledger
+KNOWN_CALLS = 400  # likewise of a pool's calls
+POOL_CALLS = 10  # that a pool is tried with, so that its yield is known to some extent
 
 
 def estimate_pipeline(pipeline: Pipeline, rows: int = 20, *, runs: Path = Path("data/runs"), ledger: Path = Path("data/ledger"), reporter: Reporter | None = None) -> dict[str, Any]:
-    """p50 and p95 of calls, tokens, dollars and hours of each generate stage, of the test questions, and of all; kept in the run's folder.
+    """p50 and p95 of calls, tokens, dollars and hours of each stage that asks, and of all; kept in the run's folder.
+
+    Returns:
+        `stages`: each with `stage`, `kind`, `rows` (that it reads, or is to make), `probed` (rows or calls that the figures
+        rest on), `asked` (how many of them were asked now and not found in the ledger), `notes`, and the figures; `total`.
 
     Raises:
         ConfigError: no stage asks a teacher.
     """
-    asking = [spec for spec in pipeline.stages if spec.kind == "generate" or (spec.kind == "evaluate" and "teacher" in getattr(spec.config, "models", ()))]
-    if not asking:
-        raise ConfigError("this pipeline asks no teacher: there is nothing to estimate", str(pipeline.path))
-    reporter = reporter or Reporter()
+    asking = asking_stages(pipeline)
     options = RunOptions(runs=runs, ledger=ledger)
+    stages, total = [], None
     with tempfile.TemporaryDirectory(prefix="synthgen-estimate-") as scratch:
-        probe = _Probe(pipeline, options, Path(scratch), reporter, rows)
-        try:
-            stages = [probe.stage(spec) if spec.kind == "generate" else probe.questions(spec) for spec in asking]
-        finally:
-            probe.sessions.close()
-    whole = {"stages": stages, "total": {name: {p: sum(stage[name][p] for stage in stages) for p in ("p50", "p95")} for name in FIGURES}}
+        with Probe(pipeline, options, Path(scratch), reporter or Reporter(), rows) as probe:
+            for spec in asking:
+                found, entry = _stage(probe, spec)
+                stages.append(entry)
+                total = found if total is None else total + found
+    assert total is not None
+    whole = {"stages": stages, "total": total.plain(), "notes": _budget_notes(pipeline, total.plain())}
     folder = options.folder(pipeline)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "estimate.json", orjson.dumps(whole, option=orjson.OPT_INDENT_2))
+    write_whole(folder / NAME, orjson.dumps(whole, option=orjson.OPT_INDENT_2))
     return whole
 
 
-class _Probe:
-    def __init__(self, pipeline: Pipeline, options: RunOptions, scratch: Path, reporter: Reporter, rows: int) -> None:
-        self.pipeline, self.options, self.scratch, self.reporter, self.rows = pipeline, options, scratch, reporter, rows
-        self.sessions = LazySessions(pipeline, options, reporter, lambda: 0, "estimate")
-        self.ledger = open_ledger(options.ledger)
-        self.samples: dict[str, list[dict[str, Any]]] = {}  # rows that the probe itself made, by stage
-        self.expected: dict[str, float] = {}
+def _stage(probe: Probe, spec: StageSpec) -> tuple[Forecast, dict[str, Any]]:
+    """One stage's figures, and what they rest on."""
+    given, task = probe.given(spec), probe.task(spec)
+    if task is None:
+        tries, known = probe.rows, KNOWN_ROWS
+    else:
+        expected = math.ceil(task.num_rows / (FIRST_YIELD * task.per_call))
+        tries, known = min(max(math.ceil(probe.rows / task.per_call), min(probe.rows, POOL_CALLS)), expected), KNOWN_CALLS
+    shown, asked = _tried(probe, spec, given, tries, known)
+    seed = f"estimate {probe.pipeline.seed} {spec.id}"
+    if task is not None:
+        calls, kinds = _calls(probe, shown, task.num_rows)
+        pace = _pace(probe, spec.config.teacher)  # type: ignore[attr-defined]
+        first = math.ceil(task.num_rows / (FIRST_YIELD * task.per_call))
+        found = over_pool(calls, kinds.values(), Pool(task.num_rows, task.per_call, task.min_yield, YIELD_CALLS, first), pace, seed)
+        probe.expected[spec.id] = float(task.num_rows)
+        wanted = float(task.num_rows)
+        notes = [_basis(len(calls), asked, "calls"), *_pool_notes(calls, task, found)]
+    else:
+        found, calls, wanted = _parts(probe, spec, given, shown, seed)
+        made = sum(call.rows for call in calls)
+        probe.expected[spec.id] = given.rows * made / len(calls) if calls else 0.0
+        notes = [_basis(len(calls), asked, "replies" if spec.kind == "evaluate" else "rows", wanted if spec.kind != "evaluate" else None), *given.assumed]
+    notes += [*_failures(shown), *_silences(calls, probe, spec)]
+    return found, {
+        "stage": spec.id, "kind": spec.kind, "rows": round(wanted), "probed": len(calls), "asked": asked, "notes": notes, **found.plain(), "options": value_hash(resolved(spec.config)),
+    }  # fmt: skip
 
-    def stage(self, spec: StageSpec) -> dict[str, Any]:
-        """One stage's figures."""
+
+def _tried(probe: Probe, spec: StageSpec, given: Given, tries: int, known: int) -> tuple[list[Preview], int]:
+    """What is known of a stage's first rows or calls, and how many of those had to be asked about now."""
+    shown = probe.look(spec, given, tries, ask=False)
+    full = probe.look(spec, given, tries)
+    asked = len(full) - len(shown)
+    return (full, asked) if asked else (probe.look(spec, given, known, ask=False), 0)
+
+
+def _parts(probe: Probe, spec: StageSpec, given: Given, shown: Sequence[Preview], seed: str) -> tuple[Forecast, list[Call], float]:
+    """The figures of a stage over rows: of each thing that it asks about a row, and together."""
+    times = {"": 1}
+    if spec.kind == "evaluate":
+        from synthgen.stages.evaluate_preview import times as of_each_part
+
         config: Any = spec.config
-        task = config.task.load()(config.task.options, self.pipeline.seed)
-        context = Context(self.scratch, spec.id, self.scratch / "work", self.pipeline.seed, self.sessions, self.reporter, lambda: 0)
-        over_rows = hasattr(task, "ask")
-        inputs, available = self._inputs(spec, "rows") if over_rows else ({}, 0.0)
-        shown = spec.module.plan_preview(inputs, config, context, self.rows if over_rows else max(1, round(self.rows / task.per_call)))
-        session = self.sessions.open(config.teacher)
-        calls = [self._call(preview.keys, session, max(1, len(preview.exchanges)), sum("rejection" not in row for row in preview.rows)) for preview in shown]
-        self.samples[spec.id] = [row for preview in shown for row in preview.rows if "rejection" not in row]
-        if over_rows:
-            planned = available
-            self.expected[spec.id] = available * _mean([call.rows for call in calls])
-        else:
-            planned = task.num_rows / max(_mean([call.rows for call in calls]), 0.05)
-            self.expected[spec.id] = float(task.num_rows)
-        return {"stage": spec.id, "probed": len(calls), "rows": round(planned), **_figures(calls, planned, session)}
-
-    def questions(self, spec: StageSpec) -> dict[str, Any]:
-        """The test questions that evaluate asks the teacher."""
-        from synthgen.evaluation.teacher import asking
-
-        config: Any = spec.config
-        inputs, available = self._inputs(spec, "questions")
-        session = self.sessions.open(config.teacher)
-        rows = list(islice((row for artefact in inputs["questions"] for row in read_rows(artefact.file)), self.rows))
-        session.fetch(asking(rows, config.max_new_tokens, session.config), total=len(rows), stage=f"estimate {spec.id}")
-        calls = [self._call(rendered.keys, session, 1, 1) for rendered in session.render(asking(rows, config.max_new_tokens, session.config))]
-        return {"stage": spec.id, "probed": len(calls), "rows": round(available), **_figures(calls, available, session)}
-
-    def _call(self, keys: tuple[str, ...], session: Session, requests: int, rows: int) -> _Call:
-        usage = session.account(keys)
-        latencies = {key.rpartition("-")[0]: entry.latency for key in keys if (entry := self.ledger.get(key)) is not None}
-        return _Call(requests, usage["prompt_tokens"], usage["completion_tokens"], usage.get("cost_usd") or 0.0, sum(latencies.values()), rows)
-
-    def _inputs(self, spec: StageSpec, need: str) -> tuple[Inputs, float]:
-        """The rows to probe with, and how many there will be."""
-        reference = spec.reads[need][0]
-        source, _, part = reference.partition(".")
-        published = Graph(self.pipeline, self.options.folder(self.pipeline))
-        if reference.startswith("run:") or is_current(self.pipeline, published.run_dir, [source]):
-            inputs = published.inputs(spec, missing_ok=("model",))
-            return inputs, float(sum(artefact.rows for artefact in inputs[need]))
-        before = self.pipeline.stages[: self.pipeline.stages.index(spec)]
-        made = [earlier for earlier in before if earlier.id in self.samples]
-        if not made:
-            run_pipeline(self.pipeline, RunOptions(run_dir=self.scratch / "run", ledger=self.options.ledger, until=before[-1].id), self.reporter)
-            inputs = Graph(self.pipeline, self.scratch / "run").inputs(spec, missing_ok=("model",))
-            return inputs, float(sum(artefact.rows for artefact in inputs[need]))
-        folder = self.scratch / f"rows-{spec.id}"
-        folder.mkdir()
-        upto = self.pipeline.stages.index(self.pipeline.stage(source))
-        maker = next(earlier for earlier in reversed(made) if self.pipeline.stages.index(earlier) <= upto)
-        rows = self.samples[maker.id]
-        write_rows(folder / "rows.jsonl", rows)
-        artefact = Artefact(maker.id, "generate", "rows", folder, folder / "rows.jsonl", "", len(rows))
-        return {need: (artefact,)}, self._part_of(source, part, self.expected[maker.id])
-
-    def _part_of(self, stage_id: str, part: str, rows: float) -> float:
-        """What a split leaves of the rows; other stages between are taken to keep them all."""
-        for spec in self.pipeline.stages:
-            if spec.id == stage_id and spec.kind == "split":
-                config: Any = spec.config
-                sizes = {name: getattr(config, name) if getattr(config, name) >= 1 else getattr(config, name) * rows for name in ("test", "validation")}
-                return float(sizes.get(part, max(rows - sum(sizes.values()), 0.0)))
-        return rows
+        times = of_each_part(config, [probe.pipeline.stage(one.partition(".")[0]).config for one in spec.reads.get("students", ()) if not one.startswith("run:")])
+    found, every = None, []
+    for part, often in times.items():
+        previews = [preview for preview in shown if preview.asks == part]
+        calls = [_call(probe, preview) for preview in previews]
+        every += calls
+        one = over_rows(calls, given.rows * often, _pace(probe, previews[0].teacher if previews else ""), f"{seed} {part}")
+        found = one if found is None else found + one
+    assert found is not None
+    return found, every, given.rows
 
 
-def _figures(calls: Sequence[_Call], planned: float, session: Session) -> dict[str, dict[str, float]]:
-    limits = session.config.limits
-    at_once = limits.concurrency if isinstance(limits.concurrency, int) else AUTO_CONCURRENCY
-    draws = random.Random(0)
-    totals: dict[str, list[float]] = {name: [] for name in FIGURES}
-    for _ in range(RESAMPLES):
-        drawn = draws.choices(calls, k=len(calls))
-        requests, tokens_in, tokens_out, usd, seconds = (
-            planned * _mean([getattr(call, name) for call in drawn]) for name in ("requests", "prompt_tokens", "completion_tokens", "usd", "seconds")
-        )
-        hours = seconds / min(at_once, max(planned, 1)) / 3600
-        if limits.requests_per_minute:
-            hours = max(hours, requests / limits.requests_per_minute / 60)
-        if limits.tokens_per_minute:
-            hours = max(hours, (tokens_in + tokens_out) / limits.tokens_per_minute / 60)
-        for name, value in zip(FIGURES, (requests, tokens_in, tokens_out, usd, hours), strict=True):
-            totals[name].append(value)
-    return {name: {"p50": _percentile(values, 0.5), "p95": _percentile(values, 0.95)} for name, values in totals.items()}
+def _calls(probe: Probe, shown: Sequence[Preview], wanted: int) -> tuple[list[Call], dict[str, int]]:
+    """A pool's calls in order, up to the one that fills it; and for each kept row how many items there were of its kind."""
+    calls: list[Call] = []
+    kinds: dict[str, int] = {}
+    for preview in shown:
+        fit, before = 0, len(kinds)
+        for row in preview.rows:
+            matched = row["rejection"].get("matched_id") if "rejection" in row else None
+            if matched in kinds:
+                kinds[matched] += 1
+                fit += 1
+            elif "rejection" not in row and len(kinds) < wanted:
+                kinds[row["id"]] = 1
+                fit += 1
+        calls.append(_call(probe, preview, len(kinds) - before, fit))
+        if len(kinds) >= wanted:
+            break
+    return calls, kinds
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+def _call(probe: Probe, preview: Preview, rows: int | None = None, fit: int = 0) -> Call:
+    usage = probe.ledger.account(preview.keys)
+    seconds = {key.rpartition("-")[0]: entry.latency for key in preview.keys if (entry := probe.ledger.get(key)) is not None}
+    made = sum("rejection" not in row for row in preview.rows) if rows is None else rows
+    return Call(len(preview.exchanges), usage["prompt_tokens"], usage["completion_tokens"], usage["cost_usd"] or 0.0, sum(seconds.values()), made, fit)
 
 
-def _percentile(values: list[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
+def _pace(probe: Probe, teacher: str) -> Pace:
+    limits = probe.sessions.open(teacher).config.limits
+    return Pace(limits.concurrency if isinstance(limits.concurrency, int) else AUTO_CONCURRENCY, limits.requests_per_minute, limits.tokens_per_minute)
+
+
+def _basis(known: int, asked: int, unit: str, rows: float | None = None) -> str:
+    """What figures rest on, in words."""
+    if not known:
+        return "from nothing: no row came in"
+    if asked:
+        return f"from {known:,} {unit}, " + (f"{asked:,} of them asked now" if asked < known else "asked now")
+    return f"from {known:,} {unit}{' (all there are)' if rows is not None and known >= rows else ''}, answered by the ledger: nothing was paid"
+
+
+def _failures(shown: Sequence[Preview]) -> list[str]:
+    failed = [preview.failed for preview in shown if preview.failed]
+    return [f"{len(failed):,} of {len(shown):,} failed, the first with {failed[0][:200]}"] if failed else []
+
+
+def _pool_notes(calls: Sequence[Call], task: Any, found: Forecast) -> list[str]:
+    kept, fit = sum(call.rows for call in calls), sum(call.fit for call in calls)
+    if kept >= task.num_rows:
+        return [f"{len(calls):,} calls made all {task.num_rows:,} rows"]
+    notes = [f"{kept:,} of {len(calls) * task.per_call:,} items asked for were kept, {fit - kept:,} were too much like one of these; the yield falls as the pool fills, which p95 allows for"]
+    if found.runs_dry > 0.05:
+        notes.append(f"the yield may fall under min_yield before {task.num_rows:,} rows are kept (in {found.runs_dry:.0%} of the draws): the stage would stop there")
+    return notes
+
+
+def _silences(calls: Sequence[Call], probe: Probe, spec: StageSpec) -> list[str]:
+    """What the known replies do not tell."""
+    if not any(call.requests for call in calls):
+        return []
+    notes = []
+    if not any(call.prompt_tokens or call.completion_tokens for call in calls):
+        notes.append("these replies tell no tokens: what it costs is not known")
+    elif not any(call.usd for call in calls) and any(probe.sessions.open(name).config.price is None and probe.sessions.open(name).config.provider != "builtin" for name in spec.module.teachers(spec.config)):
+        notes.append("no price is known: give teacher.price for dollars")
+    if not any(call.seconds for call in calls):
+        notes.append("these replies tell no time")
+    return notes
+
+
+def _budget_notes(pipeline: Pipeline, total: dict[str, dict[str, float]]) -> list[str]:
+    cap = pipeline.budget.usd if pipeline.budget is not None else None
+    if cap is None or total["usd"]["p95"] <= cap:
+        return []
+    return [f"the budget of ${cap:,.2f} is {'less than the p50' if total['usd']['p50'] > cap else 'between p50 and p95'}: the run {'would' if total['usd']['p50'] > cap else 'may'} stop at it (exit code 3)"]
 
 
 def estimate_text(found: dict[str, Any]) -> str:
-    """The estimate as a table, p50 with p95 in brackets."""
+    """The estimate as a table, p50 with p95 in brackets, and what each stage's figures rest on."""
     rows = []
     for entry in [*found["stages"], {"stage": "all", "rows": None, **found["total"]}]:
         rows.append([
             entry["stage"], f"{entry['rows']:,}" if entry["rows"] is not None else "", _both(entry["calls"], "{:,.0f}"), _both(entry["prompt_tokens"], "{:,.0f}"),
-            _both(entry["completion_tokens"], "{:,.0f}"), _both(entry["usd"], "${:,.2f}"), f"{duration(entry['hours']['p50'] * 3600)} ({duration(entry['hours']['p95'] * 3600)})",
+            _both(entry["completion_tokens"], "{:,.0f}"), _both(entry["usd"], "${:,.2f}"), _both({p: entry["hours"][p] * 3600 for p in ("p50", "p95")}, duration),
         ])  # fmt: skip
-    head = table(["stage", "rows", "calls", "prompt tokens", "completion tokens", "cost", "time"], rows)
-    return head + "\n\np50 (p95) of what the rows that can arrive will take; the probe's replies are in the ledger and are not paid for again"
+    lines = [table(["stage", "rows", "calls", "prompt tokens", "completion tokens", "cost", "time"], rows), "", "p50 (p95); replies that were asked for are in the ledger and are not paid for again", ""]
+    for entry in found["stages"]:
+        lines += [f"{entry['stage']}: {note}" for note in entry["notes"]]
+    return "\n".join([*lines, *found["notes"]])
 
 
-def _both(figure: dict[str, float], form: str) -> str:
-    low, high = form.format(figure["p50"]), form.format(figure["p95"])
+def _both(figure: dict[str, float], form: Any) -> str:
+    shown = form if callable(form) else form.format
+    low, high = shown(figure["p50"]), shown(figure["p95"])
     return low if low == high else f"{low} ({high})"

@@ -8,6 +8,7 @@ result; stages between that ask nobody are then left out, and what is assumed of
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,8 +149,7 @@ class Probe:
         rows = self.made[spec.id]
         if not rows:
             raise ConfigError(f"nothing came of trying {spec.id} on a few rows, which later stages read", str(self.pipeline.path), f"`synthgen preview --id {spec.id}` shows why")
-        folder = self.scratch / f"rows-{spec.id}"
-        folder.mkdir(exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="rows-", dir=self.scratch))
         write_rows(folder / "rows.jsonl", rows)
         artefact = Artefact(spec.id, spec.kind, "rows", folder, folder / "rows.jsonl", "", len(rows))
         return _Source(artefact, self.expected.get(spec.id, float(len(rows))), [], spec.id)

@@ -19,14 +19,14 @@ PRICE = (1.0, 2.0)  # dollars per million tokens, in and out
 
 
 class Asked(ChatServer):
-    """Questions are drawn from so many (the low numbers most often), so that the pool saturates; replies differ in length.
+    """Questions are drawn from so many, a share of them always the same, so that the pool saturates; replies differ in length.
 
     The n-th time that a request comes it gets another reply, and the same one for the same `seed`.
     """
 
-    def __init__(self, questions: int = 10**6, seed: int = 0) -> None:
+    def __init__(self, questions: int = 10**6, seed: int = 0, same: float = 0.0) -> None:
         super().__init__(self.say, slowest=0.0)
-        self.questions, self.seed = questions, seed
+        self.questions, self.seed, self.often = questions, seed, same
         self.tokens_in = self.tokens_out = 0
 
     @property
@@ -46,8 +46,7 @@ class Asked(ChatServer):
 
     def question(self, draw: random.Random) -> str:
         """One of the questions; all of its words are its own, so that only its own kind is too much like it."""
-        number = min(int(draw.expovariate(1.5 / self.questions)), self.questions - 1)
-        own = random.Random(number)
+        own = random.Random(0 if draw.random() < self.often else draw.randrange(self.questions))
         return "What comes of " + " ".join("".join(own.choices("abcdefghiklmnoprstuvw", k=6)) for _ in range(9)) + "?"
 
     def answer(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,8 @@ def test_a_stage_behind_one_that_has_not_run_is_shown_on_what_its_trial_makes(te
     assert not Path("data/runs").exists(), "nothing is published"
     run_pipeline(made, RunOptions(), QUIET)
     again = preview_pipeline(made, 4, "score", reporter=QUIET)
-    assert not again["assumed"] and [preview["rows"] for preview in again["previews"]] != [preview["rows"] for preview in shown["previews"]]
+    published = [row["id"] for row in read_rows(Path("data/runs/asking/filter/rows.jsonl"))][:4]
+    assert not again["assumed"] and [preview["rows"][0]["row"]["id"] for preview in again["previews"]] == published
 
 
 def test_the_teacher_and_the_judge_of_an_evaluation(teacher, in_tmp):
@@ -71,3 +72,24 @@ def test_stages_that_ask_nobody(teacher, in_tmp):
     with pytest.raises(ConfigError, match="asks no teacher"):
         preview_pipeline(asking_pipeline(teacher.url, LOAD), 1, reporter=QUIET)
     assert teacher.requests == 0
+
+
+def test_the_rows_that_a_run_would_use_are_shown(teacher, in_tmp):
+    made = asking_pipeline(teacher.url, LOAD + SCORE)
+    run_pipeline(made, RunOptions(), QUIET)
+    Path("rows.jsonl").write_text(Path("rows.jsonl").read_text().replace("number 0", "number zero"))
+    shown = preview_pipeline(made, 1, reporter=QUIET)
+    assert "number zero" in shown["previews"][0]["messages"][0][-1]["content"] and not shown["assumed"]
+
+
+def test_rows_of_another_run_are_shown(teacher, in_tmp):
+    run_pipeline(asking_pipeline(teacher.url, LOAD), RunOptions(), QUIET)
+    made = asking_pipeline(teacher.url, "  - score: {input: 'run:asking:load', judge: {kind: score}}\n")
+    assert len(preview_pipeline(made, 2, reporter=QUIET)["previews"]) == 2
+
+
+def test_nothing_came_of_an_earlier_stage(in_tmp):
+    with Asked() as teacher:
+        teacher.reply = lambda text, draw: ""
+        with pytest.raises(ConfigError, match="nothing came of trying worked"):
+            preview_pipeline(asking_pipeline(teacher.url, LOAD + "  - generate: {id: worked, task: rationale}\n" + SCORE), 2, "score", reporter=QUIET)

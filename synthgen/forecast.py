@@ -1,0 +1,165 @@
+"""What calls to come will take, from a few that are known: percentiles over resamples of those (bootstrap).
+
+Each resample draws the known calls anew, with replacement; its mean, widened for so few calls, is taken for the mean of all
+that are to come, and the sum of those gets the spread that a sum of so many has.
+
+A pool's yield falls as it fills, since more and more items are too much like a kept row. How many more kinds of item there are
+is estimated as ecologists do it for species (Chao 1984, doi:10.2307/4615964; Good 1953 for the chance of a new one): of n items f1
+were like no other and f2 kinds came twice, so the next one is new with chance f1 / n, and f0 = f1^2 / (2 f2) kinds are still unseen;
+n f0 / f1 * -ln(1 - r / f0) more items give r more rows. f2 is drawn from a gamma distribution of shape f2 + 1/2; where it is 0,
+a few items say next to nothing of many, and the number of rows wanted counts as comparisons that found nothing. f0 is a lower
+bound: the true pool is rather larger, and the yield falls rather later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+RESAMPLES = 2000
+FIGURES = ("calls", "prompt_tokens", "completion_tokens", "usd", "hours")
+LONE = 0.42  # of one call alone nothing is known of the spread: its 95th percentile is taken to be twice its median
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one row or call took (`seconds` is how long its teacher worked at it), and what came of it.
+
+    Of a pool's call: `fit` items were kept, or would have been but for a kept row that they were too much like.
+    """
+
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    usd: float
+    seconds: float
+    rows: int
+    fit: int = 0
+
+    def took(self) -> tuple[float, ...]:
+        """Requests, tokens in and out, dollars, seconds."""
+        return (self.requests, self.prompt_tokens, self.completion_tokens, self.usd, self.seconds)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a teacher may be asked: requests under way at once, and per minute requests and tokens."""
+
+    at_once: int
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What a pool task wants: so many rows, `per_call` items a call; it stops where `patience` calls keep less than `min_yield` of them.
+
+    `first` calls are started at once, before any yield is known: what is not needed of them is paid for all the same.
+    """
+
+    rows: int
+    per_call: int
+    min_yield: float
+    patience: int = 0
+    first: int = 0
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Figures of all resamples, in the order of `FIGURES`; and the share of them in which a pool runs dry."""
+
+    draws: NDArray[Any]
+    runs_dry: float = 0.0
+
+    def __add__(self, other: Forecast) -> Forecast:
+        """Both, one after the other."""
+        return Forecast(self.draws + other.draws, max(self.runs_dry, other.runs_dry))
+
+    def plain(self) -> dict[str, dict[str, float]]:
+        """p50 and p95 of each figure."""
+        import numpy as np
+
+        low, high = np.percentile(self.draws, [50, 95], axis=0)
+        return {name: {"p50": float(low[at]), "p95": float(high[at])} for at, name in enumerate(FIGURES)}
+
+
+def over_rows(calls: Sequence[Call], rows: float, pace: Pace, seed: str) -> Forecast:
+    """What asking about so many rows takes; those whose calls are known are among them."""
+    rng = _generator(seed)
+    import numpy as np
+
+    return _forecast(calls, np.full(RESAMPLES, max(rows, 0.0)), pace, rng)
+
+
+def over_pool(calls: Sequence[Call], kinds: Iterable[int], pool: Pool, pace: Pace, seed: str) -> Forecast:
+    """What it takes until a pool holds as many rows as are wanted, or runs dry.
+
+    Args:
+        calls: the first calls, as far as they are known.
+        kinds: for each row that they kept, how many items there were of its kind: itself, and those too much like it.
+        pool: what is wanted.
+        pace: how fast the teacher may be asked.
+        seed: of the resamples.
+    """
+    import numpy as np
+
+    rng = _generator(seed)
+    kept = sum(call.rows for call in calls)
+    if kept >= pool.rows:
+        return _forecast(calls, np.full(RESAMPLES, float(len(calls))), pace, rng)
+    most = max(pool.per_call, *(call.fit for call in calls))
+    whole = sum(call.fit for call in calls) / most
+    fit = most * rng.beta(whole + 0.5, len(calls) - whole + 0.5, RESAMPLES)  # items of a call that are fit but for the pool
+    least = max(pool.min_yield * pool.per_call, 1e-3)
+    sizes = list(kinds)
+    items, once, twice = max(sum(sizes), 1), max(sizes.count(1), 0.5), sizes.count(2)
+    shrunk = 1.0 if twice else items / (items + 2 * pool.rows / items)
+    unseen = once**2 / (2 * rng.gamma(twice + 0.5, shrunk, RESAMPLES))
+    wanted = pool.rows - kept
+    new = np.minimum(once / items, 1.0)  # the chance that the next item is new
+    last = np.minimum(least / np.maximum(fit * new, least), 1.0)  # how far that chance may fall
+    dry = unseen * (1 - last) < wanted
+    left = np.where(dry, last, 1 - np.minimum(wanted / unseen, 1 - 1e-9))
+    more = np.maximum(-np.log(left) * unseen / new, wanted / new)  # where it runs dry, at least what a rich pool would take
+    needed = len(calls) + np.ceil(more / np.maximum(fit, least)) + np.where(dry, pool.patience, 0)
+    ahead = np.minimum(np.maximum(pool.first - needed, 0), pace.at_once) * rng.random(RESAMPLES)
+    found = _forecast(calls, needed + np.round(ahead), pace, rng)
+    return Forecast(found.draws, float(np.mean(dry)))
+
+
+def _forecast(calls: Sequence[Call], numbers: NDArray[Any], pace: Pace, rng: Any) -> Forecast:
+    """What so many calls take (a number for each resample), of which these are known."""
+    import numpy as np
+
+    known = np.array([call.took() for call in calls], dtype=float).reshape(-1, 5)
+    count = len(known)
+    if not count:
+        return Forecast(np.zeros((RESAMPLES, len(FIGURES))))
+    mean, spread = known.mean(axis=0), known.std(axis=0)
+    if count > 1:
+        drawn = rng.multinomial(count, np.full(count, 1.0 / count), RESAMPLES) @ known / count
+        means = mean + (drawn - mean) * np.sqrt(count / (count - 1))
+        spread = spread * np.sqrt(count / (count - 1))
+    else:
+        means = mean * np.exp(LONE * rng.standard_normal((RESAMPLES, 1)))
+    share = np.minimum(numbers / count, 1.0)[:, None]
+    unseen = np.maximum(numbers - count, 0.0)[:, None]
+    sums = known.sum(axis=0) * share + np.maximum(unseen * means + np.sqrt(unseen) * spread * rng.standard_normal((RESAMPLES, 1)), 0.0)
+    requests, tokens_in, tokens_out, usd, seconds = sums.T
+    hours = seconds / np.maximum(np.minimum(pace.at_once, numbers), 1) / 3600
+    if pace.requests_per_minute:
+        hours = np.maximum(hours, requests / pace.requests_per_minute / 60)
+    if pace.tokens_per_minute:
+        hours = np.maximum(hours, (tokens_in + tokens_out) / pace.tokens_per_minute / 60)
+    return Forecast(np.stack([requests, tokens_in, tokens_out, usd, hours], axis=1))
+
+
+def _generator(seed: str) -> Any:
+    import numpy as np
+    import xxhash
+
+    return np.random.default_rng(xxhash.xxh3_64_intdigest(seed.encode()))
