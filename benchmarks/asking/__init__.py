@@ -30,3 +30,8 @@ def ask_of(tool: str) -> Callable[[str, int, int, Path, Clock], Iterable[Any]]:
     module, _, name = TOOLS[tool].partition(":")
     found: Callable[[str, int, int, Path, Clock], Iterable[Any]] = getattr(import_module(f"benchmarks.asking.{module}"), name)
     return found
+
+
+def different(answers: Iterable[Any]) -> int:
+    """Rows with the answer to a question of their own: the teacher answers each question differently."""
+    return len({answer for answer in answers if isinstance(answer, str) and answer.startswith("answer ")})

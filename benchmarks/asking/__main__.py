@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks.asking import DISTRIBUTIONS, ask_of
+from benchmarks.asking import DISTRIBUTIONS, ask_of, different
 from benchmarks.clock import Clock
 from benchmarks.environments import release_of, report
 
@@ -23,8 +23,7 @@ def main() -> None:
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         answers = ask_of(options.tool)(options.url, options.rows, options.in_flight, Path(folder), clock)
-        # The server's answers differ from question to question, so that a row that is there twice does not count twice.
-        answered = len({answer for answer in answers if isinstance(answer, str) and answer.startswith("answer ")})
+        answered = different(answers)
     report({**clock.figures(), "answered": answered, "version": release_of(DISTRIBUTIONS.get(options.tool, options.tool))})
 
 

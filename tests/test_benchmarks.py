@@ -1,0 +1,70 @@
+import json
+import sys
+from random import Random
+
+import pytest
+
+from benchmarks import generate
+from benchmarks.asking import different
+from benchmarks.deduplicating.table import side_by_side
+from benchmarks.environments import python_of, run_tool
+
+
+def rows(count: int) -> list[dict[str, str]]:
+    """Instructions of seven words that have next to none in common."""
+    return [{"id": str(at), "instruction": " ".join(f"word{number}" for number in Random(at).sample(range(10_000), 7)), "output": "x"} for at in range(count)]
+
+
+@pytest.mark.parametrize("tool", ["synthgen", "openai", "aiohttp"])
+def test_a_tool_answers_every_question_once_and_keeps_to_the_number_in_flight(tool):
+    found = generate.measure(tool, sys.executable, rows=40, in_flight=8, latency=0.01, timeout=60)
+    assert isinstance(found, dict), found
+    assert (found["answered"], found["questions"]) == (40, 40)
+    assert 1 < found["at_once"] <= 8
+    assert 0 < found["call"] <= found["rate"]
+
+
+def test_only_answers_of_the_teacher_count_and_each_once():
+    assert different(["answer 1", "answer 1", "answer 2", "", None, "error: 429", float("nan")]) == 2
+
+
+def test_a_line_says_what_is_missing_and_what_was_asked_again():
+    found = {"rows": 100, "answered": 97, "questions": 130, "rate": 50.0, "call": 40.0, "cpu": 0.1, "memory": 70.0, "at_once": 8, "version": "1.0"}
+    text = generate.line("some-tool", found, 10, 0.5)
+    assert "some-tool 1.0" in text and "3 rows missing" in text and "30 questions asked again" in text
+    assert "2.50" in text  # 50 of 100 / (10 * 0.5) rows a second
+
+
+def test_a_tool_that_hangs_is_ended_and_said_so():
+    found = generate.measure("aiohttp", sys.executable, rows=2, in_flight=1, latency=30, timeout=3)
+    assert found == "not done within 3 s"
+
+
+def test_a_tool_that_dies_is_said_with_its_last_line():
+    found = run_tool(sys.executable, "benchmarks.asking", ["aiohttp", "--url", "http://192.0.2.1/v1", "--rows", "1", "--in-flight", "1"], 60)
+    assert found == "the server of this benchmark is on this machine"
+
+
+@pytest.mark.parametrize("arguments", [["--tools", "nonesuch"], ["--tools", "curator"], ["--install"], ["--fewer", "nonesuch=3"]])
+def test_unknown_tools_and_peers_without_a_folder_are_refused(arguments, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["generate", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        generate.main()
+    assert stopped.value.code == 2
+    assert "unknown tools: nonesuch" in (said := capsys.readouterr().err) or "--peers FOLDER" in said
+
+
+def test_a_peer_without_an_environment_is_not_there(tmp_path):
+    assert python_of("datasketch", tmp_path, install=False) is None
+
+
+def test_near_duplicates_side_by_side(tmp_path, capsys):
+    side_by_side(rows(200), tmp_path, None, False)
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("not installed" in line for line in lines) == 4
+    for tool in ("synthgen minhash", "synthgen rouge_l", "rouge_score"):
+        figures = next(line for line in lines if line.startswith(tool))[26:].split()
+        assert (figures[0], figures[3]) == ("210", "200"), tool
+    assert any(line.startswith("synthgen rouge_l is ") and line.endswith("times as fast as rouge_score") for line in lines)
+    copied = json.loads((tmp_path / "whole.jsonl").read_text().splitlines()[201])
+    assert (copied["id"], copied["instruction"]) == ("20-copy", rows(21)[20]["instruction"] + " please")
