@@ -1,9 +1,10 @@
-"""A tiny Llama with a byte-level tokenizer, made here, and the interpreter of the environment that holds vLLM."""
+"""The interpreter of the environment that holds vLLM, a tiny Llama with random weights, and a tiny teacher that was trained here."""
 
 import os
 from pathlib import Path
 
 import pytest
+from tiny_teacher import teach
 
 PYTHON = Path(os.environ.get("VLLM_PYTHON", Path(__file__).parents[2] / ".venv-vllm/bin/python"))
 TEMPLATE = "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
@@ -51,3 +52,9 @@ def tiny_model(tmp_path_factory):
     )  # fmt: skip
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def taught_model(tmp_path_factory):
+    """A folder as synthgen's sft publishes it: a model that adds digits and writes lists of sums; all else it answers with noise."""
+    return teach(tmp_path_factory.mktemp("taught"))
