@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from synthgen.errors import StageFailed, SynthgenError
 from synthgen.filters.contract import KEEP, Rule, Verdict
@@ -41,6 +42,11 @@ class RuleSet:
         self.rules = list(rules)
         self.stage = stage
         self.labels = labels_of([name for name, _ in self.rules])
+        self._sought: dict[str, list[Any]] = {}
+
+    def batch(self, rows: Sequence[Row]) -> Batch:
+        """Rows as these rules judge them fastest."""
+        return Batch(rows, self._sought)
 
     def apply(self, rows: Sequence[Row]) -> list[Row | None]:
         """For each row None, or the rejected row; see `apply_rules`."""
@@ -55,23 +61,29 @@ class RuleSet:
         """The first no of each row; a row that a rule edits goes to the next rule as it then is."""
         decided = Decided(list(rows), [None] * len(rows))
         left = list(range(len(rows)))
-        batch = Batch(rows)
+        batch = self.batch(rows)
         for name, rule in self.rules:
             verdicts = judge_all(name, rule, batch)
-            spoken = [at for at, verdict in enumerate(verdicts) if verdict is not KEEP]
-            for at in reversed(spoken):  # from the end, so that taking a row out moves none that is still to come
-                verdict = verdicts[at]
+            if verdicts.count(KEEP) == len(verdicts):
+                continue
+            gone = []
+            for at, verdict in enumerate(verdicts):
+                if verdict is KEEP:
+                    continue
                 if verdict.note:
                     note = f"{name}: {verdict.note}"
                     decided.notes[note] = decided.notes.get(note, 0) + 1
                 if verdict.reject:
                     decided.said[left[at]] = (name, verdict)
-                    batch.drop(at)
-                    del left[at]
+                    gone.append(at)
                 elif verdict.edits:
                     decided.rows[left[at]] = edited(batch[at], verdict)
                     batch.put(at, decided.rows[left[at]])
                     decided.edited.add(left[at])
+            if gone:
+                batch.drop(gone)
+                for at in reversed(gone):
+                    del left[at]
         return decided
 
 

@@ -43,10 +43,10 @@ class Echo:
             reply = row.get(field)
             if isinstance(reply, str) and isinstance(question := row.get("instruction"), str):
                 size = len(reply.strip())
-                extra = row.get("input")
-                if len(question) < size and (not extra or len(extra) < size):
+                extra = found if isinstance(found := row.get("input"), str) else ""
+                if len(question) < size and len(extra) < size:
                     continue
-                if size and len(question.strip()) != size and (not extra or len(str(extra).strip()) != size):
+                if size and len(question.strip()) != size and len(extra.strip()) != size:
                     continue
             verdicts[at] = self._verdict(row)
         return verdicts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, compress
 from typing import Any
 
 from synthgen.filters.contract import KEEP, Verdict
@@ -69,25 +70,35 @@ def _first(found: list[str], verdict: Callable[[str], Verdict]) -> Verdict:
 
 
 class Batch(list[Row]):
-    """Rows that several rules judge in turn, with their fields' texts, which are so taken out of the rows only once."""
+    """Rows that several rules judge in turn, with their fields' texts, which are so taken out of the rows only once.
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    `sought` is what rules looked for in each field in earlier batches, and `places` where it is in this one (see `hints`).
+    """
+
+    def __init__(self, rows: Sequence[Row], sought: dict[str, list[Any]] | None = None) -> None:
         super().__init__(rows)
         self.columns: dict[str, list[str]] = {}
-        self.encoded: dict[str, bytes] = {}
+        self.sought: dict[str, list[Any]] = {} if sought is None else sought
+        self.places: dict[str, dict[Any, list[int]]] = {}
 
-    def drop(self, at: int) -> None:
-        """Takes a row out."""
-        del self[at]
+    def drop(self, gone: Sequence[int]) -> None:
+        """Takes rows out; their places in ascending order."""
+        stay = [True] * len(self)
+        for at in gone:
+            stay[at] = False
+        now = list(accumulate(stay, initial=0))
+        self[:] = compress(self, stay)
         for found in self.columns.values():
-            del found[at]
-        self.encoded.clear()
+            found[:] = compress(found, stay)
+        for of_field in self.places.values():
+            for places in of_field.values():
+                places[:] = [now[at] for at in places if stay[at]]
 
     def put(self, at: int, row: Row) -> None:
         """Puts another row in a row's place."""
         self[at] = row
         self.columns.clear()
-        self.encoded.clear()
+        self.places.clear()
 
 
 def column(rows: Sequence[Row], field: str) -> list[str]:

@@ -3,11 +3,13 @@
 A rule's patterns in `re` cost microseconds a row, and hardly any row matches. So a rule names the phrases without which
 none of its patterns can match, and only looks at the texts that hold one. Measured on replies of 270 characters: thirty
 phrases in 0.4 µs a text, where thirty times `phrase in text` take 6 µs and a pattern of alternatives 10 µs and more.
+A thousand phrases take no longer, so what several rules look for in a field is found in one pass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from ahocorasick_rs import AhoCorasick, BytesAhoCorasick, Implementation
 
@@ -25,36 +27,51 @@ class Hints:
         before = _BETWEEN if starts else b""
         self._phrases = list(dict.fromkeys(phrases))
         self._in_text: AhoCorasick | None = None
-        self._automaton = BytesAhoCorasick(list(dict.fromkeys(before + written.encode().lower() for phrase in self._phrases for written in (phrase, phrase.capitalize(), phrase.upper()))), implementation=Implementation.DFA)
+        self.patterns = frozenset(before + written.encode().lower() for phrase in self._phrases for written in (phrase, phrase.capitalize(), phrase.upper()))
 
     def holding(self, texts: Sequence[str]) -> list[int]:
         """The places, in order, of the texts that hold a phrase."""
-        return self._places(_encoded(texts))
+        return _places((self,), texts)[self]
 
     def in_field(self, rows: Sequence[Row], field: str) -> list[int]:
-        """The places, in order, of the rows whose field holds a phrase."""
+        """The places, in order, of the rows whose field holds a phrase; to be read only."""
         if not isinstance(rows, Batch):
             return self.holding(column(rows, field))
-        if field not in rows.encoded:
-            rows.encoded[field] = _encoded(column(rows, field))
-        return self._places(rows.encoded[field])
-
-    def _places(self, data: bytes) -> list[int]:
-        places: list[int] = []
-        place, at, last = -1, 0, -1
-        for _, start, _ in self._automaton.find_matches_as_indexes(data):
-            place += data.count(_BETWEEN, at, start + 1)
-            at = start + 1
-            if place != last:
-                places.append(place)
-                last = place
-        return places
+        sought, places = rows.sought.setdefault(field, []), rows.places.setdefault(field, {})
+        if self not in sought:
+            sought.append(self)
+        if self not in places:
+            places.update(_places(tuple(sought), column(rows, field)))
+        return places[self]
 
     def hits(self, text: str) -> list[tuple[str, int]]:
         """Which phrases a text in lower case holds, and where each begins; overlaps included."""
         if self._in_text is None:
             self._in_text = AhoCorasick(self._phrases, implementation=Implementation.DFA)
         return [(self._phrases[number], start) for number, start, _ in self._in_text.find_matches_as_indexes(text, overlapping=True)]
+
+
+def _places(sought: tuple[Hints, ...], texts: Sequence[str]) -> dict[Hints, list[int]]:
+    """The places, in order, of the texts that hold a phrase, for each of several hints."""
+    automaton, seekers = _automaton(sought)
+    data = _encoded(texts)
+    found: dict[Hints, list[int]] = {hints: [] for hints in sought}
+    place, before = -1, 0
+    for number, _, end in automaton.find_matches_as_indexes(data, overlapping=True):  # by their ends
+        place += data.count(_BETWEEN, before, end)
+        before = end
+        for hints in seekers[number]:
+            places = found[hints]
+            if not places or places[-1] != place:
+                places.append(place)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _automaton(sought: tuple[Hints, ...]) -> tuple[BytesAhoCorasick, list[list[Hints]]]:
+    """One automaton for the phrases of several hints, and whose each phrase is."""
+    patterns = sorted(frozenset().union(*(hints.patterns for hints in sought)))
+    return BytesAhoCorasick(patterns, implementation=Implementation.DFA), [[hints for hints in sought if pattern in hints.patterns] for pattern in patterns]
 
 
 def _encoded(texts: Sequence[str]) -> bytes:

@@ -51,7 +51,8 @@ _GIVEN_HINTS = (
     "website", "podcast", " graph", "chart", " map", "diagram", " clip", " song", " button",
 )  # fmt: skip
 _DRAWING = ("draw", "sketch", "doodle", "paint", "photograph", "film", "animate", "sing the", "sing a", "sing me", "hum ", "whistle", *(f"play {word}" for word in ("the", "a", "me", "this", "your", "some")))
-_HINTS = Hints((*_MADE_HINTS, *_GIVEN_HINTS, *_DRAWING))
+_MAY_BE_ASKED_FOR = Hints((*_MADE_HINTS, *_DRAWING))
+_MAY_BE_GIVEN = Hints(_GIVEN_HINTS)
 _CODING = re.compile(r"\b(?:program|script|code|crawler|scraper|function|api|algorithm|query|command|css|html|regex|sql|normali[sz]e|parse|encode|decode|shorten|domain)\b")
 _VISIBLE = re.compile(r"```|<svg|<html|<div|<img|<canvas|graph (?:TD|LR)|digraph|⇓|→|↓|⬇|import |plt\.|def |function ?\(|\|\s*-{2,}|-->|->|┌|│|\n\s*[/\\|*_+=-]{3,}", re.IGNORECASE)
 
@@ -80,15 +81,16 @@ class NeedsMedia:
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """A verdict for each row."""
         verdicts = [KEEP] * len(rows)
-        for at in _HINTS.in_field(rows, "instruction"):
-            verdicts[at] = self._verdict(rows[at])
+        given = set(_MAY_BE_GIVEN.in_field(rows, "instruction"))
+        for at in given.union(_MAY_BE_ASKED_FOR.in_field(rows, "instruction")):
+            verdicts[at] = self._verdict(rows[at], at in given)
         return verdicts
 
-    def _verdict(self, row: Row) -> Verdict:
+    def _verdict(self, row: Row, may_be_given: bool) -> Verdict:
         question = joined(row, "instruction").lower()
         if self.config.made and _may_draw(question) and (drawn := _DRAWN.match(question)) and not _there_as_text(question, joined(row, "output")):
             return Verdict(True, drawn.group().strip()[:80])
-        if self.config.given and any(hint in question for hint in _GIVEN_HINTS) and (given := _GIVEN.search(question)):
+        if self.config.given and may_be_given and (given := _GIVEN.search(question)):
             extra = row.get("input")
             there = isinstance(extra, str) and (len(extra.strip()) >= self.config.enough or ("web" in given.group() and extra.strip()))
             if (not there or _only_a_link(str(extra))) and not _CODING.search(question):

@@ -52,10 +52,9 @@ class Placeholder:
         for at in _HINTS.in_field(rows, "instruction"):
             if not verdicts[at].reject:
                 verdicts[at] = self._question(joined(rows[at], "instruction"))
-        inputs = [found if isinstance(found := row.get("input"), str) else "" for row in rows]
-        for at in _INPUT_HINTS.holding(inputs):
-            if not verdicts[at].reject:
-                verdicts[at] = self._extra(inputs[at])
+        for at in _INPUT_HINTS.in_field(rows, "input"):
+            if not verdicts[at].reject and isinstance(extra := rows[at].get("input"), str):
+                verdicts[at] = self._extra(extra)
         return verdicts
 
     def _extra(self, extra: str) -> Verdict:

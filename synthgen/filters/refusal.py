@@ -98,19 +98,18 @@ class Refusal:
     def __init__(self, config: RefusalConfig) -> None:
         self.config = config
         self._phrases = tuple(phrase.lower() for phrase in config.phrases)
-        self._beginnings = Hints((*_BEGINNINGS, *self._phrases), starts=True)
+        self._beginnings = Hints((*_BEGINNINGS, *_AROUND, *self._phrases), starts=True)
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """A verdict for each row; the value is the refusing opening, at most 80 characters."""
         verdicts = [KEEP] * len(rows)
         field = self.config.field
-        heads = [found[:40] if isinstance(found := row.get(field), str) else "" for row in rows]
-        for at in self._beginnings.holding(heads):
-            verdicts[at] = self._verdict(rows[at][field])
-        for at, head in enumerate(heads):
-            if head[:1] in _AROUND:  # marks or space before the first word; or nothing, as in a conversation
-                verdicts[at] = next((verdict for text in texts(rows[at], field) if (verdict := self._verdict(text)).reject), KEEP)
-        return [KEEP if verdict.reject and _ABOUT.match(asked(row)[:_ASKED]) else verdict for row, verdict in zip(rows, verdicts, strict=True)]
+        turns = [at for at, row in enumerate(rows) if not isinstance(row.get(field), str)]  # a conversation's later turns may refuse, too
+        for at in {*self._beginnings.in_field(rows, field), *turns}:
+            found = next((verdict for text in texts(rows[at], field) if (verdict := self._verdict(text)).reject), KEEP)
+            if found.reject and not _ABOUT.match(asked(rows[at])[:_ASKED]):
+                verdicts[at] = found
+        return verdicts
 
     def _verdict(self, text: str) -> Verdict:
         head = text[:_WINDOW].lstrip(_AROUND).lower()

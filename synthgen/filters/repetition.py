@@ -65,10 +65,15 @@ class Repetition:
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """A verdict for each row."""
-        verdicts = judge_texts(rows, self.config.field, self._verdict)
+        field, least = self.config.field, self.config.min_words
+        verdicts = [KEEP] * len(rows)
+        for at, row in enumerate(rows):  # most texts have too few characters for so many words
+            if isinstance(text := row.get(field), str) and (len(text) < least or (len(text) < 2 * least - 1 and text.isascii())):
+                continue
+            verdicts[at] = judge_texts([row], field, self._verdict)[0]
         if self.config.refrains == "keep":
             for at, verdict in enumerate(verdicts):
-                if verdict.reject and _REPEATING.search(asked(rows[at])) and _mostly_new(joined(rows[at], self.config.field)):
+                if verdict is not KEEP and verdict.reject and _REPEATING.search(asked(rows[at])) and _mostly_new(joined(rows[at], self.config.field)):
                     verdicts[at] = KEEP
         return verdicts
 

@@ -86,6 +86,7 @@ class Survey:
 def verdicts_of(rules: RuleSet, rows: Sequence[Row]) -> list[list[Verdict]]:
     """Every rule's verdicts on all rows, each with its value where the rule can measure one."""
     found = []
+    rows = rules.batch(rows)
     for name, rule in rules.rules:
         measure = getattr(rule, "measure", None)
         found.append(judge_all(name, rule, rows) if measure is None else [rule.decide(value) for value in measure(rows)])  # type: ignore[attr-defined]
