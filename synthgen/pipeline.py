@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import errno
 import os
@@ -112,10 +113,13 @@ def run_pipeline(pipeline: Pipeline, options: RunOptions, reporter: Reporter | N
             log.append({"at": _now(), "event": "done"})
             return engine.result
         except SynthgenError as fault:
-            log.append({"at": _now(), "event": "stopped", "error": type(fault).__name__, "what": str(fault), "exit_code": fault.exit_code})
+            log.append(_stopped(fault))
             raise
         except OSError as fault:
-            raise _disk_fault(fault, run_dir) from fault
+            stop = _disk_fault(fault, run_dir)
+            with contextlib.suppress(OSError):
+                log.append(_stopped(stop))
+            raise stop from fault
         finally:
             engine.close()
             log.close()
@@ -304,6 +308,10 @@ def _where_they_went(outcome: Outcome) -> str:
         return "the input itself is empty"
     worst = max(shares, key=lambda name: shares[name])
     return f"{worst} took {shares[worst]:,} of them; loosen it, or look at rows with `synthgen inspect`"
+
+
+def _stopped(fault: SynthgenError) -> dict[str, Any]:
+    return {"at": _now(), "event": "stopped", "error": type(fault).__name__, "what": str(fault), "exit_code": fault.exit_code}
 
 
 def _disk_fault(fault: OSError, run_dir: Path) -> SynthgenError:

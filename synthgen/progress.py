@@ -119,7 +119,9 @@ class Reporter:
             self.say(progress.line())
 
     def finish(self, progress: Progress) -> None:
-        """Ends a progress line."""
+        """Ends a progress line; the status file keeps how far it came."""
+        if self.status_file is not None:
+            self._write_status(progress)
         self._clear()
 
     def _clear(self) -> None:

@@ -11,64 +11,90 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from synthgen.progress import duration
+from synthgen.reports.attempts import Attempt, last_attempts
+from synthgen.reports.money import account, money_lines, read_estimate
+from synthgen.store.failed import Failure, read_failure
 from synthgen.store.manifest import read_manifest
 
 if TYPE_CHECKING:
     from synthgen.pipeline_file import Pipeline
+    from synthgen.plan import Standing
 
 
 def run_status(run_dir: Path, pipeline: Pipeline) -> dict[str, Any]:
-    """Plain figures of a run: `stages` (id, kind, state, why, counts, usage, seconds) and `live` (the stage under way, or None)."""
+    """Plain figures of a run.
+
+    Returns:
+        `stages`, each with `stage`, `kind`, `state`, `why`, and where there is a result `counts`, `requests`, `usage` and
+        `seconds`; `live`, what is under way, or None; `money`, what it took against the estimate (see `money.account`).
+        `state` is done, run (it would run: why), waits (for another stage), maybe, running, failed, interrupted, or stopped
+        (at the budget); of a stage that did not end well `rerun` says why it would run again, `progress` how far it came,
+        and `failed_counts` what became of its rows.
+    """
     from synthgen.plan import standings
 
     live = live_status(run_dir)
     limit = re.search(r"\.limit-(\d+)$", run_dir.name)
     standing = standings(pipeline, run_dir, limit=int(limit.group(1)) if limit else None)
+    attempts = last_attempts(run_dir, _alive(run_dir))
     stages = []
     for spec in pipeline.stages:
         now = standing[spec.id]
         manifest = read_manifest(run_dir / spec.id)
         entry: dict[str, Any] = {"stage": spec.id, "kind": spec.kind, "state": now.state, "why": now.why}
-        if live is not None and live["stage"].split(" ")[0] == spec.id:
+        if now.state == "waits":
+            entry["why"] = f"for {now.why.removesuffix(' has not run yet')}"
+        if spec.id in attempts:
+            entry.update(_tried(attempts[spec.id], now, read_failure(run_dir, spec.id)))
+        if live is not None and live["stage"].split(" ")[0] == spec.id and entry["state"] != "done":
             entry.update(state="running", why=live["line"])
         if manifest is not None:
-            entry.update(counts=manifest.counts, requests=manifest.requests, usage=manifest.usage, seconds=manifest.seconds, finished_at=manifest.finished_at, partial=manifest.partial)
+            entry.update(counts=manifest.counts, requests=manifest.requests, usage=manifest.usage, seconds=manifest.seconds, finished_at=manifest.finished_at, partial=manifest.partial, options=manifest.config)
             if "completion" in manifest.config:
                 entry["completion"] = manifest.config["completion"]
         stages.append(entry)
-    return {"run": run_dir.name, "folder": str(run_dir), "live": live, "stages": stages, "spent": spent(stages), "estimate": read_estimate(run_dir)}
+    money = account(stages, read_estimate(run_dir))
+    for entry in stages:
+        entry.pop("options", None)
+    return {"run": run_dir.name, "folder": str(run_dir), "live": live, "stages": stages, "money": money}
 
 
-def spent(stages: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the replies behind the run's rows took in all, and the cost of each row that the last row stage kept.
-
-    Replies that other runs had paid for count too: it is what the rows are worth, not what this run paid.
-    """
-    usages = [stage["usage"] for stage in stages if stage.get("usage")]
-    total = {name: sum(usage.get(name) or 0 for usage in usages) for name in ("prompt_tokens", "completion_tokens", "cost_usd")}
-    kept = [stage["counts"]["kept"] for stage in stages if stage.get("counts") and stage["kind"] not in ("sft", "distill", "evaluate", "export")]
-    return {**total, "requests": sum((stage.get("requests") or {}).get("planned", 0) for stage in stages), "kept_rows": kept[-1] if kept else 0}
-
-
-def read_estimate(run_dir: Path) -> dict[str, Any] | None:
-    """What `estimate` had foreseen of this run, or None."""
-    try:
-        found = orjson.loads((run_dir / "estimate.json").read_bytes())["total"]
-    except (OSError, orjson.JSONDecodeError, KeyError):
-        return None
-    return found if isinstance(found, dict) else None
+def _tried(attempt: Attempt, now: Standing, failure: Failure | None) -> dict[str, Any]:
+    """What is said of a stage whose last start did not end well."""
+    if attempt.state == "running":
+        return {"state": "running", "why": attempt.why}
+    if now.state == "done" and not attempt.published:
+        return {"why": f"its result stands, but making it again {'failed' if attempt.state == 'failed' else f'was {attempt.state}'}: {attempt.why}"}
+    told: dict[str, Any] = {"state": attempt.state, "why": attempt.why, "rerun": now.why}
+    if attempt.exit_code is not None:
+        told["exit_code"] = attempt.exit_code
+    if attempt.progress:
+        told["progress"] = dict(attempt.progress)
+    if attempt.state == "failed" and failure is not None:
+        told["failed_counts"] = failure.counts
+        if failure.key != now.key:
+            told["why"] += " (with other options or input than now)"
+    return told
 
 
 def live_status(run_dir: Path) -> dict[str, Any] | None:
     """What a live process last said of itself, or None where none is at work here."""
+    if not _alive(run_dir):
+        return None
     try:
         found = orjson.loads((run_dir / "status.json").read_bytes())
-        lock = orjson.loads((run_dir / ".lock").read_bytes())
     except (OSError, orjson.JSONDecodeError):
         return None
-    if time.time() - lock.get("heartbeat", 0) > 60 or not _alive_here(lock):
-        return None
     return found if isinstance(found, dict) else None
+
+
+def _alive(run_dir: Path) -> bool:
+    """Whether a process is at work in the run."""
+    try:
+        lock = orjson.loads((run_dir / ".lock").read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return False
+    return time.time() - lock.get("heartbeat", 0) <= 60 and _alive_here(lock)
 
 
 def _alive_here(lock: dict[str, Any]) -> bool:
@@ -89,10 +115,10 @@ def status_table(found: dict[str, Any]) -> str:
     """The figures as aligned text."""
     rows = [("stage", "state", "in", "kept", "rejected", "failed", "cost", "time", "why")]
     for stage in found["stages"]:
-        counts = stage.get("counts") or {}
+        counts = stage.get("counts") or stage.get("failed_counts") or {}
         cost = (stage.get("usage") or {}).get("cost_usd")
         rows.append((
-            stage["stage"], "partial" if stage.get("partial") else stage["state"], _number(counts.get("in")), _number(counts.get("kept")),
+            stage["stage"], "partial" if stage.get("partial") and stage["state"] == "done" else stage["state"], _number(counts.get("in")), _number(counts.get("kept")),
             _number(sum(counts.get("rejected", {}).values()) if counts else None), _number(sum(counts.get("failed", {}).values()) if counts else None),
             f"${cost:,.2f}" if cost else "", duration(stage["seconds"]) if "seconds" in stage else "", "" if stage["why"] == "unchanged" else stage["why"],
         ))  # fmt: skip
@@ -100,22 +126,8 @@ def status_table(found: dict[str, Any]) -> str:
     lines = ["  ".join(cell.rjust(width) if 2 <= at <= 7 else cell.ljust(width) for at, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
     head = f"run {found['run']} in {found['folder']}" + ("" if found["live"] is None else f" · at work now: {found['live']['line']}")
     students = [f"{stage['stage']} ({stage['completion']})" for stage in found["stages"] if "completion" in stage]
-    return "\n".join([head, "", *lines, *(["", f"students and what they learned to say: {', '.join(students)}"] if students else []), *_money_lines(found)])
-
-
-def _money_lines(found: dict[str, Any]) -> list[str]:
-    came, foreseen = found["spent"], found["estimate"]
-    if not came["requests"]:
-        return []
-    tokens = came["prompt_tokens"] + came["completion_tokens"]
-    each = f", ${came['cost_usd'] / came['kept_rows']:.4f} for each of {came['kept_rows']:,} kept rows" if came["cost_usd"] and came["kept_rows"] else ""
-    lines = ["", f"came to {came['requests']:,} requests, {tokens:,} tokens, ${came['cost_usd']:,.2f}{each}"]
-    if foreseen is not None:
-        expected = {p: foreseen["prompt_tokens"][p] + foreseen["completion_tokens"][p] for p in ("p50", "p95")}
-        lines.append(
-            f"estimated {foreseen['calls']['p50']:,.0f} requests (p95 {foreseen['calls']['p95']:,.0f}), {expected['p50']:,.0f} tokens (p95 {expected['p95']:,.0f}), ${foreseen['usd']['p50']:,.2f} (p95 ${foreseen['usd']['p95']:,.2f})"
-        )
-    return lines
+    money = money_lines(found["money"])
+    return "\n".join([head, "", *lines, *(["", f"students and what they learned to say: {', '.join(students)}"] if students else []), *([""] if money else []), *money])
 
 
 def _number(value: int | None) -> str:

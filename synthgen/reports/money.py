@@ -1,0 +1,102 @@
+"""What a run took against what was estimated: requests, tokens and dollars of each stage and of all, and of each kept row.
+
+Counted are the replies that rows were made of, whoever had paid for them first: what the rows are worth. Calls that were sent
+ahead and not needed stand beside them, so that for a run that found nothing in the ledger the sum is what was paid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from synthgen.digest import value_hash
+
+FIGURES = ("prompt_tokens", "completion_tokens", "cost_usd")
+
+
+def account(stages: Iterable[Mapping[str, Any]], estimate: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Each asking stage's account, and the total.
+
+    Args:
+        stages: of each published stage `stage`, `kind`, `counts`, `requests`, `usage` and its `options`.
+        estimate: what `synthgen estimate` had left in the run's folder, or None.
+
+    Returns:
+        `stages`: each with `stage`, `requests`, tokens and `cost_usd`, `ahead` (the same of calls that were not needed),
+        `kept_rows`, `usd_per_kept_row` and `estimated` (p50 and p95 by figure, or None); `total` likewise, whose kept rows are
+        those of the last stage that makes rows.
+    """
+    foreseen = {str(entry.get("stage")): entry for entry in (estimate or {}).get("stages", ())}
+    entries, kept = [], 0
+    for stage in stages:
+        counts, usage, requests = stage.get("counts") or {}, stage.get("usage") or {}, stage.get("requests") or {}
+        if counts and stage["kind"] not in ("sft", "distill", "evaluate", "export"):
+            kept = counts["kept"]
+        if not requests:
+            continue
+        entry = {"stage": stage["stage"], "requests": requests.get("planned", 0), **_plain(usage), "ahead": {"requests": requests.get("ahead", 0), **_plain(usage.get("ahead") or {})}, "kept_rows": counts.get("kept", 0)}
+        found = foreseen.get(stage["stage"])
+        entry["estimated"] = _figures(found) if found is not None else None
+        entry["other_options"] = found is not None and stage.get("options") is not None and found.get("options") != value_hash(stage["options"])
+        entries.append(_with_share(entry))
+    total = {name: sum(entry[name] for entry in entries) for name in ("requests", *FIGURES)}
+    ahead = {name: sum(entry["ahead"][name] for entry in entries) for name in ("requests", *FIGURES)}
+    whole = _figures(estimate["total"]) if estimate is not None and set(foreseen) >= {entry["stage"] for entry in entries} else None
+    return {"stages": entries, "total": _with_share({**total, "ahead": ahead, "kept_rows": kept, "estimated": whole, "other_options": any(entry["other_options"] for entry in entries)})}
+
+
+def read_estimate(run_dir: Path) -> dict[str, Any] | None:
+    """What `estimate` had foreseen of this run, or None."""
+    try:
+        found = orjson.loads((run_dir / "estimate.json").read_bytes())
+        _figures(found["total"])
+        for entry in found["stages"]:
+            _figures(entry)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _plain(usage: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: usage.get(name) or 0 for name in FIGURES}
+
+
+def _with_share(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry with what each kept row cost, calls that were not needed included."""
+    paid = entry["cost_usd"] + entry["ahead"]["cost_usd"]
+    return {**entry, "usd_per_kept_row": paid / entry["kept_rows"] if paid and entry["kept_rows"] else None}
+
+
+def _figures(found: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """p50 and p95 of requests, tokens (in and out together), dollars and hours."""
+    tokens = {p: found["prompt_tokens"][p] + found["completion_tokens"][p] for p in ("p50", "p95")}
+    return {"requests": dict(found["calls"]), "tokens": tokens, "cost_usd": dict(found["usd"]), "hours": dict(found["hours"])}
+
+
+def money_lines(found: Mapping[str, Any]) -> list[str]:
+    """The total against its estimate, for people; nothing where nobody was asked."""
+    total = found["total"]
+    if not total["requests"]:
+        return []
+    ahead = total["ahead"]
+    cost = f", ${total['usd_per_kept_row']:.4f} for each of {total['kept_rows']:,} kept rows" if total["usd_per_kept_row"] else ""
+    lines = [f"came to {_said(total)}{'' if ahead['requests'] else cost}"]
+    if ahead["requests"]:
+        both = {name: total[name] + ahead[name] for name in ("requests", *FIGURES)}
+        lines += [f"sent ahead and not needed, kept in the ledger: {_said(ahead)}", f"together {_said(both)}{cost}"]
+    expected = total["estimated"]
+    if expected is not None:
+        of = " (with other options than now)" if total["other_options"] else ""
+        lines.append(f"estimated{of} {_both(expected['requests'], '{:,.0f}')} requests, {_both(expected['tokens'], '{:,.0f}')} tokens, {_both(expected['cost_usd'], '${:,.2f}')}")
+    return lines
+
+
+def _said(figures: Mapping[str, Any]) -> str:
+    return f"{figures['requests']:,} requests, {figures['prompt_tokens'] + figures['completion_tokens']:,} tokens, ${figures['cost_usd']:,.2f}"
+
+
+def _both(figure: Mapping[str, float], form: str) -> str:
+    return f"{form.format(figure['p50'])} (p95 {form.format(figure['p95'])})"
