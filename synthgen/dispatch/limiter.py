@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from synthgen.teachers.config import Limits
 
-AUTO_START, AUTO_MAX = 64, 1024
+AUTO_START, AUTO_MAX = 64, 1024  # AUTO_MAX for each process that sends
 STEP = 1.2  # one try up (and its inverse, one down)
 GAIN = 1.05  # throughput must rise by this for a step up to be kept …
 LOSS = 0.97  # … and must not fall below this share of the best for a step down
@@ -26,6 +26,7 @@ class Limiter:
 
     def __init__(self, limits: Limits) -> None:
         self.auto = limits.concurrency == "auto"
+        self._most = AUTO_MAX * limits.workers
         self.limit = AUTO_START if limits.concurrency == "auto" else limits.concurrency
         self._doubling = True
         self._full = False
@@ -102,4 +103,4 @@ class Limiter:
         self._before, self._rest = None, REST
 
     def _set(self, limit: float) -> None:
-        self.limit = max(1, min(AUTO_MAX, int(limit)))
+        self.limit = max(1, min(self._most, int(limit)))

@@ -26,17 +26,13 @@ from synthgen.dispatch.receipt import failure_write, receipt
 from synthgen.dispatch.revival import Revival, Revive
 from synthgen.errors import SynthgenError, TeacherFailed
 from synthgen.store.ledger import Ledger
-from synthgen.store.ledger_writer import (
-    ReplyWrite,
-    ReserveWrite,
-    Write,
-)
+from synthgen.store.ledger_writer import ReplyWrite, ReserveWrite, Write
 from synthgen.teachers.config import TeacherConfig
 from synthgen.teachers.transport import Transport, TransportFault, open_transport
 
 
 class Sender:
-    """One teacher's requests on the event loop; `add`, `drop`, `cancel`, `flush` and `close` are called from other threads."""
+    """One teacher's requests on the event loop; `open`, `add`, `drop`, `cancel`, `flush` and `close` are called from other threads."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, ledger: Ledger, config: TeacherConfig, *, urls: tuple[str, ...], headers: dict[str, str],
@@ -67,6 +63,10 @@ class Sender:
             )
 
     # From other threads
+
+    def open(self, say: Callable[[str], None]) -> None:
+        """Makes ready to send, before all else; `say` is told of what people should know."""
+        self._wait_for(partial(self._open, say))
 
     def add(self, orders: list[Order], proven: bool = False) -> None:
         """Takes orders; `proven` says that this teacher has answered such requests before."""
@@ -106,6 +106,9 @@ class Sender:
             else:
                 self._queue.append(order)
         self._pump()
+
+    async def _open(self, say: Callable[[str], None]) -> None:
+        self._transport = await open_transport(self.config.transport, self.config.limits.workers, say)
 
     async def _drop(self, mail: Mail) -> None:
         self._queue = deque(order for order in self._queue if order.mail is not mail)
@@ -213,8 +216,7 @@ class Sender:
 
     async def _attempt(self, order: Order, endpoint: Endpoint) -> None:
         """One attempt: send, read, judge; the outcome goes to the ledger's writer."""
-        if self._transport is None:
-            self._transport = open_transport(self.config.transport)
+        assert self._transport is not None
         headers = self._headers
         if self._labelled:  # only to this machine: what the request is for, and which of its samples are wanted
             headers = {**headers, "x-synthgen-task": order.keyed.label, "x-synthgen-samples": ",".join(map(str, order.samples))}

@@ -149,6 +149,7 @@ class TeacherSession:
                 labelled=local, supports_n=getattr(self.provider, "supports_n", True), run=owner.run, purse=owner.purse(), strike=striking(key),
                 revive=None if revive is None else lambda answered: revive(owner.reporter, owner.stopping, answered),
             )  # fmt: skip
+            self._sender.open(owner.reporter.say)
         return self._sender
 
     def _key_headers(self) -> tuple[dict[str, str], str]:

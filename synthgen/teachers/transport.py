@@ -7,7 +7,7 @@ request) and `openai` (the openai client's own low-level post, for where its con
 from __future__ import annotations
 
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -168,6 +168,13 @@ def _fault_of(fault: Exception, httpx: Any) -> TransportFault:
     return TransportFault("broken_answer", detail)
 
 
-def open_transport(kind: str) -> Transport:
-    """The transport that a teacher's `transport` option names; call it on the event loop."""
+async def open_transport(kind: str, workers: int = 1, say: Callable[[str], None] = lambda told: None) -> Transport:
+    """The transport that a teacher's `transport` option names, in this process or in several, ready to post.
+
+    `say` is told when one of several processes ends before its time.
+    """
+    if workers > 1:
+        from synthgen.teachers.workers import WorkersTransport
+
+        return await WorkersTransport(kind, workers, say).start()
     return OpenAITransport() if kind == "openai" else AiohttpTransport()

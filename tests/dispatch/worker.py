@@ -1,4 +1,4 @@
-"""A process for kill tests: asks `rows` chained questions and writes the results. Arguments: url, ledger, rows, out, concurrency."""
+"""A process for kill tests: asks `rows` chained questions and writes the results. Arguments: url, ledger, rows, out, concurrency[, cap[, workers]]."""
 
 import sys
 from pathlib import Path
@@ -15,9 +15,10 @@ from synthgen.teachers.config import Budget, TeacherConfig
 
 retry.FIRST_PAUSE = 0.01
 url, ledger, rows, out, concurrency = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]), int(sys.argv[5])
-budget = Budget(usd=float(sys.argv[6])) if len(sys.argv) > 6 else None
+budget = Budget(usd=float(sys.argv[6])) if len(sys.argv) > 6 and float(sys.argv[6]) else None
+workers = int(sys.argv[7]) if len(sys.argv) > 7 else 1
 config = TeacherConfig(
-    model="m", base_url=url, limits={"concurrency": concurrency, "timeout": 2, "max_attempts": 50}, sampling={"max_tokens": 64}, price={"input_per_mtok": 1000, "output_per_mtok": 1000}
+    model="m", base_url=url, limits={"concurrency": concurrency, "workers": workers, "timeout": 2, "max_attempts": 50}, sampling={"max_tokens": 64}, price={"input_per_mtok": 1000, "output_per_mtok": 1000}
 )
 
 

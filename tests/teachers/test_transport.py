@@ -35,7 +35,7 @@ def server(behaviour):
 
 def post(kind, url, timeout=2.0):
     async def go():
-        transport = open_transport(kind)
+        transport = await open_transport(kind)
         try:
             return await transport.post(url, b"{}", {"content-type": "application/json", "x-a": "b"}, timeout)
         finally:
