@@ -23,6 +23,7 @@ from synthgen.pipeline import RunOptions
 from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.probing import Given, Probe, asking_stages
 from synthgen.progress import Reporter, duration
+from synthgen.reports.money import likely
 from synthgen.reports.tables import table
 from synthgen.stages.asking import FIRST_YIELD, YIELD_CALLS
 from synthgen.stages.preview import Preview
@@ -200,16 +201,11 @@ def estimate_text(found: dict[str, Any]) -> str:
     rows = []
     for entry in [*found["stages"], {"stage": "all", "rows": None, **found["total"]}]:
         rows.append([
-            entry["stage"], f"{entry['rows']:,}" if entry["rows"] is not None else "", _both(entry["calls"], "{:,.0f}"), _both(entry["prompt_tokens"], "{:,.0f}"),
-            _both(entry["completion_tokens"], "{:,.0f}"), _both(entry["usd"], "${:,.2f}"), _both({p: entry["hours"][p] * 3600 for p in ("p50", "p95")}, duration),
+            entry["stage"], f"{entry['rows']:,}" if entry["rows"] is not None else "", likely(entry["calls"], "{:,.0f}"), likely(entry["prompt_tokens"], "{:,.0f}"),
+            likely(entry["completion_tokens"], "{:,.0f}"), likely(entry["usd"], "${:,.2f}"), likely({p: entry["hours"][p] * 3600 for p in ("p50", "p95")}, duration),
         ])  # fmt: skip
     lines = [table(["stage", "rows", "calls", "prompt tokens", "completion tokens", "cost", "time"], rows), "", "p50 (p95); replies that were asked for are in the ledger and are not paid for again", ""]
     for entry in found["stages"]:
         lines += [f"{entry['stage']}: {note}" for note in entry["notes"]]
     return "\n".join([*lines, *found["notes"]])
 
-
-def _both(figure: dict[str, float], form: Any) -> str:
-    shown = form if callable(form) else form.format
-    low, high = shown(figure["p50"]), shown(figure["p95"])
-    return low if low == high else f"{low} ({high})"

@@ -11,8 +11,11 @@ from typing import Any
 
 from synthgen.progress import duration
 from synthgen.records import Row
+from synthgen.reports.attempts import last_attempts
 from synthgen.reports.inspect import bars, inspect_run
+from synthgen.reports.money import account, likely, read_estimate
 from synthgen.reports.run_folder import stages_of
+from synthgen.reports.status import at_work
 from synthgen.reports.tables import percent, points
 from synthgen.store.publish import write_whole
 
@@ -23,7 +26,7 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200b\u200e\u200f\u202a-\u202e\u20
 
 
 def html_report(run_dir: Path, samples: int = 5, seed: int = 0) -> str:
-    """The report's text: counts, drop reasons with examples, lengths, random rows, scores, what each stage was made from.
+    """The report's text: counts, what it took, drop reasons with examples, lengths, random rows, scores, what each stage was made from.
 
     Raises:
         InputError: the folder holds no run.
@@ -32,12 +35,12 @@ def html_report(run_dir: Path, samples: int = 5, seed: int = 0) -> str:
 
     found = inspect_run(run_dir, samples, seed)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(shown=_shown, share=percent, points=points, duration=duration, bars=bars, number=lambda value: f"{value:,}", fields=_fields)
+    environment.filters.update(shown=_shown, share=percent, points=points, duration=duration, bars=bars, number=lambda value: f"{value:,}", fields=_fields, likely=likely)
     template = environment.from_string((Path(__file__).with_name("report.html.jinja")).read_text(encoding="utf-8"))
     stages = [_stage(entry, stage) for entry, stage in zip(found["stages"], stages_of(run_dir), strict=True)]
-    costs = [stage["usage"] for stage in found["stages"] if stage["usage"]]
-    totals = {name: sum(usage.get(name) or 0 for usage in costs) for name in ("prompt_tokens", "completion_tokens", "cost_usd")}
-    return template.render(run=found["run"], stages=stages, rows=found["rows"], totals=totals, evaluations=[stage for stage in stages if stage["report"]]) + "\n"
+    money = account(stages, read_estimate(run_dir))
+    attempts = last_attempts(run_dir, at_work(run_dir))
+    return template.render(run=found["run"], stages=stages, rows=found["rows"], totals=money["total"], money=money, attempts=attempts, evaluations=[stage for stage in stages if stage["report"]]) + "\n"
 
 
 def write_html_report(run_dir: Path, samples: int = 5, seed: int = 0) -> Path:

@@ -6,7 +6,7 @@ ahead and not needed stand beside them, so that for a run that found nothing in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +100,10 @@ def _said(figures: Mapping[str, Any]) -> str:
 
 def _both(figure: Mapping[str, float], form: str) -> str:
     return f"{form.format(figure['p50'])} (p95 {form.format(figure['p95'])})"
+
+
+def likely(figure: Mapping[str, float], form: str | Callable[[float], str]) -> str:
+    """p50, and p95 in brackets where it reads otherwise."""
+    shown = form.format if isinstance(form, str) else form
+    low, high = shown(figure["p50"]), shown(figure["p95"])
+    return low if low == high else f"{low} ({high})"

@@ -36,7 +36,7 @@ def run_status(run_dir: Path, pipeline: Pipeline) -> dict[str, Any]:
     live = live_status(run_dir)
     limit = re.search(r"\.limit-(\d+)$", run_dir.name)
     standing = standings(pipeline, run_dir, limit=int(limit.group(1)) if limit else None)
-    attempts = last_attempts(run_dir, _alive(run_dir))
+    attempts = last_attempts(run_dir, at_work(run_dir))
     stages = []
     for spec in pipeline.stages:
         now = standing[spec.id]
@@ -79,7 +79,7 @@ def _tried(attempt: Attempt, now: Standing, failure: Failure | None) -> dict[str
 
 def live_status(run_dir: Path) -> dict[str, Any] | None:
     """What a live process last said of itself, or None where none is at work here."""
-    if not _alive(run_dir):
+    if not at_work(run_dir):
         return None
     try:
         found = orjson.loads((run_dir / "status.json").read_bytes())
@@ -88,7 +88,7 @@ def live_status(run_dir: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _alive(run_dir: Path) -> bool:
+def at_work(run_dir: Path) -> bool:
     """Whether a process is at work in the run."""
     try:
         lock = orjson.loads((run_dir / ".lock").read_bytes())
