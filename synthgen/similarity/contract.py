@@ -7,6 +7,10 @@
     method.index()                 without `survey`: an index of its own; it may have `prime(numbers, keys)`, called with the
                                    next rows before they are judged, for what is better compared many at once
 
+    What shards of dedup (`synthgen.similarity.pairs`) can do beforehand, beside the survey; what they cannot, `merge` does:
+    method.index().matches_up_to(most, key, group)    a row's matches among those added; None where they are more than `most`
+    method.packed(texts), method.unpack(found)        what is dear to have of texts, as an array, and taken over from one
+
 With `survey`, all rows are read once, in as many processes as there are, and only those that share a number with another are
 looked at again, in order. A method without it sees every row in order. All three are pure: any process gives the same.
 """

@@ -56,7 +56,7 @@ class Embedder:
             ConfigError: the folder, a package or the key is missing.
             TeacherFailed: the server refuses, or does not answer.
         """
-        keys = [xxhash.xxh3_128_digest(text.encode("utf-8", "surrogatepass")) for text in texts]
+        keys = [_key(text) for text in texts]
         with self._open() as cache:
             known = dict(_known(cache, list(dict.fromkeys(keys))))
             missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
@@ -66,6 +66,17 @@ class Embedder:
                 known.update((key, vector.tobytes()) for key, vector in found)
                 self.asked += len(found)
         return np.stack([np.frombuffer(known[key], np.float32) for key in keys]) if keys else np.zeros((0, 1), np.float32)
+
+    def packed(self, texts: Sequence[str]) -> Column:
+        """The vector of each different text under the text's hash, to be written down and given to another's `unpack`."""
+        vectors = {_key(text): vector for text, vector in zip(texts, self.vectors(texts), strict=True)}
+        size = len(next(iter(vectors.values()))) if vectors else 1
+        return np.array(list(vectors.items()), [("text", "V16"), ("vector", np.float32, (size,))])
+
+    def unpack(self, found: Column) -> None:
+        """Puts what was `packed` into the cache, so that these texts are not asked about again."""
+        with self._open() as cache, cache:
+            cache.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", ((entry["text"].tobytes(), entry["vector"].tobytes()) for entry in found))
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -98,6 +109,10 @@ class Embedder:
                 under_way.append(threads.submit(embed, batch))
             for future in under_way:
                 yield future.result()
+
+
+def _key(text: str) -> bytes:
+    return xxhash.xxh3_128_digest(text.encode("utf-8", "surrogatepass"))
 
 
 def _known(cache: sqlite3.Connection, keys: list[bytes]) -> Iterator[tuple[bytes, bytes]]:

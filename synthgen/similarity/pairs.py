@@ -1,7 +1,8 @@
 """Pairs of rows that are alike, found by shards before it is known which rows are kept, and judged from later.
 
 Which rows are alike does not depend on which are kept, so that shards can find it out beside one another: each surveys its part
-of the lines, and compares every n-th row with all those before it. Whoever has all parts judges as if it had found out itself.
+of the lines (and has their vectors, where a method compares those), and compares every n-th row with all those before it. Whoever
+has all parts judges as if it had found out itself.
 
 A row that is like very many rows before it (questions made from a template) is only noted as crowded: to list its pairs would
 take memory and time that grow with the square of the rows. It is compared again when it is judged, with the rows that are kept,
@@ -151,10 +152,31 @@ class PairIndex:
             self._index.add(key, number, group)
 
 
-def write_part(folder: Path, lengths: Column, survey: Survey, pairs: Mapping[int, Pairs]) -> list[str]:
+def pack(rows: RowFile, choices: Mapping[int, Choice], number: int, of: int, watch: Callable[[int], None]) -> dict[int, Column]:
+    """What methods find dear to have of texts, such as vectors, for one part of the lines; by the method's place among all.
+
+    Memory: all that is had.
+    """
+    methods = {at: choice.load()(choice.options) for at, choice in choices.items()}
+    parts: dict[int, list[Column]] = {at: [] for at, method in methods.items() if hasattr(method, "packed")}
+    done = 0
+    for span in rows.spans(number, of) if parts else ():
+        read, _ = span.rows()
+        for start in range(0, len(read), BATCH):
+            batch = read[start : start + BATCH]
+            for at, part in parts.items():
+                found = methods[at].packed([text_of(row, choices[at].options.field) for row in batch])  # type: ignore[attr-defined]
+                part += [found] if len(found) else []
+            done += len(batch)
+            watch(done)
+    return {at: np.concatenate(part) for at, part in parts.items() if part}
+
+
+def write_part(folder: Path, lengths: Column, survey: Survey, pairs: Mapping[int, Pairs], packed: Mapping[int, Column]) -> list[str]:
     """Writes what one shard found out into files of numpy's; returns their names."""
     columns: dict[str, Column | None] = {"lengths": lengths, "groups": survey.groups, "ranks": survey.ranks, "scores": survey.scores}
     columns |= {f"numbers.{at}": column for at, column in enumerate(survey.columns)}
+    columns |= {f"packed.{at}": column for at, column in packed.items()}
     for at, found in pairs.items():
         columns |= {f"pairs.{at}.{name}": np.asarray(column) for name, column in found._asdict().items()}
     names = []
@@ -176,6 +198,9 @@ def read_parts(folders: Sequence[Path], choices: Sequence[Choice]) -> Searched:
         rows, others, scores, crowded = (_joined(folders, f"pairs.{at}.{name}") for name in Pairs._fields[:4])
         assert rows is not None and others is not None and scores is not None and crowded is not None
         pairs[at] = Pairs(rows, others, scores, crowded, sum(int(np.load(folder / f"pairs.{at}.uncompared.npy")) for folder in folders))
+    for at, method in enumerate(methods):
+        for file in (file for folder in folders if (file := folder / f"packed.{at}.npy").exists()):
+            method.unpack(np.load(file, mmap_mode="r"))
     lengths = _joined(folders, "lengths")
     assert lengths is not None
     return Searched(lengths, survey, pairs)

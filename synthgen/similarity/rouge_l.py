@@ -155,11 +155,13 @@ class RougeLIndex:
         row, length, low, high = self._encode(key)
         candidates = self._candidates(length, low, high, group)
         found: list[tuple[int, float]] = []
-        for start in range(0, len(candidates), 32 * most):
-            orders, scores = self._scored(row, length, candidates[start : start + 32 * most])
+        start, step = 0, 2 * most
+        while start < len(candidates):
+            orders, scores = self._scored(row, length, candidates[start : start + step])
             found += zip(orders.tolist(), scores.tolist(), strict=True)
             if len(found) > most:
                 return None
+            start, step = start + step, 2 * step
         return [Match(self._numbers[order], score) for order, score in sorted(found)]
 
     def _above(self, key: Sequence[str], group: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

@@ -68,6 +68,14 @@ class Semantic:
         vectors = iter(self._embedder.vectors(filled))
         return [next(vectors) if text.strip() else None for text in texts]
 
+    def packed(self, texts: Sequence[str]) -> Column:
+        """The vectors of texts, as a shard hands them to `merge`."""
+        return self._embedder.packed([text for text in texts if text.strip()])
+
+    def unpack(self, found: Column) -> None:
+        """Takes what a shard has packed: `keys` asks nobody about it."""
+        self._embedder.unpack(found)
+
     def index(self) -> SemanticIndex:
         """A new, empty index."""
         return SemanticIndex(self._config.threshold, self._config.exact_up_to)

@@ -46,7 +46,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """Writes the survey of a part of the lines, and the pairs of a part of the rows."""
     import numpy as np
 
-    from synthgen.similarity.pairs import Pairs, lists_pairs, search, write_part
+    from synthgen.similarity.pairs import Pairs, lists_pairs, pack, search, write_part
     from synthgen.similarity.row_file import RowFile
     from synthgen.similarity.survey import survey
 
@@ -66,12 +66,13 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         with RowFile(*given, *files) as part:
             surveyed = survey(part, config.methods, watch=watch, number=config.number, of=config.of, **how)
             lengths = np.diff(part.starts())
+            packed = pack(part, dict(enumerate(config.methods)), config.number, config.of, watch)
         pairs: dict[int, Pairs] = {}
         if listing:
             with RowFile(*given, *files) as rows:
                 whole = survey(rows, (), watch=watch, **how)
                 pairs = search(rows, whole, listing, rows.first_of(len(given)), config.number, config.of, watch)
-    names = write_part(out, lengths, surveyed, pairs)
+    names = write_part(out, lengths, surveyed, pairs, packed)
     counts = Counts(in_=len(lengths), kept=len(lengths))
     table = [f"part {config.number} of {config.of}: {len(lengths):,} rows surveyed"]
     rules = dedup.rule_names(config.methods)

@@ -158,6 +158,22 @@ def test_more_shards_than_rows_and_rows_with_nothing_to_compare(in_tmp, of):
     assert done.extra["not_compared"] == {"exact": 0, "minhash": 1, "rouge_l": 1}
 
 
+def test_vectors_travel_with_the_shards_and_no_text_is_asked_about_again(in_tmp):
+    write("rows.jsonl", rows_of(10, 60))
+    with serving() as server:
+        semantic = "semantic: {{threshold: 0.9, field: output, embeddings: {{model: words, base_url: '{}', cache: {}}}}}"
+        whole = run(pipeline([EXACT, semantic.format(server.url, "whole-vectors")]), runs=Path("whole"))
+        asked = len(server.texts)
+        run(pipeline([semantic.format(server.url, "any")]), until="load")
+        for number in (1, 2, 3):
+            run_shard(pipeline([EXACT, semantic.format(server.url, f"vectors-{number}")]), number, 3)
+        assert len(server.texts) <= 2 * asked + 20  # a text that is in two shards, each with a cache of its own, is asked about twice
+        asked = len(server.texts)
+        merged = merge(pipeline([EXACT, semantic.format(server.url, "vectors-of-merge")]), RunOptions(), reporter=Reporter("silent"))
+        assert len(server.texts) == asked and merged.stages["dedup"].counts["rejected"]["semantic"]
+    assert bytes_of(merged.run_dir) == bytes_of(whole.run_dir)
+
+
 def test_no_rows_at_all_and_none_left(in_tmp):
     write("rows.jsonl", rows_of(1, 20))
     made = pipeline([EXACT], ", against: rows.jsonl")
