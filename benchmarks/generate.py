@@ -3,6 +3,7 @@
     python -m benchmarks.generate                              # 10,000 rows, 0.5 s latency, 256 in flight; then no latency, 64
     python -m benchmarks.generate --rows 2000 --latency 0 --in-flight 64 --tools synthgen,openai
     python -m benchmarks.generate --peers /tmp/peers --install # makes an environment for each peer there, and runs them too
+    python -m benchmarks.generate --in-flight 2048 --latency 0.5 --workers 2 --tools synthgen,synthgen-workers
     python -m benchmarks.generate --memory                     # synthgen alone at 10,000 and at 300,000 rows
 
 Each tool runs in a process (and each peer in an environment) of its own, against a server in another. Timed is, for all alike,
@@ -25,7 +26,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from benchmarks.asking import PEERS, TOOLS
+from benchmarks.asking import PEERS, SPREAD, TOOLS
 from benchmarks.environments import ROOT, python_of, run_tool
 
 OURS = "synthgen"
@@ -106,13 +107,16 @@ def main() -> None:
     parser.add_argument("--fewer", type=_fewer, default={}, metavar="TOOL=ROWS,…", help="fewer rows for slow tools; the table says so")
     parser.add_argument("--repeat", type=int, default=1, help="turns; the best of each tool counts")
     parser.add_argument("--timeout", type=float, default=900.0, help="seconds that a tool may take")
+    parser.add_argument("--workers", type=int, help="synthgen, and the bare loop, in so many processes too")
     parser.add_argument("--memory", action="store_true")
     options = parser.parse_args()
-    tools = options.tools.split(",") if options.tools else [tool for tool in TOOLS if options.peers or tool not in PEERS]
+    tools = options.tools.split(",") if options.tools else [tool for tool in TOOLS if (options.peers or tool not in PEERS) and (options.workers or tool not in SPREAD)]
     if unknown := [tool for tool in (*tools, *options.fewer) if tool not in TOOLS]:
         parser.error(f"unknown tools: {', '.join(unknown)}")
     if options.peers is None and (options.install or any(tool in PEERS for tool in tools)):
         parser.error("peers need --peers FOLDER, where their environments are")
+    if options.workers:
+        os.environ["BENCHMARK_WORKERS"] = str(options.workers)
     if options.memory:
         for rows in (10_000, 300_000):
             options.rows = rows

@@ -15,7 +15,7 @@ def rows(count: int) -> list[dict[str, str]]:
     return [{"id": str(at), "instruction": " ".join(f"word{number}" for number in Random(at).sample(range(10_000), 7)), "output": "x"} for at in range(count)]
 
 
-@pytest.mark.parametrize("tool", ["synthgen", "openai", "aiohttp"])
+@pytest.mark.parametrize("tool", ["synthgen", "synthgen-workers", "openai", "aiohttp", "aiohttp-processes"])
 def test_a_tool_answers_every_question_once_and_keeps_to_the_number_in_flight(tool):
     found = generate.measure(tool, sys.executable, rows=40, in_flight=8, latency=0.01, timeout=60)
     assert isinstance(found, dict), found

@@ -6,6 +6,7 @@ which ends with its rows on disk in its own form, and returns the answers, read 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
@@ -16,9 +17,12 @@ from benchmarks.clock import Clock
 PROMPT = "Solve the following problem step by step, and write the final answer on a line of its own. " * 4
 TOOLS = {
     "synthgen": "ours:ask", "synthgen-auto": "ours:ask_auto", "openai": "loops:ask_openai", "aiohttp": "loops:ask_aiohttp",
+    "synthgen-workers": "ours:ask_with_workers", "aiohttp-processes": "loops:ask_aiohttp_processes",
     "curator": "curator:ask", "distilabel": "distilabel:ask", "data-designer": "data_designer:ask",
 }  # fmt: skip
-DISTRIBUTIONS = {"synthgen": "synthgen-pipeline", "synthgen-auto": "synthgen-pipeline", "curator": "bespokelabs-curator"}  # else the tool's name
+DISTRIBUTIONS = {"synthgen": "synthgen-pipeline", "synthgen-auto": "synthgen-pipeline", "synthgen-workers": "synthgen-pipeline", "aiohttp-processes": "aiohttp", "curator": "bespokelabs-curator"}  # else the tool's name
+SPREAD = ("synthgen-workers", "aiohttp-processes")  # over WORKERS processes
+WORKERS = int(os.environ.get("BENCHMARK_WORKERS", "2"))
 PEERS = ("curator", "distilabel", "data-designer")
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.asking import question
+from benchmarks.asking import WORKERS, question
 from benchmarks.clock import Clock
 
 
-def ask(url: str, rows: int, in_flight: int | str, folder: Path, clock: Clock) -> Iterable[Any]:
+def ask(url: str, rows: int, in_flight: int | str, folder: Path, clock: Clock, workers: int = 1) -> Iterable[Any]:
     import aiohttp
     import orjson
 
@@ -28,7 +28,7 @@ def ask(url: str, rows: int, in_flight: int | str, folder: Path, clock: Clock) -
         return conversation
 
     assert aiohttp  # imported at use; start-up is left out
-    config = TeacherConfig(model="m", base_url=url, limits={"concurrency": in_flight})
+    config = TeacherConfig(model="m", base_url=url, limits={"concurrency": in_flight, "workers": workers})
     with open_sessions({"": config}, ledger_dir=folder / "ledger", run="bench", budget=None, reporter=Reporter("silent"), stopping=lambda: 0) as sessions:
         session = sessions.open()
         with clock:
@@ -36,8 +36,13 @@ def ask(url: str, rows: int, in_flight: int | str, folder: Path, clock: Clock) -
             with RowWriter(folder / "rows.jsonl") as out:
                 for rendered in session.render(conversation_of(number) for number in range(rows)):
                     out.write(rendered.result)
+            sessions.stop_servers()  # what its processes used is counted once they have ended
     return (orjson.loads(line)["output"] for line in open(folder / "rows.jsonl", "rb"))
 
 
 def ask_auto(url: str, rows: int, in_flight: int, folder: Path, clock: Clock) -> Iterable[Any]:
     return ask(url, rows, "auto", folder, clock)
+
+
+def ask_with_workers(url: str, rows: int, in_flight: int, folder: Path, clock: Clock) -> Iterable[Any]:
+    return ask(url, rows, in_flight, folder, clock, WORKERS)
