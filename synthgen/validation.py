@@ -21,6 +21,7 @@ from synthgen.errors import Fault, SynthgenError
 from synthgen.pipeline_file import Pipeline
 from synthgen.registry import Choice
 from synthgen.similarity.embedding_options import EmbeddingsConfig
+from synthgen.split_sizes import split_faults
 from synthgen.teachers.config import TeacherConfig
 
 REACH_SECONDS = 5.0
@@ -36,7 +37,7 @@ class Finding:
 
 def findings(pipeline: Pipeline, offline: bool = False) -> list[Finding]:
     """All that is wrong or worth knowing, errors first; with `offline` no server is reached for."""
-    found = [*_files_and_prompts(pipeline), *_teachers(pipeline, offline), *_embedders(pipeline, offline), *_extras(pipeline), *_disk()]
+    found = [*_files_and_prompts(pipeline), *(Finding("error", fault) for fault in split_faults(pipeline)), *_teachers(pipeline, offline), *_embedders(pipeline, offline), *_extras(pipeline), *_disk()]
     return sorted(found, key=lambda item: ("error", "warning", "note").index(item.level))
 
 
@@ -95,6 +96,8 @@ def _teachers(pipeline: Pipeline, offline: bool) -> Iterator[Finding]:
         variable = provider.key_variable
         if variable and not os.environ.get(variable, "").strip():
             yield Finding("error", Fault(f"{label} needs a key in the environment variable {variable}", where, f"export {variable}=… or give --env-file FILE"))
+        for fault in provider.faults() if hasattr(provider, "faults") else ():
+            yield Finding("error", Fault(f"{label}: {fault.what}", fault.where, fault.next))
         if not offline:
             yield from _reach(provider.addresses(), label, where)
         yield from _remarks(provider, config, label, where)

@@ -74,7 +74,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     artefacts = inputs["rows"]
     with RowFile(*(artefact.file for artefact in artefacts)) as rows, context.reporter.stage(context.stage_id, sum(artefact.rows for artefact in artefacts)) as progress:
         keys, groups = _groups(rows, config, context, progress)
-        wanted = _wanted(len(rows), config, context.stage_id, str(artefacts[0].file))
+        wanted = wanted_sizes(len(rows), config, context.stage_id, str(artefacts[0].file))
         parts = _assign(keys, groups, wanted, config, context.stage_id)
         files: dict[str, int | None] = {}
         for at, part in enumerate(PARTS):
@@ -188,7 +188,12 @@ class _Near:
         self._index.add(tokens, number)
 
 
-def _wanted(rows: int, config: Config, stage: str, where: str) -> dict[str, int]:
+def wanted_sizes(rows: int, config: Config, stage: str, where: str) -> dict[str, int]:
+    """How many of so many rows each part is to hold.
+
+    Raises:
+        StageFailed: nothing is left to train on.
+    """
     wanted = {part: size if isinstance(size, int) else max(1, round(size * rows)) for part, size in (("validation", config.validation), ("test", config.test))}
     if sum(wanted.values()) >= rows:
         asked = " and ".join(f"{part} {size:,}" for part, size in wanted.items() if size)

@@ -54,3 +54,5 @@ class Provider(Protocol):
     def stop(self) -> None:
         """Stops a managed server and its children; does nothing where there is none. Safe to call twice."""
         ...
+
+    # `faults(self) -> list[Fault]`, where a provider has it, is what `validate` can know to be wrong before anything is started.

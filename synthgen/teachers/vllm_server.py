@@ -12,8 +12,6 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import shutil
-import sys
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -23,11 +21,12 @@ from pydantic import Field, field_validator, model_validator
 
 from synthgen.config import Unhashed
 from synthgen.digest import value_hash
-from synthgen.errors import ConfigError
+from synthgen.errors import ConfigError, Fault
 from synthgen.progress import Reporter
 from synthgen.teachers.config import TeacherConfig
 from synthgen.teachers.managed import ManagedServer
 from synthgen.teachers.presets import OpenAI, reason_like_vllm
+from synthgen.teachers.vllm_program import program_faults, vllm_program
 from synthgen.teachers.weights import content_hash
 
 Argument = str | int | float | bool | tuple[str | int | float, ...]
@@ -129,20 +128,29 @@ class VLLM(OpenAI):
         """The key of the server that was started; empty where there is none."""
         return self._key if self._server is not None else ""
 
+    def faults(self) -> list[Fault]:
+        """What is wrong with the server that the run would start, as far as it can be known without starting it."""
+        options = self._options
+        return [] if options.base_url is not None else program_faults(options.python, options.model, self._environment)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "VLLM_NO_USAGE_STATS": "1", **self._options.env}
+
     def start(self, reporter: Reporter, stopping: Callable[[], int]) -> str:
         """See `Provider`.
 
         Raises:
-            ConfigError: there is no vLLM where it was looked for.
+            ConfigError: there is no vLLM where it was looked for, or no model.
             TeacherFailed: it does not come up.
             Interrupted: a signal asked us to stop meanwhile.
         """
         self.stop()
+        if found := self.faults():
+            raise ConfigError.of(found)
         model = self._options.model
-        if model.startswith(("/", "./", "../", "~")) and not Path(model).is_dir():
-            raise ConfigError("no such folder", f"teacher.model: {model}", "name a model's folder, or its id on the hub")
         self._key = secrets.token_urlsafe(24)
-        environment = {**os.environ, "VLLM_NO_USAGE_STATS": "1", **self._options.env, "VLLM_API_KEY": self._key}
+        environment = {**self._environment, "VLLM_API_KEY": self._key}
         program = vllm_program(self._options.python, model)
         self._server = ManagedServer(
             f"vLLM ({model})", lambda port: [*program, *self.arguments(port)], environment,
@@ -174,23 +182,6 @@ class VLLM(OpenAI):
 
     def _reason(self, body: dict[str, Any]) -> None:
         reason_like_vllm(self._options, body)
-
-
-def vllm_program(python: str | None, model: str) -> list[str]:
-    """The command that serves a model: `vllm serve`, or the same server by the named interpreter's module.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if python is not None:
-        interpreter = shutil.which(os.path.expanduser(python))
-        if interpreter is None:
-            raise ConfigError("no such interpreter", f"teacher.python: {python}", "name the python of the environment that holds vLLM, e.g. .venv-vllm/bin/python")
-        return [interpreter, "-m", "vllm.entrypoints.openai.api_server", "--model", model]
-    program = shutil.which("vllm", path=str(Path(sys.executable).parent)) or shutil.which("vllm")
-    if program is None:
-        raise ConfigError("vLLM is not installed here", "teacher.provider: vllm", "pip install 'synthgen-pipeline[vllm]', or name another environment's interpreter in teacher.python")
-    return [program, "serve", model]
 
 
 def command_words(arguments: dict[str, Argument]) -> list[str]:

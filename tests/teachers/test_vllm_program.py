@@ -1,0 +1,112 @@
+"""What can be known of vLLM's program and model before a server is started."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from synthgen.errors import ConfigError
+from synthgen.pipeline_file import load_pipeline
+from synthgen.progress import Reporter
+from synthgen.teachers.vllm_program import program_faults
+from synthgen.teachers.vllm_server import VLLM, VLLMConfig
+from synthgen.validation import findings
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """An environment without vLLM, and what makes it look as if there were one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    return tmp_path
+
+
+def install(place, module=True, distribution=True, command=True, head=f"#!{sys.executable}\n"):
+    if module:
+        (place / "modules" / "vllm.py").write_text("raise SystemExit('loaded')")
+    if distribution:
+        about = place / "modules" / "vllm-0.32.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0\n")
+    if command:
+        (place / "bin" / "vllm").write_text(head)
+        (place / "bin" / "vllm").chmod(0o755)
+
+
+def told(python=None, model="owner/name"):
+    return [fault.what for fault in program_faults(python, model, os.environ)]
+
+
+def test_a_whole_environment_has_no_faults_and_vllm_is_not_imported(place):
+    install(place)
+    assert told() == [] and told(sys.executable) == []
+
+
+def test_no_program_is_said_with_the_way_out(place):
+    (fault,) = program_faults(None, "owner/name", os.environ)
+    assert fault.what == "vLLM is not installed here" and "synthgen-pipeline[vllm]" in fault.next
+    assert told("/no/such/python") == ["no such interpreter"]
+
+
+def test_an_interpreter_that_finds_no_vllm_is_named(place):
+    (fault,) = program_faults(sys.executable, "owner/name", os.environ)
+    assert fault.what == f"{sys.executable} finds no vLLM" and fault.where == f"teacher.python: {sys.executable}"
+    install(place, module=False, distribution=False)
+    assert told() == [f"{sys.executable} finds no vLLM"]
+
+
+def test_a_command_of_a_distribution_by_another_name_is_told_with_its_interpreter(place):
+    install(place, distribution=False)
+    (fault,) = program_faults(None, "owner/name", os.environ)
+    assert "not called vllm" in fault.what and fault.next.startswith(f"teacher: {{python: {sys.executable}}}")
+    assert told(sys.executable) == []  # the module itself is there, and that is what `python:` starts
+
+
+@pytest.mark.parametrize("head", ["\x7fELF", "#!/bin/sh\n", "#!/no/such/python\n", "#!/usr/bin/env -S python -x\n"])
+def test_a_program_that_is_no_python_script_is_left_to_itself(place, head):
+    install(place, module=False, distribution=False, head=head)
+    assert told() == []
+
+
+def test_a_probe_that_cannot_run_or_takes_too_long(place, monkeypatch):
+    (place / "python").write_text("#!/no/such/interpreter\n")
+    (place / "python").chmod(0o755)
+    assert told(str(place / "python")) == [f"{place / 'python'} finds no vLLM"]
+    slow = place / "slow"
+    slow.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(30)\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr("synthgen.teachers.vllm_program.PROBE_SECONDS", 0.2)
+    assert told(str(slow)) == []  # unknown is no fault
+
+
+@pytest.mark.parametrize("model", ["/no/such/folder", "./models/teacher", "~/teacher", "models/of/ours"])
+def test_a_folder_that_is_not_there(place, model):
+    install(place)
+    assert told(model=model) == ["the teacher's folder does not exist"]
+
+
+def test_a_folder_without_a_model_and_files_that_are_one(place):
+    install(place)
+    folder = place / "model"
+    folder.mkdir()
+    assert told(model="model") == ["the teacher's folder holds no config.json"]
+    (folder / "config.json").write_text("{}")
+    (place / "model.gguf").write_text("")
+    assert told(model="model") == [] and told(model=str(place / "model.gguf")) == []
+
+
+def test_validate_and_start_tell_all_of_it_and_an_address_is_left_alone(place):
+    text = "version: 1\nname: p\nteacher: {{provider: vllm, model: {model}{more}}}\nstages:\n- load: {{sources: rows.jsonl}}\n- generate: {{task: respond}}\n"
+    Path("rows.jsonl").write_text('{"instruction": "a"}\n')
+    Path("p.yaml").write_text(text.format(model="./gone", more=""))
+    wrong = [found.fault.what for found in findings(load_pipeline(Path("p.yaml")), offline=True) if found.level == "error"]
+    assert wrong == ["the teacher: the teacher's folder does not exist", "the teacher: vLLM is not installed here"]
+    with pytest.raises(ConfigError) as caught:
+        VLLM(VLLMConfig(model="./gone")).start(Reporter("silent"), lambda: 0)
+    assert len(caught.value.faults) == 2
+    Path("p.yaml").write_text(text.format(model="./gone", more=", base_url: 'http://127.0.0.1:9/v1'"))
+    assert [found for found in findings(load_pipeline(Path("p.yaml")), offline=True) if found.level == "error"] == []
