@@ -3,8 +3,8 @@
     key = "<32 hex digits: xxh3-128 of the canonical request>-<sample index>"
 
 The canonical request is the JSON text {"endpoint", "identity", "model", "revision", "draw", "body"}, keys sorted, where
-`body` is what is sent, without n. It is stored beside the reply. See `ledger_file` for the files and `ledger_writer` for how
-a reply gets to disk.
+`body` is what is sent, without n. It is stored beside the reply. See `ledger_file` for the files, `ledger_keys` for how
+a key is found and `ledger_writer` for how a reply gets to disk.
 """
 
 from __future__ import annotations
@@ -116,17 +116,11 @@ class Ledger:
         reason = detail = ""
         with self._lock:
             for reader in self._all_readers():
-                known = reader.execute("SELECT id FROM requests WHERE hash=?", (digest,)).fetchone()
-                if known is None:
-                    continue
-                for sample, choice, created, body in reader.execute(
-                    "SELECT s.sample, s.choice, r.created, r.body FROM samples s JOIN replies r ON r.id=s.reply WHERE s.request=? AND s.sample>=? AND s.sample<?",
-                    (known[0], start, start + n),
-                ).fetchall():
+                for sample, choice, created, body in reader.execute(_SAMPLES, (digest, start, start + n)).fetchall():
                     if sample not in found or created < found[sample][0]:
                         found[sample] = (created, Stored(body, choice))
                 if len(found) < n and not reason:
-                    reason, detail = _refusal(reader, known[0], start, n, run, since)
+                    reason, detail = _refusal(reader, digest, start, n, run, since)
         if not found and not reason:
             return NOTHING
         samples = {sample: stored for sample, (_, stored) in found.items()}
@@ -143,7 +137,7 @@ class Ledger:
         best: Entry | None = None
         with self._lock:
             for reader in self._all_readers():
-                row = reader.execute(f"{_ENTRY} WHERE q.hash=? AND s.sample=?", (digest, sample)).fetchone()
+                row = reader.execute(f"{_ENTRY} WHERE q.id=(SELECT request FROM keys WHERE hash=?) AND s.sample=?", (digest, sample)).fetchone()
                 if row is not None and (best is None or row[7] < best.created):
                     best = _entry(row)
         return best
@@ -159,8 +153,8 @@ class Ledger:
                 rows = []
                 for reader in self._all_readers():
                     row = reader.execute(
-                        "SELECT r.created, r.id, r.prompt_tokens, r.completion_tokens, r.cost_usd FROM requests q JOIN samples s ON s.request=q.id"
-                        " JOIN replies r ON r.id=s.reply WHERE q.hash=? AND s.sample=?",
+                        "SELECT r.created, r.id, r.prompt_tokens, r.completion_tokens, r.cost_usd FROM samples s JOIN replies r ON r.id=s.reply"
+                        " WHERE s.request=(SELECT request FROM keys WHERE hash=?) AND s.sample=?",
                         (digest, sample),
                     ).fetchone()
                     if row is not None:
@@ -317,6 +311,10 @@ class Ledger:
             return vacuum(self.folder)
 
 
+_SAMPLES = (
+    "SELECT s.sample, s.choice, r.created, r.body FROM samples s JOIN replies r ON r.id=s.reply"
+    " WHERE s.request=(SELECT request FROM keys WHERE hash=?) AND s.sample>=? AND s.sample<?"
+)
 _ENTRY = (
     "SELECT q.hash, s.sample, q.canonical, r.body, s.choice, r.cost_usd, r.latency, r.created, r.model, r.headers, r.run,"
     " r.prompt_tokens, r.completion_tokens FROM requests q JOIN samples s ON s.request=q.id JOIN replies r ON r.id=s.reply"
@@ -330,12 +328,15 @@ def _entry(row: Any) -> Entry:
     )  # fmt: skip
 
 
-def _refusal(reader: sqlite3.Connection, request: int, start: int, n: int, run: str, since: float) -> tuple[str, str]:
-    row = reader.execute("SELECT reason, detail FROM refusals WHERE request=?", (request,)).fetchone()
+def _refusal(reader: sqlite3.Connection, digest: bytes, start: int, n: int, run: str, since: float) -> tuple[str, str]:
+    known = reader.execute("SELECT request FROM keys WHERE hash=?", (digest,)).fetchone()
+    if known is None:
+        return "", ""
+    row = reader.execute("SELECT reason, detail FROM refusals WHERE request=?", known).fetchone()
     if row is None and run:
         row = reader.execute(
             "SELECT reason, detail FROM failures WHERE run=? AND request=? AND sample>=? AND sample<? AND created>=? ORDER BY sample LIMIT 1",
-            (run, request, start, start + n, since),
+            (run, *known, start, start + n, since),
         ).fetchone()
     return (row[0], row[1]) if row is not None else ("", "")
 

@@ -4,6 +4,8 @@ A ledger is a folder of SQLite files `ledger-0001.sqlite`, …; each is written 
 flock on the `.lock` file beside it until it ends (however it ends). Whoever needs to write takes the first file that nobody
 holds, so there are never more files than there were writers at once. Everybody reads all of them.
 
+Files of version 1 are read, and written no more: whoever needs to write takes or makes one of version 2.
+
 Files use write-ahead logging with synchronous FULL; on network file systems, where shared memory does not work, a rollback
 journal.
 """
@@ -19,13 +21,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from synthgen.errors import SynthgenError
+from synthgen.store.ledger_keys import TABLES, VIEW_OF_VERSION_1
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+CHECKPOINT_PAGES = 4000  # 16 MB of log: a page that changes often is carried over into the file less often
 
-SCHEMA = """
+SCHEMA = f"""
 CREATE TABLE requests(
     id INTEGER PRIMARY KEY,
-    hash BLOB NOT NULL UNIQUE,        -- 16 bytes, xxh3-128 of `canonical`
+    hash BLOB NOT NULL,               -- 16 bytes, xxh3-128 of `canonical`; found through `keys`
     canonical BLOB NOT NULL           -- the text that the key is made of, so that keys can migrate
 );
 CREATE TABLE replies(
@@ -48,6 +52,7 @@ CREATE TABLE reservations(            -- the worst case of what was sent and not
     id INTEGER PRIMARY KEY, run TEXT NOT NULL, usd REAL NOT NULL, tokens INTEGER NOT NULL, created REAL NOT NULL
 );
 CREATE TABLE spend(run TEXT PRIMARY KEY, usd REAL NOT NULL, tokens INTEGER NOT NULL, requests INTEGER NOT NULL);
+{TABLES}
 """
 
 NETWORK_FILE_SYSTEMS = frozenset({
@@ -94,10 +99,13 @@ def claim_file(folder: Path) -> Claim:
                 continue
             path = folder / f"ledger-{number:04d}.sqlite"
             try:
-                return Claim(path, _open_for_writing(path), lock)
+                connection = _open_for_writing(path)
             except BaseException:
                 os.close(lock)
                 raise
+            if connection is not None:
+                return Claim(path, connection, lock)
+            os.close(lock)
     except (OSError, sqlite3.Error) as fault:
         raise unwritable(folder, fault) from fault
 
@@ -110,15 +118,21 @@ def unwritable(where: Path, fault: Exception) -> SynthgenError:
     return SynthgenError(what, str(where), f"{free}; the same command goes on, and every reply that was committed is kept")
 
 
-def _open_for_writing(path: Path) -> sqlite3.Connection:
+def _open_for_writing(path: Path) -> sqlite3.Connection | None:
+    """A connection that writes; None where the file is of an older version."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
     try:
         on_network = file_system(path.parent) in NETWORK_FILE_SYSTEMS
         connection.execute("PRAGMA journal_mode=DELETE" if on_network else "PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA cache_size=-8192")
+        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         connection.execute("PRAGMA journal_size_limit=67108864")
-        if not _known_version(connection, path):
+        version = _known_version(connection, path)
+        if version and version < SCHEMA_VERSION:
+            connection.close()
+            return None
+        if not version:
             connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
     except BaseException:
         connection.close()
@@ -134,9 +148,12 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
     """
     try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, check_same_thread=False, timeout=30)
-        connection.execute("PRAGMA query_only=1")
         connection.execute("PRAGMA cache_size=-2048")
-        if _known_version(connection, path):
+        version = _known_version(connection, path)
+        if version == 1:
+            connection.execute(VIEW_OF_VERSION_1)
+        connection.execute("PRAGMA query_only=1")
+        if version:
             return connection
     except sqlite3.DatabaseError as fault:
         raise SynthgenError(f"a ledger file cannot be read: {fault}", str(path), "move it aside, or restore it from a copy") from fault
@@ -144,11 +161,12 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
     return None
 
 
-def _known_version(connection: sqlite3.Connection, path: Path) -> bool:
+def _known_version(connection: sqlite3.Connection, path: Path) -> int:
+    """The file's version; 0 where it is not laid out yet."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise SynthgenError(f"this ledger file has version {version}; this synthgen reads up to {SCHEMA_VERSION}", str(path), "upgrade synthgen, or name another folder with --ledger")
-    return bool(version == SCHEMA_VERSION)
+    return int(version)
 
 
 def file_system(folder: Path) -> str:

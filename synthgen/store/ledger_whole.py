@@ -19,6 +19,7 @@ from synthgen.errors import Fault
 from synthgen.store.jsonl import scan
 from synthgen.store.ledger_file import claim_file, ledger_files, unwritable
 from synthgen.store.ledger_json import parse_body
+from synthgen.store.ledger_keys import Settling, request_id
 
 LINES_PER_COMMIT = 1000
 
@@ -101,7 +102,7 @@ def import_replies(readers: Sequence[sqlite3.Connection], folder: Path, path: Pa
     claim = claim_file(folder)
     found = Imported()
     try:
-        taken = _Taken(claim.connection)
+        taken, settling = _Taken(claim.connection), Settling(claim.connection)
         claim.connection.execute("BEGIN IMMEDIATE")
         for line in scan(path):
             fault = line.fault if line.row is None else _unfit(line.row)
@@ -115,6 +116,7 @@ def import_replies(readers: Sequence[sqlite3.Connection], folder: Path, path: Pa
             taken.add(digest, sample, line.row)
             found.added += 1
             if found.added % LINES_PER_COMMIT == 0:
+                settling.settle(lambda move: move())
                 claim.connection.execute("COMMIT")
                 claim.connection.execute("BEGIN IMMEDIATE")
         claim.connection.execute("COMMIT")
@@ -125,7 +127,7 @@ def import_replies(readers: Sequence[sqlite3.Connection], folder: Path, path: Pa
     return found
 
 
-_KNOWN = "SELECT 1 FROM requests q JOIN samples s ON s.request=q.id WHERE q.hash=? AND s.sample=?"
+_KNOWN = "SELECT 1 FROM samples WHERE request=(SELECT request FROM keys WHERE hash=?) AND sample=?"
 
 
 class _Taken:
@@ -140,8 +142,7 @@ class _Taken:
         """One sample."""
         run = self._connection.execute
         if digest != self._digest:
-            run("INSERT OR IGNORE INTO requests(hash, canonical) VALUES (?,?)", (digest, canonical_json(entry["request"])))
-            self._digest, self._request = digest, run("SELECT id FROM requests WHERE hash=?", (digest,)).fetchone()[0]
+            self._digest, self._request = digest, request_id(self._connection, digest, canonical_json(entry["request"]))
             self._replies = {}
         body = orjson.dumps(entry["reply"])
         created = entry.get("created")

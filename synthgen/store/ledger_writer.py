@@ -17,6 +17,7 @@ from typing import Any
 
 from synthgen.errors import SynthgenError
 from synthgen.store.ledger_file import Claim, unwritable
+from synthgen.store.ledger_keys import Settling, request_id
 
 LINGER = 0.002
 GROUP = 512
@@ -116,9 +117,11 @@ class Writer:
     fault: SynthgenError | None = None
     _queue: queue.SimpleQueue[tuple[Write, Told | None] | None] = field(default_factory=queue.SimpleQueue)
     _thread: threading.Thread | None = None
+    _settling: Settling = field(init=False)
 
     def start(self) -> None:
         """Starts the thread."""
+        self._settling = Settling(self.claim.connection)
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._thread.start()
 
@@ -160,27 +163,34 @@ class Writer:
                 return
 
     def _commit(self, group: list[tuple[Write, Told | None]]) -> None:
-        if self.fault is None:
-            connection = self.claim.connection
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                try:
-                    _apply(connection, [write for write, _ in group])
-                    connection.execute("COMMIT")
-                except BaseException:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                    raise
-            except Exception as fault:
-                # After a failed commit nothing more is written: what was handed in later may rest on what was lost.
-                self.fault = unwritable(self.claim.path, fault)
-                self.fault.__cause__ = fault
+        self._transact(lambda: _apply(self.claim.connection, [write for write, _ in group]))
         told: dict[Told, list[Write]] = {}
         for write, listener in group:
             if listener is not None:
                 told.setdefault(listener, []).append(write)
         for listener, writes in told.items():
             listener(writes, self.fault)
+        if self.fault is None:
+            self._settling.settle(self._transact)
+
+    def _transact(self, work: Callable[[], None]) -> None:
+        """All of `work`, on disk when this returns, or none of it; after a failure nothing more is written."""
+        if self.fault is not None:
+            return
+        connection = self.claim.connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                work()
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except Exception as fault:
+            # What was handed in later may rest on what was lost.
+            self.fault = unwritable(self.claim.path, fault)
+            self.fault.__cause__ = fault
 
 
 def _apply(connection: sqlite3.Connection, writes: list[Write]) -> None:
@@ -189,7 +199,7 @@ def _apply(connection: sqlite3.Connection, writes: list[Write]) -> None:
     spend: dict[str, list[float]] = {}
     for write in writes:
         if isinstance(write, ReplyWrite):
-            request = _request_id(connection, write.hash, write.canonical)
+            request = request_id(connection, write.hash, write.canonical)
             reply = run(
                 "INSERT INTO replies(model, prompt_tokens, completion_tokens, cost_usd, latency, run, created, headers, body) VALUES (?,?,?,?,?,?,?,?,?)",
                 (write.model, write.prompt_tokens, write.completion_tokens, write.cost_usd, write.latency, write.run, now, write.headers, write.body),
@@ -212,10 +222,10 @@ def _apply(connection: sqlite3.Connection, writes: list[Write]) -> None:
             total[1] += write.tokens
             total[2] += write.requests
         elif isinstance(write, RefusalWrite):
-            request = _request_id(connection, write.hash, write.canonical)
+            request = request_id(connection, write.hash, write.canonical)
             run("INSERT OR IGNORE INTO refusals(request, reason, detail, created) VALUES (?,?,?,?)", (request, write.reason, write.detail, now))
         elif isinstance(write, FailureWrite):
-            request = _request_id(connection, write.hash, write.canonical)
+            request = request_id(connection, write.hash, write.canonical)
             for sample in write.samples:
                 run(
                     "INSERT OR REPLACE INTO failures(run, request, sample, reason, detail, created) VALUES (?,?,?,?,?,?)",
@@ -228,11 +238,3 @@ def _apply(connection: sqlite3.Connection, writes: list[Write]) -> None:
             (name, usd, tokens, requests),
         )
 
-
-def _request_id(connection: sqlite3.Connection, digest: bytes, canonical: bytes) -> int:
-    known = connection.execute("SELECT id FROM requests WHERE hash=?", (digest,)).fetchone()
-    if known is not None:
-        return int(known[0])
-    made = connection.execute("INSERT INTO requests(hash, canonical) VALUES (?,?)", (digest, canonical)).lastrowid
-    assert made is not None
-    return made
