@@ -36,13 +36,17 @@ class Answer:
 
 @dataclass
 class ModelAnswers:
-    """A model with its replies to all questions, in their order; `base` names a student's base among the models."""
+    """A model with its replies to all questions, in their order; `base` names a student's base among the models.
+
+    `form` is said of a student that is asked or read otherwise than the others: multi_task or think_tags.
+    """
 
     name: str
     role: Role
     answers: list[Answer]
     base: str | None = None
     source: str = ""
+    form: str = ""
     scores: dict[str, list[float | None]] = field(default_factory=dict)
     """Metric -> each row's score; None where the row has no reference, or a judge's grade could not be read."""
 
@@ -80,6 +84,8 @@ def _figures(model: ModelAnswers, base: ModelAnswers | None, teacher: ModelAnswe
         if answer.failed:
             failed[answer.failed] = failed.get(answer.failed, 0) + 1
     figures: dict[str, Any] = {"role": model.role, "source": model.source, "questions": len(model.answers), "answered": len(answered)}
+    if model.form:
+        figures["form"] = model.form
     if failed:
         figures["failed"] = dict(sorted(failed.items()))
     figures["parsed"] = _share(sum(answer.parsed is not None for answer in answered), len(model.answers))

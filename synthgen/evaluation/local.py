@@ -16,7 +16,7 @@ from synthgen.records import Row
 from synthgen.stages.contract import Artefact
 from synthgen.store.jsonl import AppendLog, read_log
 from synthgen.store.manifest import artefact_hash, read_manifest
-from synthgen.training.completions import asked_with, said_aloud
+from synthgen.training.completions import FORMS, asked_with, said_aloud
 from synthgen.training.prompting import student_prompt
 from synthgen.training.student import base_model
 
@@ -106,7 +106,7 @@ def answers_of(local: Local, rows: Sequence[Row], decoding: Decoding, log_file: 
         finally:
             log.close()
             model.close()
-    return ModelAnswers(local.name, local.role, [_read(known[number], local.completion) for number in range(len(rows))], local.base, local.source)
+    return ModelAnswers(local.name, local.role, [_read(known[number], local.completion) for number in range(len(rows))], local.base, local.source, local.completion if local.completion in FORMS else "")
 
 
 def _read(reply: Completion, kind: str) -> Answer:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from synthgen.reports.tables import percent, points, table
+from synthgen.training.completions import FORMS
 
 READABLE = 0.9  # below this share of replies with a readable answer, the teacher's figures get a remark
 _DASH = "–"
@@ -58,6 +59,7 @@ def _lines(report: Mapping[str, Any], scored: list[str]) -> list[str]:
         if figures.get("failed"):
             reasons = ", ".join(f"{reason} {number:,}" for reason, number in figures["failed"].items())
             lines.append(f"{name}: {figures['questions'] - figures['answered']:,} questions got no answer ({reasons}); they count as unanswered")
+    lines += [f"{name} ({figures['form']}): {FORMS[figures['form']]}" for name, figures in report["models"].items() if figures.get("form")]
     lines += [line for name, figures in report["models"].items() for line in _doubts(name, figures, scored)]
     for name, figures in report["models"].items():
         for metric in (metric for metric in scored if metric in figures):
@@ -67,7 +69,7 @@ def _lines(report: Mapping[str, Any], scored: list[str]) -> list[str]:
     for difference in report["differences"]:
         lines.append(f"{difference['model']} against {difference['than']}{_by(difference['metric'], scored)}: {_difference(difference)}")
     decoding = report["decoding"]
-    lines.append(f"greedy, at most {decoding['max_new_tokens']:,} new tokens, the same prompt and the same answer parser for all; intervals are 95% (Wilson; differences: paired bootstrap)")
+    lines.append(f"greedy, at most {decoding['max_new_tokens']:,} new tokens, the same prompt{' but where it says otherwise' if any(figures.get('form') for figures in report['models'].values()) else ''} and the same answer parser for all; intervals are 95% (Wilson; differences: paired bootstrap)")
     return lines
 
 

@@ -30,6 +30,12 @@ For `think_tags`, a row without a rationale may bring `reasoning`, and then `fin
 PLAIN: tuple[Completion, ...] = ("rationale_then_answer", "answer_only", "output")
 """Kinds whose texts, together, hold all that the others are made of but a row's `reasoning`."""
 
+FORMS = {
+    "multi_task": f"`{PREDICT}` stood before the question, as in its training",
+    "think_tags": f"its answer is what follows {END_OF_THINKING}; a reply that was cut before it counts as wrong",
+}
+"""Kinds of which a student is asked or read otherwise than other models, and how."""
+
 
 def missing_fields(row: Mapping[str, Any], completion: Completion) -> tuple[str, ...]:
     """The fields that a row lacks for a kind of completion."""

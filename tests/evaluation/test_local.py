@@ -34,6 +34,7 @@ def answered(root, name, completion, tmp_path, tokens=40):
     log = tmp_path / f"{name}-{completion}-{tokens}.jsonl"
     made = answers_of(local, ROWS, Decoding(tokens, 2, 1), log, lambda done, made: None)
     assert answers_of(local, ROWS, Decoding(tokens, 2, 1), log, lambda done, made: None).answers == made.answers  # from its log
+    assert made.form == (completion if completion in ("multi_task", "think_tags") else "")
     return [answer.parsed for answer in made.answers], {answer.ending for answer in made.answers}, [answer.text for answer in made.answers]
 
 

@@ -112,6 +112,16 @@ def test_the_table_says_what_it_rests_on():
     assert len({len(line) for line in shown.splitlines()[:5]}) == 1
 
 
+def test_the_table_says_who_was_asked_or_read_otherwise():
+    models = [model("one", "student", ["1"]), model("two", "student", ["1"]), model("three", "student", ["1"])]
+    assert "the same prompt and the same answer parser for all" in scoreboard(report(models, ["1"]))
+    models[0].form, models[1].form = "multi_task", "think_tags"
+    shown = scoreboard(report(models, ["1"]))
+    assert "one (multi_task): `predict: ` stood before the question" in shown
+    assert "two (think_tags): its answer is what follows </think>" in shown
+    assert "three (" not in shown and "the same prompt but where it says otherwise" in shown
+
+
 def test_every_metric_is_documented():
     from pathlib import Path
 
