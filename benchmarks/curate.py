@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import random
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,8 +20,11 @@ from typing import Any
 
 import orjson
 
+from benchmarks.clock import Clock
 from benchmarks.deduplicating.table import side_by_side
+from benchmarks.environments import report, run_tool
 from benchmarks.stages import run_stage
+from synthgen.filters import DEFAULT_RULES
 from synthgen.records import RowIds
 
 THRESHOLDS = (0.4, 0.5, 0.6, 0.7)
@@ -33,7 +35,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
         folder = Path(scratch)
         if options.stage:  # the child of --memory
-            run_stage(options.stage, orjson.loads(options.config), options.file, folder, options.workers)
+            with (clock := Clock()):
+                run_stage(options.stage, orjson.loads(options.config), options.file, folder, options.workers)
+            report(clock.figures())
             return
         real = folder / "real.jsonl"
         rows = _write(real, _real(options.file))
@@ -167,7 +171,7 @@ def _rates(large: Path, rows: int, real: Path, folder: Path, workers: int) -> No
     strange = islice(_enlarged(real), 3 * _count(real), None)  # a round that `large` does not reach: no row in common but a hundred
     _write(evaluation, ({"question": row["instruction"]} for row in [*islice(_lines(real), 100), *islice(strange, 9_900)]))
     stages: list[tuple[str, str, dict[str, Any]]] = [
-        ("filter, default rules", "filter", {"rules": ["length", "refusal", "truncated", "run_on", "echo"]}),
+        ("filter, default rules", "filter", {"rules": list(DEFAULT_RULES)}),
         ("dedup exact", "dedup", {"methods": ["exact"]}),
         ("dedup minhash, verified", "dedup", {"methods": ["minhash"]}),
         ("decontaminate, 10,000 rows", "decontaminate", {"against": [str(evaluation)], "action": "report"}),
@@ -187,17 +191,19 @@ def _memory(real: Path, folder: Path, workers: int) -> None:
     print(f"\n1,000,000 rows ({million.stat().st_size / 1e6:,.0f} MB), {workers} workers      peak MB, largest process")
     evaluation = folder / "evaluation.jsonl"
     for name, kind, raw in (
+        ("filter, default rules", "filter", {"rules": list(DEFAULT_RULES)}),
         ("dedup exact", "dedup", {"methods": ["exact"]}),
         ("dedup minhash", "dedup", {"methods": ["minhash"]}),
         ("decontaminate", "decontaminate", {"against": [str(evaluation)], "action": "report"}),
         ("split", "split", {"test": 1000}),
         ("select", "select", {"per_group": {"n": 1}, "sample": {"size": 100_000}}),
     ):
-        script = "import resource, runpy, sys; sys.argv = sys.argv[1:]\nrunpy.run_module('benchmarks.curate', run_name='__main__')\nprint(max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))"
-        command = [sys.executable, "-c", script, "curate", str(million), "--stage", kind, "--config", orjson.dumps(raw).decode(), "--workers", str(workers), "--scratch", str(folder)]
-        wall, cpu, done = _timed(lambda command=command: subprocess.run(command, check=True, capture_output=True, text=True))
-        unit = 1024 if sys.platform == "linux" else 1024 * 1024
-        print(f"{name:<28} {int(done.stdout.split()[-1]) / unit:>12,.0f}   {1_000_000 / wall:,.0f} rows/s, {cpu:.1f} s CPU")
+        arguments = [str(million), "--stage", kind, "--config", orjson.dumps(raw).decode(), "--workers", str(workers), "--scratch", str(folder)]
+        done = run_tool(sys.executable, "benchmarks.curate", arguments, timeout=3600)
+        if isinstance(done, str):
+            raise SystemExit(f"{name}: {done}")
+        seconds = done["finished"] - done["began"]
+        print(f"{name:<28} {done['memory']:>12,.0f}   {1_000_000 / seconds:,.0f} rows/s, {done['cpu']:.1f} s CPU")
 
 
 if __name__ == "__main__":

@@ -48,21 +48,23 @@ def run_tool(python: str, module: str, arguments: list[str], timeout: float) -> 
     """What a tool reported that ran as `python -m module`, in a process group and with a home of its own; or why it did not."""
     with tempfile.TemporaryDirectory() as home:
         surroundings = {**os.environ, **QUIET, "HOME": home, "TMPDIR": home}
-        tool = subprocess.Popen(
-            [python, "-m", module, *arguments], cwd=ROOT, env=surroundings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, start_new_session=True,
-        )  # fmt: skip
-        try:
-            out, err = tool.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            return f"not done within {timeout:g} s"
-        finally:
-            if tool.poll() is None:
-                os.killpg(tool.pid, signal.SIGKILL)
-                tool.communicate()
-    found = [line for line in out.splitlines() if line.startswith("RESULT ")]
+        with open(Path(home) / "said", "w+", errors="replace") as said:  # no pipe: some say a lot, and reading it would take of the machine that is measured
+            tool = subprocess.Popen(
+                [python, "-m", module, *arguments], cwd=ROOT, env=surroundings, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+            )
+            try:
+                tool.wait(timeout)
+            except subprocess.TimeoutExpired:
+                return f"not done within {timeout:g} s"
+            finally:
+                if tool.poll() is None:
+                    os.killpg(tool.pid, signal.SIGKILL)
+                    tool.wait()
+            said.seek(0)
+            lines = [line.strip() for line in said if line.strip()]
+    found = [line for line in lines if line.startswith("RESULT ")]
     if not found:
-        return (err.strip().splitlines() or ["no result"])[-1][:160]
+        return (lines or ["no result"])[-1][:160]
     return dict(json.loads(found[-1].removeprefix("RESULT ")))
 
 

@@ -36,6 +36,7 @@ def side_by_side(rows: list[dict[str, Any]], folder: Path, peers: Path | None, i
     print(f"\nnear-duplicates in the instructions of {len(rows):,} rows and {len(copies):,} copies with a word added, one process or worker each")
     print(f"{'tool':<26}{'rows':>9}{'rows/s':>11}{'CPU ms/row':>12}{'kept':>9}{'memory MB':>11}  remarks", flush=True)
     rates: dict[str, float] = {}
+    costs: dict[str, float] = {}
     for tool, (_, environment, _, remark) in TOOLS.items():
         python = sys.executable if environment is None else peers and python_of(environment, peers, install)
         if python is None:
@@ -51,9 +52,9 @@ def side_by_side(rows: list[dict[str, Any]], folder: Path, peers: Path | None, i
             growth = (len(everything) - 1) / max(1, count - 1)
             seconds, per_row = seconds / count * len(everything) * growth, per_row * growth
             remark += f"; rows/s and CPU extrapolated by pairs to all rows, {per_row * len(everything) / 3600:.1f} CPU hours; kept and memory of {count:,}"
-        rates[tool] = len(everything) / seconds
+        rates[tool], costs[tool] = len(everything) / seconds, per_row
         name = f"{tool} {found['version']}"
         print(f"{name:<26}{count:>9,}{rates[tool]:>11,.1f}{1000 * per_row:>12.3f}{found['kept']:>9,}{found['memory']:>11,.0f}  {remark}", flush=True)
     for ours, other in combinations(rates, 2):
         if ours.startswith("synthgen") and (other in BY_PAIRS) == ours.endswith("rouge_l") and not other.startswith("synthgen"):
-            print(f"{ours} is {rates[ours] / rates[other]:,.1f} times as fast as {other}")
+            print(f"{ours} is {rates[ours] / rates[other]:,.1f} times as fast as {other}, by CPU {costs[other] / costs[ours]:,.1f} times")
