@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from synthgen.dispatch.batch_book import BatchBook, PartWriter
 from synthgen.dispatch.budget import worst_case
-from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered
+from synthgen.dispatch.contract import Conversation, FetchCounts, LeftOver, Rendered
 from synthgen.dispatch.session import TeacherSession, TeacherSessions
 from synthgen.dispatch.talk import Occurrences, Talk
 from synthgen.errors import ConfigError, SynthgenError
@@ -96,6 +96,10 @@ class PreparingSession:
             ConfigError: always: what a stream asks next depends on the replies so far.
         """
         raise ConfigError(f"{stage} cannot be asked in batches: which requests it makes depends on the replies before them", next="run it live; stages that ask about rows can be batched")
+
+    def left_over(self, seconds: float) -> LeftOver:
+        """See `contract.Session`; there never was a stream."""
+        return LeftOver()
 
     def account(self, keys: Iterable[str]) -> dict[str, Any]:
         """See `contract.Session`."""

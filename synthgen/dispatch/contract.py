@@ -54,6 +54,14 @@ class FetchCounts:
     cost_usd: float = 0.0
 
 
+@dataclass(frozen=True)
+class LeftOver:
+    """Requests whose replies are in the ledger and were not needed, and the ledger keys of those."""
+
+    requests: int = 0
+    keys: tuple[str, ...] = ()
+
+
 class Session(Protocol):
     """All that a stage does with one teacher. Nothing is started or connected before a request is missing in the ledger."""
 
@@ -90,6 +98,10 @@ class Session(Protocol):
         For tasks that stop when enough is kept: closing the iterator stops asking; replies already under way still reach
         the ledger.
         """
+        ...
+
+    def left_over(self, seconds: float) -> LeftOver:
+        """What the last stream, closed before its end, had asked ahead; waits so many seconds at most for what is under way."""
         ...
 
     def account(self, keys: Iterable[str]) -> dict[str, Any]:

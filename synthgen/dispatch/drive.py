@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
-from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered
+from synthgen.dispatch.contract import Conversation, FetchCounts, LeftOver, Rendered
 from synthgen.dispatch.keys import KeyMaker
 from synthgen.dispatch.orders import Done, Halt, Mail, Order
 from synthgen.dispatch.sender import Sender
@@ -43,6 +43,7 @@ class Drive(Generic[T]):
         self._asking: dict[bytes, list[Talk[T]]] = {}
         self._open = 0
         self._ready: dict[int, Rendered[T]] = {}
+        self._ahead: dict[int, Talk[T]] = {}  # started and not yielded; of ordered results only
         self._finished: list[Rendered[T]] = []
         self._yielded = 0
         self._started = 0
@@ -63,6 +64,8 @@ class Drive(Generic[T]):
                     talk = Talk(self._started, conversation)
                     self._started += 1
                     self._open += 1
+                    if self._ordered:
+                        self._ahead[talk.index] = talk
                     self._advance(talk)
                     if len(self._orders) >= BATCH:
                         self._send()
@@ -85,8 +88,23 @@ class Drive(Generic[T]):
     def _out(self) -> Iterator[Rendered[T]]:
         finished, self._finished = self._finished, []
         for rendered in finished:
+            self._ahead.pop(self._yielded, None)
             self._yielded += 1
             yield rendered
+
+    def left_over(self) -> LeftOver:
+        """What was asked in conversations that were started and never yielded, as far as the ledger has the replies by now."""
+        requests, keys = 0, list[str]()
+        for index, talk in self._ahead.items():
+            ended = self._ready.get(index)
+            if ended is not None:
+                requests += ended.requests - (ended.state == "failed")
+                keys += ended.keys
+                continue
+            talk.look(self._ledger, self._run, self._since)
+            requests += talk.requests - bool(talk.missing)
+            keys += [*talk.keys, *(sample.key for sample in talk.have.values())]
+        return LeftOver(requests, tuple(keys))
 
     def _advance(self, talk: Talk[T]) -> None:
         """Goes on with a conversation until it ends or needs a reply that the ledger does not have."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from synthgen import registry
 from synthgen.dispatch.budget import Purse, check_budget
-from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered
+from synthgen.dispatch.contract import Conversation, FetchCounts, LeftOver, Rendered
 from synthgen.dispatch.drive import Drive
 from synthgen.dispatch.keys import KeyMaker
 from synthgen.dispatch.sender import Sender
@@ -58,6 +58,7 @@ class TeacherSession:
         self._owner = owner
         self._key_maker: KeyMaker | None = None
         self._sender: Sender | None = None
+        self._streamed: Drive[Any] | None = None
         self._managed = False
 
     @property
@@ -89,7 +90,17 @@ class TeacherSession:
     def stream(self, conversations: Iterable[Conversation[T]], *, ahead: Callable[[], int], stage: str, total: int | None) -> Iterator[Rendered[T]]:
         """See `contract.Session`."""
         with self._owner.reporter.stage(stage, total) as progress:
-            yield from self._drive(progress, ordered=True).results(conversations, ahead)
+            self._streamed = drive = self._drive(progress, ordered=True)
+            yield from drive.results(conversations, lambda: min(ahead(), self._window()))
+
+    def left_over(self, seconds: float) -> LeftOver:
+        """See `contract.Session`."""
+        if self._streamed is None:
+            return LeftOver()
+        until = time.monotonic() + seconds
+        while self._sender is not None and self._sender.in_flight and time.monotonic() < until and not self._owner.stopping():
+            self.drain(0.1)
+        return self._streamed.left_over()
 
     def account(self, keys: Iterable[str]) -> dict[str, Any]:
         """See `contract.Session`."""

@@ -25,6 +25,7 @@ from synthgen.tasks.contract import Asking, Item, PoolTask, Rejected, RoundTask,
 YIELD_CALLS = 20  # calls over which a pool task's yield is judged
 FIRST_YIELD = 0.7  # share of the items asked for that is expected to be kept, until it is known
 MOST_AHEAD = 4096  # calls under way, where more would be needed
+AHEAD_SECONDS = 30.0  # that a pool waits, once it is full, for calls under way that it does not need: they are paid for too
 ACCOUNT_KEYS = 1000  # replies whose usage is added up at a time
 
 
@@ -165,6 +166,10 @@ class PoolWork(Work):
             self.extra = {**self.extra, **self.plan.report(self.asked)}
         failed = sum(self.failed.values())
         self.requests = {"planned": planned, "answered": planned - failed, "failed": dict(sorted(self.failed.items())), "unsent": 0}
+        over = self.session.left_over(AHEAD_SECONDS)
+        if over.requests:
+            self.requests["ahead"] = over.requests
+            self.usage["ahead"] = self.session.account(over.keys)
 
     def _judge(self, rendered: Rendered[list[Item]]) -> None:
         self.account(rendered.keys)

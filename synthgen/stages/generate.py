@@ -1,7 +1,9 @@
 """generate: a teacher is asked, its replies become rows; every item and every request is accounted for.
 
 Two accounts. Requests: planned = answered + failed + unsent. Items: in = kept + rejected + failed, where `in` counts the
-items that replies held (an unparsable reply is one), a seed that could not be used, and a row whose requests failed.
+items that replies held (an unparsable reply is one), a seed that could not be used, and a row whose requests failed. A task
+that makes rows from seeds asks ahead of what it has judged; `ahead` counts the requests that were not needed in the end: they
+are paid for, in the ledger, and no part of the sums.
 """
 
 from __future__ import annotations

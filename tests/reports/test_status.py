@@ -171,3 +171,17 @@ def test_what_was_estimated_stands_beside_what_it_came_to(teacher, in_tmp):
     run(changed)
     assert [entry["other_options"] for entry in run_status(RUN, changed)["money"]["stages"]] == [True, False]
     assert "estimated (with other options than now)" in status_table(run_status(RUN, changed))
+
+
+def test_what_was_sent_ahead_is_paid_for_too(teacher, in_tmp):
+    teacher.slowest = 0.05
+    made = asking_pipeline(teacher.url, "  - generate: {id: questions, task: self_instruct, kind: question, seeds: seeds.jsonl, num_rows: 40, num_tasks: 10}\n")
+    result = run(made)
+    requests, usage = result.stages["questions"].requests, result.stages["questions"].usage
+    assert requests["planned"] == requests["answered"] == 4 and requests["planned"] + requests["ahead"] == teacher.requests
+    total, ledger = run_status(RUN, made)["money"]["total"], open_ledger(Path("data/ledger")).stats()
+    assert total["ahead"]["requests"] == requests["ahead"] > 0 and total["ahead"]["cost_usd"] == pytest.approx(usage["ahead"]["cost_usd"])
+    assert total["cost_usd"] + total["ahead"]["cost_usd"] == pytest.approx(ledger["cost_usd"]) == pytest.approx(teacher.billed)
+    assert total["usd_per_kept_row"] == pytest.approx(teacher.billed / 40)
+    text = status_table(run_status(RUN, made))
+    assert f"sent ahead and not needed, kept in the ledger: {requests['ahead']} requests" in text and f"together {teacher.requests} requests" in text

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from synthgen.digest import value_hash
-from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered
+from synthgen.dispatch.contract import Conversation, FetchCounts, LeftOver, Rendered
 from synthgen.errors import BudgetReached
 from synthgen.exchange import Reply, Request, Sample
 from synthgen.teachers.config import TeacherConfig
@@ -60,6 +60,9 @@ class ScriptedSession:
             for conversation, occurrence in shuffled.sample(waiting, len(waiting)):
                 self._one(conversation, occurrence, ask=True)
             yield self._one(*waiting.pop(0), ask=False)
+
+    def left_over(self, seconds: float) -> LeftOver:
+        return LeftOver()
 
     def account(self, keys: Iterable[str]) -> dict[str, Any]:
         return {"prompt_tokens": 10 * len(list(keys)), "completion_tokens": 1, "cost_usd": 0.5}
