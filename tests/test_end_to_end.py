@@ -18,6 +18,7 @@ import pytest
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import load_pipeline
 from synthgen.progress import Reporter
+from synthgen.reports.status import run_status, status_table
 from synthgen.shipped import shipped
 from synthgen.store.manifest import read_manifest
 
@@ -229,6 +230,8 @@ def test_a_student_is_trained_and_measured(calm_student):
     assert "teacher" in table and "base" in table and "student" in table
     answers = (calm_student.run_dir / "evaluate" / "answers.jsonl").read_bytes().splitlines()
     assert len(answers) == 40
+    shown = status_table(run_status(calm_student.run_dir, load_pipeline(calm_student.run_dir / "pipeline.resolved.yaml")))
+    assert "students and what they learned to say: student (rationale_then_answer)" in shown
 
 
 def test_killed_while_training_the_same_command_goes_on_to_the_same_weights(calm_student, teacher, in_tmp):
