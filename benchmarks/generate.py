@@ -77,8 +77,8 @@ def table(tools: list[str], options: argparse.Namespace, in_flight: int, latency
         for tool, found in best.items():
             print(line(tool, found, in_flight, latency))
     others = [tool for tool in best if not tool.startswith(OURS)]
-    if OURS in best and others:
-        print(f"{OURS} is, times: " + ", ".join(f"{tool} {best[OURS]['rate'] / best[tool]['rate']:.2f}" for tool in others))
+    for ours in [tool for tool in best if tool.startswith(OURS)] if others else ():
+        print(f"{ours} is, times: " + ", ".join(f"{tool} {best[ours]['rate'] / best[tool]['rate']:.2f}" for tool in others))
 
 
 def line(tool: str, found: dict[str, Any], in_flight: int, latency: float) -> str:

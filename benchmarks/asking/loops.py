@@ -55,6 +55,7 @@ def ask_aiohttp_processes(url: str, rows: int, in_flight: int, folder: Path, clo
         process.start()
     ready.wait()
     with clock:
+        ready.wait()
         for process in processes:
             process.join()
     return (answer for at in range(WORKERS) for answer in _answers(folder, f"rows-{at}.jsonl"))
@@ -64,7 +65,8 @@ def _share(ready: Any, url: str, numbers: range, in_flight: int, file: Path) -> 
     import aiohttp
 
     assert aiohttp
-    ready.wait()
+    ready.wait()  # all have started
+    ready.wait()  # and the clock runs
     asyncio.run(_loop(url, numbers, in_flight, file))
 
 
