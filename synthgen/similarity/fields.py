@@ -35,7 +35,10 @@ def _one(row: Mapping[str, Any], field: str) -> str:
     if field == "question" and field not in row:
         return question_text(row)
     if field == "content" and field not in row:
-        return "\n".join(filter(None, (text_of(row, part) for part in CONTENT_FIELDS if part in row)))
+        parts = [row[name] for name in CONTENT_FIELDS if name in row]
+        if not all([part.__class__ is str for part in parts]):
+            parts = [text_of(row, name) for name in CONTENT_FIELDS if name in row]
+        return "\n".join(filter(None, parts))
     value = value_at(row, field)
     if isinstance(value, str):
         return value

@@ -60,15 +60,13 @@ class Grams:
         pairs = np.unique(np.stack([found.hashes, owner.astype(np.uint64)], 1), axis=0) if len(owner) else np.zeros((0, 2), np.uint64)
         hashes, starts = np.unique(pairs[:, 0], return_index=True)
         rows = pairs[:, 1].astype(np.int64)
-        passed = np.zeros(1 << FILTER_BITS, bool)
-        passed[(hashes >> np.uint64(64 - FILTER_BITS)).astype(np.int64)] = True
-        return cls(n, hashes, np.append(starts, len(rows)), rows, np.bincount(rows, minlength=len(texts)), passed)
+        return cls(n, hashes, np.append(starts, len(rows)), rows, np.bincount(rows, minlength=len(texts)), _passing(hashes))
 
     def places(self, hashes: Column) -> tuple[Column, Column]:
         """Which of `hashes` are known, and where each of those stands."""
         if not len(self.hashes):
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        maybe = np.flatnonzero(self.filter[(hashes >> np.uint64(64 - FILTER_BITS)).astype(np.int64)])
+        maybe = np.flatnonzero(self.filter[_slots(hashes)])
         at = np.minimum(np.searchsorted(self.hashes, hashes[maybe]), len(self.hashes) - 1)
         known = self.hashes[at] == hashes[maybe]
         return maybe[known], at[known]
@@ -78,14 +76,16 @@ class EvaluationIndex:
     """What is known of the evaluation rows. Memory: about 16 bytes an n-gram, and 4 MB a length of n-gram."""
 
     def __init__(self, texts: Sequence[str], lengths: Sequence[int], fuzzy: float | None) -> None:
-        self.grams = [Grams.of(texts, n) for n in lengths]
+        self.grams = [Grams.of(texts, n) for n in sorted(lengths)]
         wholes = tokenised(texts).wholes()
         order = np.argsort(wholes, kind="stable")
         self.wholes, self.whole_rows = wholes[order], order
         self.method = MinHash(MinHashConfig(threshold=fuzzy, ngram=FUZZY_NGRAM)) if fuzzy else None
         self.sets: list[Column] = []
         if self.method:
-            self.sets = unique_sets(tokenised(texts).shingles(FUZZY_NGRAM))
+            found = tokenised(texts).shingles(FUZZY_NGRAM)
+            self.sets = unique_sets(found)
+            self.known = _passing(found.hashes)
             bands = self.method.survey(texts)
             self.band_order = np.ascontiguousarray(np.argsort(bands, axis=0, kind="stable").T)
             self.bands = np.take_along_axis(np.ascontiguousarray(bands.T), self.band_order, axis=1)
@@ -93,24 +93,29 @@ class EvaluationIndex:
     def hits(self, questions: Sequence[str], contents: Sequence[str]) -> list[Hit]:
         """What each row repeats: its question as a whole or nearly, or any n-gram of its content; best match of each sort."""
         tokens = tokenised(contents)
-        found = [hit for grams in self.grams for hit in self._by_ngram(grams, tokens.shingles(grams.n, whole=False), contents)]
+        rows = np.arange(len(contents))
+        found = []
+        for grams in self.grams:  # the shortest first: who shares none of these shares no longer one
+            hits = self._by_ngram(grams, tokens.of(rows).shingles(grams.n, whole=False), rows, contents)
+            rows = np.array([hit.row for hit in hits], np.int64)
+            found += hits
         asked = tokenised(questions)
         found += self._whole(asked.wholes())
         found += self._fuzzy(asked.shingles(FUZZY_NGRAM))
         return sorted(found, key=lambda hit: hit.row)
 
-    def _by_ngram(self, grams: Grams, mine: Shingles, contents: Sequence[str]) -> list[Hit]:
+    def _by_ngram(self, grams: Grams, mine: Shingles, of_rows: Column, contents: Sequence[str]) -> list[Hit]:
         where, places = grams.places(mine.hashes)
         rows = np.searchsorted(mine.offsets, where, side="right") - 1
         hits = []
         edges = np.flatnonzero(np.diff(rows, prepend=-1))
         for start, end in pairwise([*edges.tolist(), len(rows)]):
-            row = int(rows[start])
+            row = int(of_rows[rows[start]])
             owners = np.concatenate([grams.rows[grams.starts[at] : grams.starts[at + 1]] for at in set(places[start:end].tolist())])
             evaluation, shared = np.unique(owners, return_counts=True)
             share = shared / grams.per_row[evaluation]
             best = int(np.lexsort((evaluation, -share, -shared))[0])
-            first = int(where[start] - mine.offsets[row])
+            first = int(where[start] - mine.offsets[rows[start]])
             words = token_texts(contents[row])[first : first + grams.n]
             hits.append(Hit(row, "ngram", grams.n, int(evaluation[best]), float(share[best]), " ".join(words)))
         return hits
@@ -123,13 +128,14 @@ class EvaluationIndex:
     def _fuzzy(self, mine: Shingles) -> list[Hit]:
         if self.method is None or self.method.threshold is None:
             return []
-        bands = self.method.bands_of(mine)
+        rows = self._resembling(mine)
+        bands = self.method.bands_of(mine.of(rows))
         candidates: dict[int, set[int]] = {}
         for known, order, wanted in zip(self.bands, self.band_order, np.ascontiguousarray(bands.T), strict=True):
             first = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
             for row in np.flatnonzero((known[first] == wanted) & (wanted != 0)).tolist():
                 last = np.searchsorted(known, wanted[row], "right")
-                candidates.setdefault(row, set()).update(order[first[row] : last].tolist())
+                candidates.setdefault(int(rows[row]), set()).update(order[first[row] : last].tolist())
         hits = []
         for row, others in candidates.items():
             in_order = sorted(others)
@@ -138,6 +144,32 @@ class EvaluationIndex:
             if scores[best] > self.method.threshold:
                 hits.append(Hit(row, "fuzzy", 0, in_order[best], float(scores[best]), ""))
         return hits
+
+    def _resembling(self, mine: Shingles) -> Column:
+        """The rows that may resemble an evaluation row: more than the threshold of their own n-grams are known."""
+        assert self.method is not None and self.method.threshold is not None
+        owner = np.repeat(np.arange(len(mine.offsets) - 1), np.diff(mine.offsets))
+        known = self.known[_slots(mine.hashes)]
+        any_ = np.zeros(len(mine.offsets) - 1, bool)
+        any_[owner[known]] = True
+        there = np.flatnonzero(any_[owner])
+        order = there[np.lexsort((mine.hashes[there], owner[there]))]
+        new = np.append(True, (np.diff(mine.hashes[order]) != 0) | (np.diff(owner[order]) != 0))[: len(order)]
+        each = order[new]  # every n-gram of a row once
+        every = np.bincount(owner[each], minlength=len(any_))
+        shared = np.bincount(owner[each][known[each]], minlength=len(any_))
+        return np.flatnonzero(shared > self.method.threshold * every)
+
+
+def _slots(hashes: Column) -> Column:
+    return (hashes >> np.uint64(64 - FILTER_BITS)).astype(np.int64)
+
+
+def _passing(hashes: Column) -> Column:
+    """A table that lets all of some hashes pass, and few others."""
+    table = np.zeros(1 << FILTER_BITS, bool)
+    table[_slots(hashes)] = True
+    return table
 
 
 class Searcher:

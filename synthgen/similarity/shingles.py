@@ -8,7 +8,6 @@ has odds of about 1 in 2^60.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
@@ -25,8 +24,7 @@ VERSION = 1
 SEGMENT = 1 << 22
 """Bytes that are looked at together; more than a block of rows holds, unless one is huge."""
 
-_ASCII_RUNS = re.compile(r"[\x00-\x7f]+")
-_SPACED = bytes(point if point >= 128 or point == 0 or bytes([point]).isalnum() else 32 for point in range(256))
+_SPACED = bytes(point if point >= 128 or point == 0 or bytes([point]).isalnum() else 32 for point in range(256)).lower()
 _BASE, _TOKEN_BASE = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93  # odd, so that they have inverses modulo 2^64
 
 
@@ -36,12 +34,25 @@ class Shingles(NamedTuple):
     hashes: Column
     offsets: Column
 
+    def of(self, texts: Column) -> Shingles:
+        """Those of some of the texts, by their places in ascending order."""
+        if len(texts) == len(self.offsets) - 1:
+            return self
+        counts = np.diff(self.offsets)[texts]
+        return Shingles(self.hashes[_stretches(self.offsets[:-1][texts], counts)], np.concatenate([[0], np.cumsum(counts)]))
+
 
 class Tokens(NamedTuple):
     """The tokens of several texts, one text after another, by their hashes; and how many each text has."""
 
     hashes: Column
     counts: Column
+
+    def of(self, texts: Column) -> Tokens:
+        """Those of some of the texts, by their places in ascending order."""
+        if len(texts) == len(self.counts):
+            return self
+        return Tokens(self.hashes[_stretches((np.cumsum(self.counts) - self.counts)[texts], self.counts[texts])], self.counts[texts])
 
     def shingles(self, n: int, whole: bool = True) -> Shingles:
         """The n-grams of each text.
@@ -71,7 +82,7 @@ def tokenised(texts: Sequence[str], unit: Unit = "word") -> Tokens:
     parts, first = [], []
     for start, end in _segments(bytes_):
         starts, ends = _tokens(bytes_[start:end], unit)
-        parts.append(_mixed(_spans(bytes_[start:end].astype(np.uint64) + np.uint64(1), starts, ends, _BASE)))
+        parts.append(_mixed(_spans(np.add(bytes_[start:end], 1, dtype=np.uint64), starts, ends, _BASE)))
         first.append(starts + start)
     return Tokens(np.concatenate(parts), np.diff(np.searchsorted(np.concatenate(first), ends_of_texts), prepend=0))
 
@@ -105,6 +116,12 @@ def jaccard(one: Column, others: Sequence[Column]) -> Column:
     return np.asarray(common / (len(one) + sizes - common))
 
 
+def _stretches(starts: Column, counts: Column) -> Column:
+    """The places start, start + 1, … of each stretch, one stretch after another."""
+    before = np.cumsum(counts) - counts
+    return np.asarray(np.arange(counts.sum()) + np.repeat(starts - before, counts))
+
+
 def _unique(hashes: Column) -> Column:
     ordered = np.sort(hashes)
     new = ordered[1:] != ordered[:-1]
@@ -113,18 +130,24 @@ def _unique(hashes: Column) -> Column:
 
 def _letters(texts: Sequence[str]) -> tuple[Column, Column]:
     """All texts as bytes, where 32 or less is no letter, and the position after the last byte of each."""
-    joined = "\0".join(texts)
-    if joined.count("\0") != len(texts) - 1:
-        texts = [text.replace("\0", " ") for text in texts]
-        joined = "\0".join(texts)
-    if not joined.isascii():
-        places = [at for at, text in enumerate(texts) if not text.isascii()]
-        plain = list(texts)
-        for at, text in zip(places, _without_signs("\0".join(texts[at] for at in places)).split("\0"), strict=True):
-            plain[at] = text
-        joined = "\0".join(plain)
-    bytes_ = np.frombuffer(joined.encode("utf-8", "surrogatepass").lower().translate(_SPACED), np.uint8)
-    return bytes_, np.append(np.flatnonzero(bytes_ == 0), len(bytes_))
+    raw = _encoded(texts)
+    places = [at for at, one in enumerate(raw) if not one.isascii()]
+    if places:
+        plain = _without_signs("\0".join([unicodedata.normalize("NFKC", texts[at].replace("\0", " ")) for at in places]))  # one by one: most are in NFKC
+        for at, one in zip(places, _encoded(plain.split("\0")), strict=True):
+            raw[at] = one
+    bytes_ = np.frombuffer(b"\0".join(raw).translate(_SPACED), np.uint8)
+    between = np.flatnonzero(bytes_ == 0)
+    if len(between) != len(texts) - 1:  # a text holds a NUL
+        return _letters([text.replace("\0", " ") for text in texts])
+    return bytes_, np.append(between, len(bytes_))
+
+
+def _encoded(texts: Sequence[str]) -> list[bytes]:
+    try:
+        return list(map(str.encode, texts))
+    except UnicodeEncodeError:  # a lone surrogate
+        return [text.encode("utf-8", "surrogatepass") for text in texts]
 
 
 def _segments(bytes_: Column) -> list[tuple[int, int]]:
@@ -140,9 +163,10 @@ def _segments(bytes_: Column) -> list[tuple[int, int]]:
 
 
 def _without_signs(joined: str) -> str:
-    """Text in NFKC, case folded, with spaces for what beyond ASCII is no letter, digit or mark of one."""
-    joined = unicodedata.normalize("NFKC", joined).casefold()
-    for sign in set(_ASCII_RUNS.sub("", joined)):
+    """Text case folded, with spaces for what beyond ASCII is no letter, digit or mark of one."""
+    joined = joined.casefold()
+    points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), "<u4")
+    for sign in map(chr, np.unique(points[points > 127]).tolist()):
         if not sign.isalnum() and unicodedata.category(sign)[0] != "M":
             joined = joined.replace(sign, " ")
     return joined
@@ -156,7 +180,11 @@ def _tokens(bytes_: Column, unit: Unit) -> tuple[Column, Column]:
         after = np.append(heads[1:], len(bytes_))
         chosen = letter[heads] if len(heads) else np.zeros(0, bool)
         return heads[chosen], after[chosen]
-    edges = np.flatnonzero(np.diff(letter.astype(np.int8), prepend=0, append=0))
+    edge = np.empty(len(letter) + 1, bool)
+    if len(letter):
+        edge[0], edge[-1] = letter[0], letter[-1]
+    np.not_equal(letter[1:], letter[:-1], out=edge[1:-1])
+    edges = np.flatnonzero(edge) if len(letter) else np.zeros(0, np.int64)
     return edges[0::2], edges[1::2]
 
 
@@ -164,7 +192,8 @@ def _spans(values: Column, starts: Column, ends: Column, base: int) -> Column:
     """The polynomial of values[start:end] in `base`, modulo 2^64, for each span."""
     powers, inverses = _powers(base, len(values) + 1)
     sums = np.zeros(len(values) + 1, np.uint64)
-    np.cumsum(values * powers[: len(values)], out=sums[1:])
+    np.multiply(values, powers[: len(values)], out=sums[1:])
+    np.cumsum(sums, out=sums)
     return (sums[ends] - sums[starts]) * inverses[starts]
 
 
@@ -189,7 +218,10 @@ def _power_column(base: int, size: int) -> Column:
 
 
 def _mixed(values: Column) -> Column:
-    """Every bit of each value spread over all bits (the finaliser of splitmix64)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(values ^ (values >> np.uint64(31)))
+    """Every bit of each value spread over all bits (the finaliser of splitmix64), in place."""
+    values ^= values >> np.uint64(30)
+    values *= np.uint64(0xBF58476D1CE4E5B9)
+    values ^= values >> np.uint64(27)
+    values *= np.uint64(0x94D049BB133111EB)
+    values ^= values >> np.uint64(31)
+    return values
