@@ -39,7 +39,7 @@ lint: install
 bench: install
 	$(BIN)/python -m benchmarks.generate $(if $(PEERS),--peers $(PEERS) --install)
 	$(BIN)/python benchmarks/ledger.py --replies 100000
-	$(if $(FILE),$(BIN)/python -m benchmarks.curate $(FILE) && $(BIN)/python -m benchmarks.curate_filters $(FILE),@echo "make bench FILE=rows.jsonl measures curation too")
+	$(if $(FILE),$(BIN)/python -m benchmarks.curate $(FILE) $(if $(PEERS),--peers $(PEERS) --install) && $(BIN)/python -m benchmarks.curate_filters $(FILE),@echo "make bench FILE=rows.jsonl measures curation too")
 
 clean:
 	rm -rf $(VENV) .venv-vllm .pytest_cache .mypy_cache .ruff_cache
