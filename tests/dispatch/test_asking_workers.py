@@ -15,6 +15,11 @@ from misbehaving import MisbehavingTeacher
 from questions import chain, question
 
 from synthgen.errors import BudgetReached, TeacherFailed
+from synthgen.pipeline import RunOptions
+from synthgen.pipeline import run_pipeline as run_in_process
+from synthgen.pipeline_file import load_pipeline
+from synthgen.progress import Reporter
+from synthgen.shipped import shipped
 from synthgen.store.manifest import read_manifest
 from synthgen.teachers.config import Budget
 
@@ -226,3 +231,24 @@ def test_sigterm_of_the_run_stops_all_of_them_and_the_same_command_goes_on_to_th
     for file in ("rows.jsonl", "rejected.jsonl"):
         assert (one / file).read_bytes() == (several / file).read_bytes()
     assert read_manifest(one).key == read_manifest(several).key and read_manifest(several).requests == {"planned": rows, "answered": rows, "failed": {}, "unsent": 0}
+
+
+POOL = """
+version: 1
+name: pool
+teacher: {provider: builtin, limits: {concurrency: 16, workers: WORKERS}}
+stages:
+  - generate: {task: self_instruct, kind: question, seeds: "SEEDS", num_rows: 60, novelty: 0.9}
+"""
+
+
+@pytest.mark.slow
+def test_a_task_that_makes_rows_until_enough_are_kept_and_a_server_that_the_run_starts(tmp_path):
+    made = []
+    for workers in (1, 2):
+        path = tmp_path / f"{workers}.yaml"
+        path.write_text(POOL.replace("WORKERS", str(workers)).replace("SEEDS", str(shipped("data/seeds/arithmetic.jsonl"))))
+        run_in_process(load_pipeline(path), RunOptions(run_dir=tmp_path / f"run {workers}", ledger=tmp_path / f"ledger {workers}"), Reporter("silent"))
+        made.append([(tmp_path / f"run {workers}" / "generate" / name).read_bytes() for name in ("rows.jsonl", "rejected.jsonl")])
+        assert not workers_of(os.getpid())
+    assert made[0] == made[1] and made[0][0].count(b"\n") == 60

@@ -22,11 +22,11 @@ PATH = "/chat/completions"
 BODY = b'{"model":"m","messages":[{"role":"user","content":"%d"}]}'
 
 
-def with_workers(work, workers=2, say=lambda told: None):
+def with_workers(work, workers=2, say=lambda told: None, kind="aiohttp"):
     """What `work(transport)` returns; the transport is closed afterwards."""
 
     async def go():
-        transport = await WorkersTransport("aiohttp", workers, say).start()
+        transport = await WorkersTransport(kind, workers, say).start()
         try:
             return await work(transport)
         finally:
@@ -93,6 +93,13 @@ def test_refusals_and_faults_are_those_of_one_process():
         refused, faults = with_workers(work)
         assert refused.status == 401 and b"invalid_api_key" in refused.body
         assert faults == ["unreachable", "timeout", "invalid_url"]
+
+
+def test_the_openai_client_in_each_of_them():
+    with MisbehavingTeacher(key="k") as teacher:
+        answers = with_workers(lambda transport: asyncio.gather(*(post(transport, teacher.url, number) for number in range(4))), kind="openai")
+        assert [answer.status for answer in answers] == [200] * 4 and answers[0].headers["content-type"].startswith("application/json")
+        assert teacher.requests == 4
 
 
 def test_a_fault_of_ours_is_told_and_not_waited_for():
