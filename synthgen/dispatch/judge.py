@@ -75,4 +75,6 @@ def teacher_failed(config: TeacherConfig, failure: Failure, why: str = "") -> Te
     what = f"{why}: {failure.reason}{words}" if why else f"the teacher answers {failure.reason}{words}"
     address = config.base_url if isinstance(config.base_url, str) else ", ".join(config.base_url or ()) or config.provider
     after = failure.next.replace("that teacher.api_key_env names", config.api_key_env) if config.api_key_env else failure.next
+    if failure.reason == "unreachable" and config.identity:  # perhaps nobody, but a name for replies that are shipped
+        after += f"; if the replies of {config.identity!r} come in a file, take them in first: synthgen ledger import FILE (they answer the very same requests only)"
     return TeacherFailed(what, f"{config.model} at {address}", after or "the same command goes on once the teacher answers; all replies so far are kept")

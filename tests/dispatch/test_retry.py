@@ -133,3 +133,15 @@ def test_the_table_in_the_docs_is_the_table_in_the_code():
 def test_asking_again_is_offered_only_where_it_can_help():
     assert "--retry-failed" in retry.what_mends(["timeout", "http_503"]) and "--retry-failed" in retry.what_mends(["http_400", "http_500"])
     assert "--retry-failed" not in retry.what_mends(["http_400", "context_length"])
+
+
+def test_an_address_that_nobody_answers_at_may_stand_for_shipped_replies():
+    from synthgen.dispatch.judge import Failure, teacher_failed
+    from synthgen.dispatch.retry import rule_for_reason
+    from synthgen.teachers.config import TeacherConfig
+
+    failure = Failure.of("unreachable", "", rule_for_reason("unreachable"))
+    shipped, other = (str(teacher_failed(TeacherConfig(model="m", base_url="http://127.0.0.1:9/v1", identity=identity), failure)) for identity in ("example-replies", None))
+    assert "synthgen ledger import FILE" in shipped and "'example-replies'" in shipped and "import" not in other
+    refused = Failure.of("http_401", "", rule_for_reason("timeout"))
+    assert "import" not in str(teacher_failed(TeacherConfig(model="m", base_url="http://127.0.0.1:9/v1", identity="x"), refused))
