@@ -50,9 +50,11 @@ class Clock:
         self.written = 0
 
     def start(self) -> None:
+        """Goes on."""
         self._started = time.perf_counter(), time.process_time(), handed_over()
 
     def stop(self) -> None:
+        """Stands still."""
         seconds, cpu, written = self._started
         self.seconds, self.cpu, self.written = self.seconds + time.perf_counter() - seconds, self.cpu + time.process_time() - cpu, self.written + handed_over() - written
 

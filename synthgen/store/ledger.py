@@ -116,11 +116,12 @@ class Ledger:
         reason = detail = ""
         with self._lock:
             for reader in self._all_readers():
-                for sample, choice, created, body in reader.execute(_SAMPLES, (digest, start, start + n)).fetchall():
-                    if sample not in found or created < found[sample][0]:
+                rows = reader.execute(_SAMPLES, (digest, start, start + n)).fetchall()
+                for _, sample, choice, created, body in rows:
+                    if sample is not None and (sample not in found or created < found[sample][0]):
                         found[sample] = (created, Stored(body, choice))
-                if len(found) < n and not reason:
-                    reason, detail = _refusal(reader, digest, start, n, run, since)
+                if rows and len(found) < n and not reason:
+                    reason, detail = _refusal(reader, rows[0][0], start, n, run, since)
         if not found and not reason:
             return NOTHING
         samples = {sample: stored for sample, (_, stored) in found.items()}
@@ -312,9 +313,10 @@ class Ledger:
 
 
 _SAMPLES = (
-    "SELECT s.sample, s.choice, r.created, r.body FROM samples s JOIN replies r ON r.id=s.reply"
-    " WHERE s.request=(SELECT request FROM keys WHERE hash=?) AND s.sample>=? AND s.sample<?"
+    "SELECT k.request, s.sample, s.choice, r.created, r.body FROM (SELECT request FROM keys WHERE hash=?1 LIMIT 1) k"
+    " LEFT JOIN samples s ON s.request=k.request AND s.sample>=?2 AND s.sample<?3 LEFT JOIN replies r ON r.id=s.reply"
 )
+"""A request's samples; of a request that is known and has none, one row without a sample."""
 _ENTRY = (
     "SELECT q.hash, s.sample, q.canonical, r.body, s.choice, r.cost_usd, r.latency, r.created, r.model, r.headers, r.run,"
     " r.prompt_tokens, r.completion_tokens FROM requests q JOIN samples s ON s.request=q.id JOIN replies r ON r.id=s.reply"
@@ -328,15 +330,12 @@ def _entry(row: Any) -> Entry:
     )  # fmt: skip
 
 
-def _refusal(reader: sqlite3.Connection, digest: bytes, start: int, n: int, run: str, since: float) -> tuple[str, str]:
-    known = reader.execute("SELECT request FROM keys WHERE hash=?", (digest,)).fetchone()
-    if known is None:
-        return "", ""
-    row = reader.execute("SELECT reason, detail FROM refusals WHERE request=?", known).fetchone()
+def _refusal(reader: sqlite3.Connection, request: int, start: int, n: int, run: str, since: float) -> tuple[str, str]:
+    row = reader.execute("SELECT reason, detail FROM refusals WHERE request=?", (request,)).fetchone()
     if row is None and run:
         row = reader.execute(
             "SELECT reason, detail FROM failures WHERE run=? AND request=? AND sample>=? AND sample<? AND created>=? ORDER BY sample LIMIT 1",
-            (run, *known, start, start + n, since),
+            (run, request, start, start + n, since),
         ).fetchone()
     return (row[0], row[1]) if row is not None else ("", "")
 
