@@ -140,3 +140,13 @@ def question_text(row: Mapping[str, Any]) -> str:
     if row.get("messages"):
         return "\n\n".join(str(turn.get("content") or "") for turn in row["messages"] if turn.get("role") == "user")
     return str(row.get("prompt") or "")
+
+
+def with_system(row: Row, system: str | None) -> Row:
+    """A row with a system turn, where it has none of its own."""
+    if not system or row.get("system"):
+        return row
+    turns = row.get("messages")
+    if turns and not row.get("instruction"):
+        return row if turns[0].get("role") == "system" else {**row, "messages": [{"role": "system", "content": system}, *turns]}
+    return {**row, "system": system}

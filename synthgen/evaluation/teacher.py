@@ -41,16 +41,6 @@ def asking(rows: Sequence[Row], max_new_tokens: int, teacher: TeacherConfig) -> 
     return (partial(_ask, row, sampling) for row in rows)
 
 
-def with_system(row: Row, system: str | None) -> Row:
-    """A row with a system turn, where it has none of its own."""
-    if not system or row.get("system"):
-        return row
-    turns = row.get("messages")
-    if turns and not row.get("instruction"):
-        return row if turns[0].get("role") == "system" else {**row, "messages": [{"role": "system", "content": system}, *turns]}
-    return {**row, "system": system}
-
-
 def teacher_answers(session: Session, conversations: Iterator[Conversation[Sample]]) -> TeacherAnswers:
     """The answers that the ledger holds, in the order of the questions; nobody is asked."""
     found = TeacherAnswers(ModelAnswers("teacher", "teacher", [], source=session.config.model))

@@ -22,7 +22,7 @@ from synthgen.formats.containers import Record, container_of, find_not_utf8
 from synthgen.formats.contract import Format, Unfit
 from synthgen.formats.encoding import NotUTF8, encoding_fault
 from synthgen.formats.sources import Part, Source, parts_of
-from synthgen.records import Row, RowIds, ordered, rejected, shape_of
+from synthgen.records import Row, RowIds, ordered, rejected, shape_of, with_system
 
 SNIFFED = 100  # records looked at before a file's columns are judged
 MAX_DEPTH = 200  # levels of nesting; deeper values cannot be written again
@@ -198,7 +198,7 @@ def _read_parts(sources: Sequence[Source], parts: list[list[Part]], stage: str, 
         rows = (loaded for part in files for loaded in _read_part(part, ids, stage, tally))
         kept = 0
         for loaded in rows:
-            yield loaded
+            yield loaded if isinstance(loaded, Refused) or source.system is None else ordered(with_system(loaded, source.system))
             kept += not isinstance(loaded, Refused)
             if source.limit is not None and kept >= source.limit:
                 break

@@ -34,6 +34,7 @@ class Source(Component):
     revision: str | None = Field(None, description="the dataset's commit, branch or tag")
     columns: dict[str, str] = Field(default_factory=dict, description="our field: their column, e.g. {instruction: question, reference: gold}")
     format: str | None = Field(None, description="how records are laid out; recognised by their columns where left out")
+    system: str | None = Field(None, description="a system turn for its rows that have none: what a student is to be told, in training as in evaluation")
     limit: int | None = Field(None, ge=1, description="stop once this many rows of this source are kept")
 
     @model_validator(mode="before")

@@ -22,8 +22,8 @@ from synthgen.evaluation.leakage import Leakage, find_leaks, nearness_of, traini
 from synthgen.evaluation.local import Local, answers_of, locals_of, provenance_of
 from synthgen.evaluation.metrics import ExactMatch, ExactMatchConfig
 from synthgen.evaluation.scoreboard import scoreboard
-from synthgen.evaluation.teacher import Judging, TeacherAnswers, added, asking, teacher_answers, with_system
-from synthgen.records import Row, question_text, rejected
+from synthgen.evaluation.teacher import Judging, TeacherAnswers, added, asking, teacher_answers
+from synthgen.records import Row, question_text, rejected, with_system
 from synthgen.registry import Choice
 from synthgen.stages.asking import input_rows
 from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Need, Outcome, StageConfig

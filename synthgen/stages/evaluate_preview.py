@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthgen.config import fingerprint
 from synthgen.digest import value_hash
-from synthgen.records import Row, question_text
+from synthgen.records import Row, question_text, with_system
 from synthgen.stages.asking import input_rows
 from synthgen.stages.contract import Context, Inputs
 from synthgen.stages.preview import Preview, answers, why_failed
@@ -24,7 +24,7 @@ def preview(inputs: Inputs, config: Config, context: Context, n: int, ask: bool 
     A judge is shown the teacher's answer, or the reference where the teacher is not compared: there is no student yet.
     """
     from synthgen.evaluation.compare import Answer
-    from synthgen.evaluation.teacher import asking, with_system
+    from synthgen.evaluation.teacher import asking
 
     rows = [with_system(row, config.system) for row in input_rows([artefact.file for artefact in inputs["questions"]], n) if question_text(row)]
     said: dict[int, str] = {number: str(row[config.reference]) for number, row in enumerate(rows) if row.get(config.reference) is not None}

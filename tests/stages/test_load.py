@@ -29,6 +29,19 @@ def test_a_path_alone_is_enough(in_tmp):
     assert len(curate("load", in_tmp, [], {"sources": "a.jsonl"}).rows) == 1
 
 
+def test_a_system_turn_for_rows_that_have_none(in_tmp):
+    (in_tmp / "q.csv").write_text("question\nWhat is 1+1?\n")
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+    own = [{"role": "system", "content": "own"}, *turns]
+    (in_tmp / "chat.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in ({"messages": turns}, {"messages": own}, {"instruction": "x", "system": "own"}, {"instruction": ""})))
+    plain = curate("load", in_tmp, [], {"sources": [{"path": "q.csv", "columns": {"instruction": "question"}}, "chat.jsonl"]})
+    told = curate("load", in_tmp, [], {"sources": [{"path": "q.csv", "columns": {"instruction": "question"}, "system": "Be brief."}, {"path": "chat.jsonl", "system": "Be brief."}]})
+    assert [row.get("system") for row in told.rows] == ["Be brief.", None, None, "own"]
+    assert [row["messages"] for row in told.rows[1:3]] == [[{"role": "system", "content": "Be brief."}, *turns], own]
+    assert [row["id"] for row in told.rows] == [row["id"] for row in plain.rows]  # what the question is has not changed
+    assert list(told.rows[0]) == ["id", "system", "instruction", "meta"] and told.rejected == plain.rejected
+
+
 def test_the_same_files_give_the_same_bytes(in_tmp):
     (in_tmp / "a.jsonl").write_bytes(b"".join(orjson.dumps({"instruction": str(number % 50), "n": number}) + b"\n" for number in range(3000)) + b"{\n")
     first, second = (curate("load", in_tmp, [], {"sources": "a.jsonl"}) for _ in range(2))

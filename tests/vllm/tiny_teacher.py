@@ -13,13 +13,15 @@ import orjson
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import load_pipeline
 from synthgen.progress import Reporter
+from synthgen.shipped import shipped
 
 PAIRS = [(a, b) for a in range(1, 10) for b in range(1, 10)]
 FORMS = ("Ann has {a} pens and gets {b} more. How many does Ann have?", "Ben puts {a} red and {b} blue cups into a box. How many are in it?", "How much is {a} + {b}?")
 LISTS = 60
 TASKS = 3  # sums in a list
 
-QUESTION_PROMPT = "purpose: the question as it is, which is how the tiny teacher was taught to be asked\nsource: this test\nuser: |\n  {{ question }}\n"
+SYSTEM = load_pipeline(shipped("pipelines/rationale_vllm.yaml")).stage("load").config.sources[0].system  # what that pipeline tells its student, it is told as well
+QUESTION_PROMPT = f"purpose: the question as it is, which is how the tiny teacher was taught to be asked\nsource: this test\nsystem: '{SYSTEM}'\nuser: |\n  {{{{ question }}}}\n"
 LIST_PROMPT = "purpose: a few sums, as the tiny teacher was taught to be asked for them\nsource: this test\nuser: |\n  Write {{ num_tasks }} sums like: {{ demonstrations[0].question }}\n"
 
 TEACH = """
@@ -47,7 +49,7 @@ def questions() -> list[tuple[str, str, str]]:
 def teach(folder: Path) -> Path:
     """Trains it in `folder`; returns the model's folder. Heads are 64 wide: vLLM's attention on CPU has no narrower ones."""
     draw = random.Random(0)
-    rows = [{"instruction": question, "output": reply} for question, reply, _ in questions()]
+    rows = [{"system": SYSTEM, "instruction": question, "output": reply} for question, reply, _ in questions()]
     for _ in range(LISTS):
         (a, b), *others = draw.sample(PAIRS, 1 + TASKS)
         listed = {"questions": [{"question": FORMS[2].format(a=c, b=d), "answer": str(c + d)} for c, d in others]}
