@@ -36,12 +36,13 @@ def python_of(tool: str, folder: Path, install: bool) -> str | None:
     Raises:
         subprocess.CalledProcessError: pip failed.
     """
-    python = folder / tool / "bin" / "python"
-    if install and not (folder / tool / "complete").exists():
-        venv.create(folder / tool, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES[tool]], check=True)
-        (folder / tool / "complete").write_text("\n".join(PACKAGES[tool]))
-    return str(python) if python.exists() else None
+    home = folder.resolve() / tool
+    complete = home / "complete"
+    if install and not complete.exists():
+        venv.create(home, with_pip=True, clear=True)
+        subprocess.run([home / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES[tool]], check=True)
+        complete.write_text("\n".join(PACKAGES[tool]))
+    return str(home / "bin" / "python") if complete.exists() else None
 
 
 def run_tool(python: str, module: str, arguments: list[str], timeout: float) -> dict[str, Any] | str:
