@@ -26,6 +26,10 @@ SMALLER = {
         "questions.num_rows=240", "split.test=20", f"rationale_student.student={TINY}", f"answer_student.student={TINY}",
         "rationale_student.epochs=1", "answer_student.epochs=1", "rationale_student.max_length=256", "answer_student.max_length=256", "evaluate.max_new_tokens=8",
     ],
+    "step_by_step": [
+        "questions.num_rows=160", "split.test=20", "evaluate.max_new_tokens=8",
+        *(f"{student}.{option}" for student in ("two_tasks", "rationale_first", "answer_only") for option in (f"student={TINY}", "epochs=1", "max_length=256")),
+    ],
 }  # fmt: skip
 """Where the Offline lines (or the pipeline itself) would take minutes: what the test makes smaller."""
 

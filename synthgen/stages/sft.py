@@ -51,14 +51,14 @@ class Config(StageConfig, TrainingOptions):
     """Options of sft."""
 
     student: StudentOptions = Field(description="the model that is trained: model (hub id or folder) or init (from scratch)")
-    completion: Completion = Field("output", description="what the student learns to say, see above")
+    completion: Completion = Field("output", description="what the student learns to say; multi_task: the question after `predict: ` and after `explain: `, as two tasks; think_tags: the rationale in <think> tags, then the answer")
     multi_task: MultiTaskOptions = Field(MultiTaskOptions(), description="how the two tasks of completion: multi_task are weighed")
 
     @model_validator(mode="after")
     def _multi_task_alone(self) -> Config:
         if self.completion == "multi_task":
             if self.packing:
-                raise ValueError("packing cannot be used with completion: multi_task: each token is weighed by the task that it belongs to, and packed sequences no longer tell")
+                raise ValueError("packing cannot be used with completion: multi_task: each token is weighed by the task that it belongs to, and packed sequences no longer tell; leave it out")
             if ignored := sorted(UNWEIGHED & set(self.trainer)):
                 raise ValueError(f"trainer: {', '.join(ignored)} cannot be used with completion: multi_task, whose loss is its own")
         return self
