@@ -31,18 +31,18 @@ QUIET = {
 
 
 def python_of(tool: str, folder: Path, install: bool) -> str | None:
-    """The interpreter that a peer runs in; None where it is not installed.
+    """The interpreter that a peer runs in; None where it, or the version that is compared with, is not installed.
 
     Raises:
         subprocess.CalledProcessError: pip failed.
     """
     home = folder.resolve() / tool
-    complete = home / "complete"
-    if install and not complete.exists():
+    complete, wanted = home / "complete", "\n".join(PACKAGES[tool])
+    if install and not (complete.exists() and complete.read_text() == wanted):
         venv.create(home, with_pip=True, clear=True)
         subprocess.run([home / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES[tool]], check=True)
-        complete.write_text("\n".join(PACKAGES[tool]))
-    return str(home / "bin" / "python") if complete.exists() else None
+        complete.write_text(wanted)
+    return str(home / "bin" / "python") if complete.exists() and complete.read_text() == wanted else None
 
 
 def run_tool(python: str, module: str, arguments: list[str], timeout: float) -> dict[str, Any] | str:
