@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from synthgen.records import CONTENT_FIELDS, question_text
+from synthgen.records import CONTENT_FIELDS, Row, question_text
 from synthgen.similarity.contract import Fields
 
 
@@ -17,6 +17,21 @@ def text_of(row: Mapping[str, Any], fields: Fields) -> str:
         value = row.get(fields)
         return value if isinstance(value, str) else _one(row, fields)
     return "\n".join(part for part in (text_of(row, field) for field in fields) if part)
+
+
+def texts_of(rows: Sequence[Row], fields: Fields) -> list[str]:
+    """`text_of` each row; an instruction and its input, which most rows ask with, are put together here, as `question_text` does."""
+    if fields != "question":
+        return [text_of(row, fields) for row in rows]
+    found = []
+    for row in rows:
+        asked = row.get("instruction")
+        if asked and asked.__class__ is str and "question" not in row:
+            extra = row.get("input")
+            found.append(f"{asked}\n\n{extra}" if extra else asked)
+        else:
+            found.append(text_of(row, fields))
+    return found
 
 
 def value_at(row: Mapping[str, Any], path: str) -> Any:

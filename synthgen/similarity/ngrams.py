@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from synthgen.similarity.contract import Fields
-from synthgen.similarity.fields import text_of
+from synthgen.similarity.fields import texts_of
 from synthgen.similarity.minhash import MinHash, MinHashConfig
 from synthgen.similarity.row_file import Span
 from synthgen.similarity.shingles import Shingles, jaccard, token_texts, tokenised, unique_sets
@@ -181,4 +181,4 @@ class Searcher:
     def __call__(self, span: Span) -> tuple[Column, list[Hit]]:
         """The lengths of the span's lines, and its rows' hits."""
         rows, lengths = span.rows()
-        return lengths, self._index.hits([text_of(row, self._question) for row in rows], [text_of(row, self._content) for row in rows])
+        return lengths, self._index.hits(texts_of(rows, self._question), texts_of(rows, self._content))

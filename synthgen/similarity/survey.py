@@ -11,7 +11,7 @@ import numpy as np
 
 from synthgen.records import Row
 from synthgen.registry import Choice
-from synthgen.similarity.fields import text_of, value_at
+from synthgen.similarity.fields import texts_of, value_at
 from synthgen.similarity.greedy import sample_group
 from synthgen.similarity.row_file import RowFile, Span
 from synthgen.store.processes import in_order
@@ -63,7 +63,7 @@ class Surveyor:
         """What the lines of a span hold."""
         rows, lengths = span.rows()
         columns = [
-            method.survey([text_of(row, field) for row in rows]) if hasattr(method, "survey") else None
+            method.survey(texts_of(rows, field)) if hasattr(method, "survey") else None
             for method, field in zip(self._methods, self._fields, strict=True)
         ]  # fmt: skip
         groups = np.fromiter(map(sample_group, rows), np.int64, len(rows)) if self._grouped else np.full(len(rows), -1, np.int64)

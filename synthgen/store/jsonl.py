@@ -10,7 +10,9 @@ import gzip
 import hashlib
 import io
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +23,9 @@ import orjson
 
 from synthgen.errors import InputError
 from synthgen.records import Row
+
+GATHERED = 1 << 18
+"""Bytes of single rows that are written at once."""
 
 
 def open_bytes(path: Path) -> BinaryIO:
@@ -93,15 +98,20 @@ def _why_broken(line: bytes, fault: orjson.JSONDecodeError) -> str:
 class RowWriter:
     """Writes rows to a new file, one JSON object a line, and knows its count, size and SHA-256 when closed.
 
-    The file is flushed to disk on close. Use as a context manager.
+    The hash of large blocks is taken by a thread while they are written. The file is flushed to disk on close. Use as a
+    context manager.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows = 0
         self.sha256 = ""
-        self._file = open(path, "xb", buffering=1 << 20)
+        self._file = open(path, "xb", buffering=GATHERED)
         self._digest = hashlib.sha256()
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._thread: ThreadPoolExecutor | None = None
+        self._hashing: deque[Future[None]] = deque()
 
     def write(self, row: Row) -> None:
         """Adds one row."""
@@ -109,25 +119,46 @@ class RowWriter:
 
     def write_raw(self, line: bytes) -> None:
         """Adds one row given as its JSON bytes, without the line end."""
-        self._file.write(line)
-        self._file.write(b"\n")
-        self._digest.update(line)
-        self._digest.update(b"\n")
+        self._lines += (line, b"\n")
+        self._size += len(line) + 1
         self.rows += 1
+        if self._size >= GATHERED:
+            self._put_lines()
 
     def write_block(self, block: bytes, rows: int) -> None:
         """Adds whole lines at once; `block` ends with a line end."""
-        self._file.write(block)
-        self._digest.update(block)
+        self._put_lines()
+        self._put(block)
         self.rows += rows
+
+    def _put_lines(self) -> None:
+        if self._lines:
+            self._put(b"".join(self._lines))
+            self._lines.clear()
+            self._size = 0
+
+    def _put(self, data: bytes) -> None:
+        if self._thread is None and len(data) < GATHERED:
+            self._digest.update(data)
+        else:
+            self._thread = self._thread or ThreadPoolExecutor(1)
+            self._hashing.append(self._thread.submit(self._digest.update, data))
+            if len(self._hashing) > 4:
+                self._hashing.popleft().result()
+        self._file.write(data)
 
     def close(self) -> None:
         """Flushes to disk and fixes `sha256`."""
         if self._file.closed:
             return
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        try:
+            self._put_lines()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        finally:
+            self._file.close()
+            if self._thread is not None:
+                self._thread.shutdown()
         self.sha256 = self._digest.hexdigest()
 
     def __enter__(self) -> RowWriter:

@@ -1,6 +1,6 @@
 import pytest
 
-from synthgen.similarity.fields import text_of, value_at
+from synthgen.similarity.fields import text_of, texts_of, value_at
 
 MESSAGES = {"messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
 ALPACA = {"id": "a", "instruction": "Add", "input": "1, 2", "output": "3", "meta": {"source": "web", "scores": {"judge": 4}}}
@@ -23,3 +23,9 @@ def test_the_text_of_a_field(row, field, text):
 
 def test_values_keep_their_type():
     assert value_at(ALPACA, "meta.scores.judge") == 4
+
+
+def test_texts_of_many_rows_are_those_of_each():
+    rows = [ALPACA, MESSAGES, PAIR, {}, {"instruction": "Add", "input": ""}, {"instruction": "Add", "input": 3}, {"instruction": ["a"]}, {"instruction": "Add", "question": "own"}, {"instruction": None, "prompt": "p"}]
+    for fields in ("question", "instruction", "content", ("question", "output")):
+        assert texts_of(rows, fields) == [text_of(row, fields) for row in rows]

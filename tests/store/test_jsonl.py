@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import random
 
 import orjson
 import pytest
@@ -7,6 +8,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthgen.digest import file_sha256
 from synthgen.errors import InputError
 from synthgen.store.jsonl import AppendLog, RowWriter, read_log, read_rows, scan, write_rows
 
@@ -75,3 +77,20 @@ def test_a_torn_last_line_of_a_log_is_passed_over_and_cut_off(tmp_path, tail):
 
 def test_a_log_that_is_not_there_is_empty(tmp_path):
     assert list(read_log(tmp_path / "log.jsonl")) == []
+
+
+def test_rows_and_blocks_of_any_size_are_hashed_as_they_are_written(tmp_path):
+    rng = random.Random(2)
+    for number in range(20):
+        wanted: list[bytes] = []
+        with RowWriter(tmp_path / f"{number}.jsonl") as writer:
+            for _ in range(rng.randint(0, 30)):
+                line = b'{"text":"%b"}' % (b"x" * rng.choice([0, 10, 70_000, 300_000]))
+                rows = rng.choice([0, 1, 3])
+                if rows:
+                    writer.write_block((line + b"\n") * rows, rows)
+                else:
+                    writer.write_raw(line)
+                wanted += [line + b"\n"] * max(rows, 1)
+        assert (tmp_path / f"{number}.jsonl").read_bytes() == b"".join(wanted)
+        assert (writer.sha256, writer.rows) == (file_sha256(writer.path), len(wanted))
