@@ -30,7 +30,7 @@ RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="ask again for
 Verify = Annotated[bool, typer.Option("--verify", help="hash every published file again instead of trusting size and time")]
 Grace = Annotated[float, typer.Option("--grace", min=0, help="seconds that requests in flight get to finish after SIGINT or SIGTERM")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="processes for CPU-heavy stages; 0: one for each core")]
-Shard = Annotated[str | None, typer.Option("--shard", metavar="i/n", help="do the i-th of n parts of the rows, for stages that work row by row; `synthgen merge` puts the parts together")]
+Shard = Annotated[str | None, typer.Option("--shard", metavar="i/n", help="do the i-th of n parts of a stage's work, where it works row by row or is dedup; `synthgen merge` puts the parts together")]
 EnvFile = Annotated[Path | None, typer.Option("--env-file", metavar="FILE", help="a file of NAME=value lines, read into the environment")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 

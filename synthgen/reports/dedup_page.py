@@ -33,7 +33,19 @@ Samples of one question (same `meta.parents` and same question) are not each oth
 Rows of `against` are kept rows that come first. With `index: true` a stage leaves an index beside its rows; a later `against` that names
 those rows uses it where method, options, seed and version agree, and reads the rows where they do not.
 
-Decisions do not depend on the number of workers. A row without text in the field is kept, and counted in the table.
+Decisions do not depend on the number of workers or shards. In a shard (`synthgen dedup PIPELINE --shard 2/8`), `dedup` finds out which
+rows are alike, whichever of them stay; `synthgen merge` then decides, and writes the bytes of a run without shards:
+
+| method | a shard | merge |
+|---|---|---|
+| exact, minhash | reads its n-th of the lines, and hashes or signs them | reads the rows that share a hash or a band, and compares them |
+| rouge_l | reads all lines, and compares every n-th row with those before it | decides from the pairs; compares rows again that are like more than 32 before them |
+| semantic | has the vectors of its n-th of the lines | compares the vectors; no text is embedded for a second time |
+
+The rows have to be there whole: stages before it run, or are merged, first. On disk, for each row and until the run's `shards` are
+deleted: 12 bytes (24 with `prefer`), what the table below says of a method's memory a row, and 16 a pair of rouge_l; merge holds the same.
+
+A row without text in the field is kept, and counted in the table.
 
 `field` is a field, a path such as `meta.topic`, `question` (instruction and input; the user's turns; the prompt of a preference),
 `content` (all text), or a list of these. In rows of messages, `instruction` is the question.

@@ -65,7 +65,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
 
         with RowFile(*given, *files) as part:
             surveyed = survey(part, config.methods, watch=watch, number=config.number, of=config.of, **how)
-            lengths = np.diff(part.starts())
+            lengths = np.diff(part.starts()).astype(np.uint32)
             packed = pack(part, dict(enumerate(config.methods)), config.number, config.of, watch)
         pairs: dict[int, Pairs] = {}
         if listing:

@@ -24,6 +24,7 @@ from synthgen.progress import Reporter  # noqa: E402
 from synthgen.shards import Shard, merge, sharded  # noqa: E402
 from synthgen.similarity import pairs, row_file  # noqa: E402
 from synthgen.store import processes  # noqa: E402
+from synthgen.store.manifest import read_manifest, record_outputs, write_manifest  # noqa: E402
 
 WORDS = [f"w{number}" for number in range(25)]
 EXACT, MINHASH, ROUGE_L = "exact", "minhash: {threshold: 0.5, ngram: 2}", "rouge_l: {field: output}"
@@ -33,18 +34,19 @@ def rows_of(seed, count, prefix="r"):
     rng = random.Random(seed)
     base = [random.Random(at).choices(WORDS, k=random.Random(at).randint(3, 9)) for at in range(count // 3)]
 
-    def text():
+    def text(base=base, edits=2):
         words = list(rng.choice(base))
-        for _ in range(rng.randint(0, 2)):
+        for _ in range(rng.randint(0, edits)):
             words[rng.randrange(len(words))] = rng.choice(WORDS)
         return " ".join(words) if rng.random() < 0.95 else ""
 
     rows = []
     for at in range(count):
-        row = {"id": f"{prefix}{at}", "instruction": text(), "output": text(), "meta": {"source": rng.choice("abc"), "scores": {"judge": rng.randint(1, 3)}}}
+        row = {"id": f"{prefix}{at}", "instruction": text(), "output": text(base[: count // 5], 1), "meta": {"source": rng.choice("abc"), "scores": {"judge": rng.randint(1, 3)}}}
         if rng.random() < 0.4:
             row["meta"]["parents"] = [rng.choice("pq")]
             row["instruction"] = " ".join(WORDS[:4]) + " " + rng.choice(WORDS[:3])
+            row["output"] = text(base[:6], 1)
         rows.append(row)
     return rows
 
@@ -62,6 +64,16 @@ def run(made, **options):
     return run_pipeline(made, RunOptions(**options), Reporter("silent"))
 
 
+def load(made, **options):
+    """Runs `load`, and gives the rows the parents, sources and scores that stages of a teacher would have given them."""
+    folder = run(made, until="load", **options).run_dir / "load"
+    manifest = read_manifest(folder)
+    rows = [orjson.loads(line) for line in (folder / "rows.jsonl").read_bytes().splitlines()]
+    write(folder / "rows.jsonl", [{**row, "meta": row["meta"].get("original", row["meta"])} for row in rows])
+    outputs = record_outputs(folder, {name: record.rows for name, record in manifest.outputs.items()})
+    write_manifest(folder, manifest.model_copy(update={"outputs": outputs}))
+
+
 def run_shard(made, number, of, **options):
     of_shard, chosen = sharded(made, RunOptions(only=("dedup",), **options), Shard(number, of))
     return run_pipeline(of_shard, chosen, Reporter("silent"))
@@ -72,13 +84,14 @@ def bytes_of(run_dir):
 
 
 def in_shards(made, of, **options):
-    run(made, until="load", **options)
+    load(made, **options)
     for number in range(of, 0, -1):
         run_shard(made, number, of, **options)
     return merge(made, RunOptions(**options), of, Reporter("silent"))
 
 
 def same_as_whole(made, of, **options):
+    load(made, runs=Path("whole"))
     whole, merged = run(made, runs=Path("whole")), in_shards(made, of, **options)
     ours, theirs = merged.stages["dedup"], whole.stages["dedup"]
     assert bytes_of(merged.run_dir) == bytes_of(whole.run_dir)
@@ -110,7 +123,7 @@ def test_workers_change_no_byte(in_tmp, small_spans, of, workers):
 
 
 @pytest.mark.parametrize("of", [1, 3, 7])
-def test_earlier_datasets_read_and_indexed(in_tmp, small_spans, of):
+def test_earlier_datasets_read_and_indexed(in_tmp, of):
     write("old.jsonl", rows_of(3, 80, "old"))
     write("more.jsonl", rows_of(4, 60, "more"))
     write("rows.jsonl", rows_of(5, 120))
