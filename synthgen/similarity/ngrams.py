@@ -148,17 +148,21 @@ class EvaluationIndex:
     def _resembling(self, mine: Shingles) -> Column:
         """The rows that may resemble an evaluation row: more than the threshold of their own n-grams are known."""
         assert self.method is not None and self.method.threshold is not None
-        owner = np.repeat(np.arange(len(mine.offsets) - 1), np.diff(mine.offsets))
+        share = self.method.threshold
         known = self.known[_slots(mine.hashes)]
-        any_ = np.zeros(len(mine.offsets) - 1, bool)
-        any_[owner[known]] = True
-        there = np.flatnonzero(any_[owner])
-        order = there[np.lexsort((mine.hashes[there], owner[there]))]
-        new = np.append(True, (np.diff(mine.hashes[order]) != 0) | (np.diff(owner[order]) != 0))[: len(order)]
-        each = order[new]  # every n-gram of a row once
-        every = np.bincount(owner[each], minlength=len(any_))
-        shared = np.bincount(owner[each][known[each]], minlength=len(any_))
-        return np.flatnonzero(shared > self.method.threshold * every)
+        before = np.concatenate([[0], np.cumsum(known)])[mine.offsets]
+        sizes, there = np.diff(mine.offsets), np.diff(before)
+        # Whatever occurs how often: a row with any n-gram that is not known needs more than this many that are.
+        rows = np.flatnonzero((there > 0) & ((there == sizes) | (there * (1 - share) > 0.999 * share)))
+        found = mine.of(rows)
+        known = self.known[_slots(found.hashes)]
+        owner = np.repeat(np.arange(len(rows)), np.diff(found.offsets))
+        order = np.lexsort((found.hashes, owner))
+        new = np.ones(len(order), bool)
+        new[1:] = (np.diff(found.hashes[order]) != 0) | (np.diff(owner[order]) != 0)
+        once = order[new]  # every n-gram of a row
+        shared = np.bincount(owner[once][known[once]], minlength=len(rows))
+        return np.asarray(rows[shared > share * np.bincount(owner[once], minlength=len(rows))])
 
 
 def _slots(hashes: Column) -> Column:

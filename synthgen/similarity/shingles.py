@@ -191,7 +191,8 @@ def _tokens(bytes_: Column, unit: Unit) -> tuple[Column, Column]:
 def _spans(values: Column, starts: Column, ends: Column, base: int) -> Column:
     """The polynomial of values[start:end] in `base`, modulo 2^64, for each span."""
     powers, inverses = _powers(base, len(values) + 1)
-    sums = np.zeros(len(values) + 1, np.uint64)
+    sums = np.empty(len(values) + 1, np.uint64)
+    sums[0] = 0
     np.multiply(values, powers[: len(values)], out=sums[1:])
     np.cumsum(sums, out=sums)
     return (sums[ends] - sums[starts]) * inverses[starts]
