@@ -1,5 +1,7 @@
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from misbehaving import FAULTS, MisbehavingTeacher
@@ -11,47 +13,98 @@ ROWS = 2000
 TRANSIENT = ("429", "429_after", "429_date", "500", "503", "reset", "hang", "half_body", "invalid_json", "invalid_utf8", "error_in_200")
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+OF_CHOICES = ("fewer_choices", "shuffled_choices")
+PATIENCE = 60.0
+"""Seconds without a request at the server that would be a hang: pauses are cut to hundredths here, timeouts to a few seconds."""
+
+
+@contextmanager
+def watched(teacher: MisbehavingTeacher) -> Iterator[None]:
+    """Fails where the server saw nothing for too long while the requests were made."""
+    done = threading.Event()
+    longest = 0.0
+
+    def watch() -> None:
+        nonlocal longest
+        at, seen = time.monotonic(), teacher.requests
+        while not done.wait(0.05):
+            longest = max(longest, time.monotonic() - at)
+            if teacher.requests != seen:
+                at, seen = time.monotonic(), teacher.requests
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+    assert longest < PATIENCE
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in OF_CHOICES])
 def test_under_each_fault_nothing_is_missing_and_nothing_is_twice(sessions, fault):
-    rows = ROWS // 4
+    limits = {"concurrency": 128, "timeout": 4.0} if fault == "hang" else {"concurrency": 32, "timeout": 60.0}  # long enough for a busy machine
     with MisbehavingTeacher({fault: 0.05}, latency=(0.0, 0.005)) as teacher:
-        session = sessions(teacher.url, limits={"concurrency": 32, "timeout": 4.0 if fault == "hang" else 60.0}).open()  # long enough for a busy machine
-        counts = session.fetch([question(i) for i in range(rows)], total=rows, stage="g")
-        assert teacher.given[fault] > 5
-        rendered = list(session.render(question(i) for i in range(rows)))
-        assert len(rendered) == rows and len(teacher.seen) == rows
+        session = sessions(teacher.url, limits=limits).open()
+        with watched(teacher):
+            counts = session.fetch([question(i) for i in range(ROWS)], total=ROWS, stage="g")
+        assert teacher.given[fault] > 50
+        rendered = list(session.render(question(i) for i in range(ROWS)))
+        assert len(rendered) == ROWS == len(teacher.seen)
+        assert len({key for one in rendered for key in one.keys}) == counts.answered
         if fault == "400":
             refused = [one for one in rendered if one.state == "failed"]
-            assert len(refused) == teacher.given["400"] == counts.failed["http_400"]
+            assert len(refused) == teacher.given["400"] == counts.failed["http_400"] == ROWS - counts.answered
             assert all(one.reason == "http_400" and "was refused" in one.detail for one in refused)
         else:
-            assert counts.answered == rows and {one.state for one in rendered} == {"answered"}
+            assert counts.answered == ROWS and {one.state for one in rendered} == {"answered"}
         before = teacher.requests
-        assert before == rows + (teacher.given[fault] if fault in TRANSIENT else 0)
-        assert session.fetch([question(i) for i in range(rows)], total=rows, stage="g").sent == 0
+        assert before == ROWS + (teacher.given[fault] if fault in TRANSIENT else 0)
+        assert session.fetch([question(i) for i in range(ROWS)], total=ROWS, stage="g").sent == 0
         assert teacher.requests == before
 
 
+@pytest.mark.parametrize("fault", OF_CHOICES)
+def test_samples_are_whole_and_in_order_whatever_becomes_of_a_replys_choices(sessions, fault):
+    with MisbehavingTeacher({fault: 0.05}, latency=(0.0, 0.005)) as teacher:
+        session = sessions(teacher.url, limits={"concurrency": 32}).open()
+        with watched(teacher):
+            assert session.fetch([question(i, n=3) for i in range(ROWS)], total=ROWS, stage="g").answered == ROWS
+        assert teacher.given[fault] > (0 if fault == "fewer_choices" else 50)  # after the first of the former, samples are asked for one by one
+        rendered = list(session.render(question(i, n=3) for i in range(ROWS)))
+        assert len({key for one in rendered for key in one.keys}) == 3 * ROWS and all(len(one.result) == 3 for one in rendered)
+        if fault == "shuffled_choices":
+            assert teacher.requests == ROWS
+            assert all(text.split()[1].endswith(f".{at}") for one in rendered for at, text in enumerate(one.result))
+
+
+def test_replies_out_of_order_go_to_whoever_asked(sessions):
+    with MisbehavingTeacher(out_of_order=16) as shuffled, MisbehavingTeacher() as plain:
+        found = []
+        for at, teacher in enumerate((shuffled, plain)):
+            session = sessions(teacher.url, limits={"concurrency": 32}, run=f"run {at}", identity=f"teacher {at}").open()
+            with watched(teacher):
+                assert session.fetch([question(i) for i in range(ROWS)], total=ROWS, stage="g").answered == ROWS
+            found.append([one.result for one in session.render(question(i) for i in range(ROWS))])
+            assert teacher.requests == ROWS
+        assert found[0] == found[1] and shuffled.reordered > ROWS // 2
+
+
+@pytest.mark.parametrize("latency", [0.002, (0.0, 0.02), ("lognormal", 0.002, 1.5)])
+def test_whatever_the_latencies_all_is_answered_once(sessions, latency):
+    with MisbehavingTeacher(latency=latency) as teacher:
+        session = sessions(teacher.url, limits={"concurrency": 64}).open()
+        with watched(teacher):
+            assert session.fetch([question(i) for i in range(ROWS)], total=ROWS, stage="g").answered == ROWS
+        assert teacher.requests == ROWS == teacher.served
+
+
 def test_under_all_faults_at_once_the_run_ends_with_every_row_accounted_for(sessions):
-    last_progress = [time.monotonic(), 0]
-    longest = [0.0]
-    done = threading.Event()
     with MisbehavingTeacher({fault: 0.05 for fault in FAULTS if fault != "slow"}, latency=(0.0, 0.005)) as teacher:
         session = sessions(teacher.url, limits={"concurrency": 64, "timeout": 1.0, "max_attempts": 30}).open()
-
-        def watch() -> None:
-            while not done.wait(0.05):
-                if teacher.requests != last_progress[1]:
-                    longest[0] = max(longest[0], time.monotonic() - last_progress[0])
-                    last_progress[:] = [time.monotonic(), teacher.requests]
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        try:
+        with watched(teacher):
             counts = session.fetch((question(i) for i in range(ROWS)), total=ROWS, stage="g")
-        finally:
-            done.set()
-            watcher.join()
         rendered = list(session.render(question(i) for i in range(ROWS)))
         states = [one.state for one in rendered]
         assert len(rendered) == ROWS == len(teacher.seen)
@@ -59,7 +112,6 @@ def test_under_all_faults_at_once_the_run_ends_with_every_row_accounted_for(sess
         assert states.count("answered") == counts.answered and states.count("failed") == sum(counts.failed.values())
         assert all(one.reason and one.detail for one in rendered if one.state == "failed")
         assert len({key for one in rendered for key in one.keys}) == counts.answered
-        assert longest[0] < 60
 
 
 def test_a_request_whose_tries_are_spent_fails_with_its_reason_and_is_asked_again_only_on_demand(sessions):

@@ -23,7 +23,7 @@ from aiohttp import web
 
 FAULTS = (
     "429", "429_after", "429_date", "500", "503", "reset", "hang", "half_body", "invalid_json", "invalid_utf8", "error_in_200",
-    "empty", "no_usage", "wrong_model", "length", "content_filter", "400", "slow", "fewer_choices",
+    "empty", "no_usage", "wrong_model", "length", "content_filter", "400", "slow", "fewer_choices", "shuffled_choices",
 )  # fmt: skip
 
 
@@ -36,12 +36,14 @@ class MisbehavingTeacher:
         requests_per_minute: a limit that it enforces itself, as a bucket that holds `burst`.
         key: the only bearer key that it takes, if any.
         permanent: faults that hit a request hit it every time.
+        out_of_order: so many replies are held back and sent in the reverse order of their requests (or after 50 ms).
         words: words in an answer.
     """
 
     def __init__(
         self, faults: dict[str, float] | None = None, *, latency: Any = 0.0, seed: int = 0, requests_per_minute: float | None = None, burst: float | None = None,
         key: str | None = None, models: tuple[str, ...] = (), permanent: bool = False, words: int = 20, capacity: int | None = None, port: int = 0,
+        out_of_order: int = 0,
     ) -> None:  # fmt: skip
         unknown = set(faults or ()) - set(FAULTS)
         assert not unknown, f"unknown faults: {unknown}"
@@ -49,6 +51,8 @@ class MisbehavingTeacher:
         self.rate = requests_per_minute / 60 if requests_per_minute else None
         self.burst = burst if burst is not None else (self.rate or 0)
         self.permanent, self.words, self.capacity, self._port = permanent, words, capacity, port
+        self.out_of_order, self._held = out_of_order, list[asyncio.Event]()
+        self.reordered = 0
         self.served = 0
         self.requests = 0
         self.billed_prompt = self.billed_completion = 0
@@ -151,6 +155,8 @@ class MisbehavingTeacher:
         await asyncio.sleep(self._latency(rng) * (10 if fault == "slow" else 1))
         if fault == "hang":
             await asyncio.sleep(3600)
+        if self.out_of_order:
+            await self._wait_for_later_ones()
         payload = self._payload(body, identity, n, fault)
         self.billed_prompt += payload["usage"]["prompt_tokens"]
         self.billed_completion += payload["usage"]["completion_tokens"]
@@ -173,6 +179,21 @@ class MisbehavingTeacher:
             self.served += 1
         return web.Response(body=data, content_type="application/json", headers=self._limit_headers())
 
+    async def _wait_for_later_ones(self) -> None:
+        """Holds a reply until enough came after it, which are let go the last one first."""
+        mine = asyncio.Event()
+        self._held.append(mine)
+        if len(self._held) >= self.out_of_order:
+            held, self._held = self._held, []
+            self.reordered += len(held)
+            for event in reversed(held):
+                event.set()
+                await asyncio.sleep(0)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(mine.wait(), 0.05)
+        if mine in self._held:
+            self._held.remove(mine)
+
     async def _half(self, http: web.Request, data: bytes) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": str(len(data)), "Content-Type": "application/json"})
         with contextlib.suppress(ConnectionResetError):  # the client may have gone
@@ -193,6 +214,8 @@ class MisbehavingTeacher:
             else:
                 found["message"] = {"role": "assistant", "content": text}
             choices.append(found)
+        if fault == "shuffled_choices":
+            choices.reverse()
         asked = body.get("prompt") or "".join(str(turn["content"]) for turn in body["messages"])
         usage = {"prompt_tokens": 8 + len(asked) // 4, "completion_tokens": (self.words + 3) * len(choices)}
         usage["total_tokens"] = sum(usage.values())
