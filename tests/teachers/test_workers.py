@@ -207,6 +207,7 @@ def test_they_ignore_signals_that_are_the_runs_and_end_when_its_process_is_kille
             os.kill(pid, signal.SIGTERM)
             os.kill(pid, signal.SIGINT)
         while teacher.in_flight < 100:
+            assert parent.poll() is None, "what was under way was lost"
             time.sleep(0.01)
         assert not any(map(gone, processes))
         parent.kill()
