@@ -47,6 +47,8 @@ class RationaleConfig(ExampleOptions):
 
     @model_validator(mode="after")
     def _check(self) -> RationaleConfig:
+        if self.samples > 1 and self.sampling.temperature == 0:
+            raise ValueError("at temperature 0 all samples of a question are one and the same: ask for one, or for a higher temperature")
         refuse_faults(self.load_prompts)
         return self
 

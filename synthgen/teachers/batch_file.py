@@ -96,7 +96,8 @@ def read_results(path: Path) -> Iterator[Result]:
         response, error = line.row.get("response"), line.row.get("error")
         status = response.get("status_code") if isinstance(response, dict) else None
         if isinstance(response, dict) and isinstance(status, int) and status >= 100:
-            yield Result(id, status, orjson.dumps(response.get("body")))
+            # vllm run-batch tells why it refused a request in `error`, where the body is null.
+            yield Result(id, status, orjson.dumps(response.get("body") if response.get("body") is not None else error))
         else:
             known = error if isinstance(error, dict) else {}
             yield Result(id, 0, b"", str(known.get("code") or "no_response"), str(known.get("message") or "")[:500])

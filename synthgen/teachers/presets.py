@@ -46,7 +46,9 @@ class OpenAI:
     """Parameters that the provider's endpoint accepts and does not heed; not sent."""
     NOTES: ClassVar[tuple[str, ...]] = ()
     TERMS: ClassVar[str] = "OpenAI's terms of use forbid developing models that compete with OpenAI from its output; read them before you train on it"
-    supports_n: ClassVar[bool] = True
+    supports_n: bool = True
+    """Whether one request may ask for several samples."""
+    ONE_BY_ONE: ClassVar[str] = "takes one sample a request: n samples are n requests, and the prompt is paid n times"
 
     def __init__(self, config: Any) -> None:
         self.config: TeacherConfig = config
@@ -95,7 +97,7 @@ class OpenAI:
         dropped = sorted(name for name in asked if name not in kept and not (name == "max_tokens" and "max_completion_tokens" in kept))
         found = [f"{', '.join(dropped)}: not taken by {self.config.model}, not sent"] if dropped else []
         if not self.supports_n:
-            found.append("takes one sample a request: n samples are n requests, and the prompt is paid n times")
+            found.append(self.ONE_BY_ONE)
         found.extend(self.NOTES)
         if self.KEY is not None and (self.URL is None or self.config.base_url is None):
             found.append(self.TERMS)

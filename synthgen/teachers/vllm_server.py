@@ -92,12 +92,14 @@ class VLLM(OpenAI):
     Config: ClassVar[type[TeacherConfig]] = VLLMConfig
     URL = None
     KEY = None
+    ONE_BY_ONE = "at temperature 0 all samples of a question are the same, and n samples are n requests"
 
     def __init__(self, config: VLLMConfig) -> None:
         super().__init__(config)
         self._options = config
         self._server: ManagedServer | None = None
         self._key = ""
+        self.supports_n = config.sampling.temperature != 0  # greedy, it refuses a request with n > 1
 
     @property
     def identity(self) -> str:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from synthgen.exchange import Sample
 from synthgen.tasks.contract import Rejected
-from synthgen.tasks.rationale import worked_answer
+from synthgen.tasks.rationale import RationaleConfig, worked_answer
+from synthgen.teachers.config import Sampling
 
 GOLDEN = Path(__file__).parent / "golden"
 ROW = {"id": "q1", "instruction": "Tim has 3 pens and buys 4. How many?", "reference": "7", "topic": "pens", "meta": {"source": "a.csv", "source_id": 4}}
@@ -192,3 +193,10 @@ def test_no_reply_raises(text: str, reason: str) -> None:
     else:
         orjson.dumps(found)
         assert found["output"] and found.get("final_answer") != ""
+
+
+def test_samples_that_would_all_be_the_same_are_refused() -> None:
+    with pytest.raises(ValueError, match="one and the same"):
+        RationaleConfig(samples=2, sampling=Sampling(temperature=0))
+    RationaleConfig(samples=1, sampling=Sampling(temperature=0))
+    RationaleConfig(samples=2, sampling=Sampling(temperature=0.1))

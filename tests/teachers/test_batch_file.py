@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from synthgen.errors import InputError
 from synthgen.teachers.batch_file import BatchId, parse_id, read_results, request_line, runs_of
+from synthgen.teachers.replies import error_of
 
 IDS = st.builds(BatchId, st.binary(min_size=16, max_size=16), st.integers(0, 10**9 - 1), st.integers(1, 10**6 - 1))
 SAME_FOLDER = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -54,6 +55,15 @@ def test_any_file_gives_results_or_an_input_error(tmp_path, lines, end):
             assert result.status >= 100 or (result.status == 0 and result.code)
     except InputError as error:
         assert str(path) in str(error)
+
+
+@pytest.mark.parametrize("error", [{"error": {"message": "n must be 1", "code": 400}}, {"message": "n must be 1"}])
+def test_why_a_request_was_refused_is_read_from_beside_a_body_that_is_null(tmp_path, error):
+    """As vllm run-batch writes it."""
+    path = tmp_path / "results.jsonl"
+    path.write_bytes(orjson.dumps({"custom_id": f"{'0' * 32}-0-2", "response": {"status_code": 400, "body": None}, "error": error}) + b"\n")
+    (result,) = read_results(path)
+    assert result.status == 400 and error_of(result.body)[1] == "n must be 1"
 
 
 def test_a_torn_last_line_has_no_result_and_a_broken_one_in_the_middle_is_an_error(tmp_path):

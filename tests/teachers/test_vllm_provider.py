@@ -195,5 +195,12 @@ def test_no_vllm_is_said_with_the_way_out(monkeypatch):
         VLLM(config(python="/no/such/python")).start(Reporter("silent"), lambda: 0)
 
 
+def test_greedy_samples_are_asked_for_one_by_one():
+    """vLLM refuses n > 1 at temperature 0."""
+    for temperature, n, told in ((0, False, 1), (0.7, True, 0), (None, True, 0)):
+        teacher = VLLM(config(sampling={"temperature": temperature}))
+        assert teacher.supports_n is n and len([remark for remark in teacher.remarks() if "n samples are n requests" in remark]) == told
+
+
 def test_arguments_as_words():
     assert command_words({"a": True, "b": False, "c": 1, "d": ("x=1", "y=2")}) == ["--a", "--no-b", "--c", "1", "--d", "x=1", "y=2"]
