@@ -160,3 +160,35 @@ def test_a_cost_that_is_none_counts_as_unknown(sessions, cost):
     from synthgen.teachers.replies import usage_of
 
     assert usage_of({"usage": {"cost": cost, "prompt_tokens": 10**40, "completion_tokens": 3}}) == (None, 3, 0, None)
+
+
+class Telling(MisbehavingTeacher):
+    """Says what a reply cost by the price it bills at, which is below that of the pipeline file."""
+
+    def _payload(self, body, identity, n, fault):
+        payload = super()._payload(body, identity, n, fault)
+        usage = payload["usage"]
+        payload["usage"]["cost"] = (usage["prompt_tokens"] * 900.0 + usage["completion_tokens"] * 1800.0) / 1e6
+        return payload
+
+
+@pytest.mark.parametrize(("kind", "price"), [(MisbehavingTeacher, PRICE), (Telling, {"input_per_mtok": 900.0, "output_per_mtok": 1800.0})], ids=["price", "usage.cost"])
+def test_what_is_billed_after_we_gave_up_on_it_is_under_the_cap_too(sessions, kind, price):
+    """A third of the attempts time out here, and the server works on and bills them; each is tried again at the cap's cost."""
+    rows, cap = 800, 60.0
+    asked = [question(i, n=3) for i in range(rows)]
+    with kind({"no_usage": 0.02, "fewer_choices": 0.02}, latency=(0.0, 0.45)) as teacher:
+        options = {"sampling": {"max_tokens": 30}, "price": PRICE, "limits": {"concurrency": 256, "max_attempts": 40, "timeout": 0.3}, "identity": "budgeted"}
+        for share in (0.5, 1.0):
+            opened = sessions(teacher.url, budget=Budget(usd=cap * share), **options)
+            with pytest.raises(BudgetReached):
+                opened.open().fetch(asked, total=rows, stage="g")
+            opened.stop_servers()
+            time.sleep(0.5)  # the server ends what nobody waits for
+            assert teacher.in_flight == 0
+            usd, _, requests = opened.ledger.spent("run")
+            assert cost_of(teacher, price) <= usd + 1e-6 <= cap * share + 2e-6 and requests == teacher.requests
+            kept = opened.ledger.stats()["replies"]
+            opened.close()
+        assert cost_of(teacher, price) > cap / 4
+        assert kept and teacher.served > kept + 20, "some were billed for nothing"
