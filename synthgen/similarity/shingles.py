@@ -21,7 +21,7 @@ Unit = Literal["word", "character"]
 VERSION = 1
 """Raised when a text would get other hashes; stored with every index on disk."""
 
-SEGMENT = 1 << 22
+SEGMENT = 1 << 20
 """Bytes that are looked at together; more than a block of rows holds, unless one is huge."""
 
 _SPACED = bytes(point if point >= 128 or point == 0 or bytes([point]).isalnum() else 32 for point in range(256)).lower()
@@ -81,6 +81,10 @@ def tokenised(texts: Sequence[str], unit: Unit = "word") -> Tokens:
     bytes_, ends_of_texts = _letters(texts)
     parts, first = [], []
     for start, end in _segments(bytes_):
+        if end - start > 2 * SEGMENT and unit == "word":
+            parts.append(_mixed(_long(bytes_[start:end])))
+            first.append(np.array([start]))
+            continue
         starts, ends = _tokens(bytes_[start:end], unit)
         parts.append(_mixed(_spans(np.add(bytes_[start:end], 1, dtype=np.uint64), starts, ends, _BASE)))
         first.append(starts + start)
@@ -151,25 +155,45 @@ def _encoded(texts: Sequence[str]) -> list[bytes]:
 
 
 def _segments(bytes_: Column) -> list[tuple[int, int]]:
-    """Where the bytes can be parted between two tokens, about every SEGMENT bytes: a huge line takes no huge columns."""
+    """Where the bytes can be parted between two words, about every SEGMENT bytes: a huge line takes no huge columns.
+
+    What is more than twice as long is a single word.
+    """
     cuts = [0]
     while len(bytes_) - cuts[-1] > SEGMENT:
         at = cuts[-1] + SEGMENT
         while at < len(bytes_) and bytes_[at] > 32:
             between = np.flatnonzero(bytes_[at : at + SEGMENT] <= 32)
             at = at + int(between[0]) if len(between) else min(at + SEGMENT, len(bytes_))
+        if at - cuts[-1] > 2 * SEGMENT:
+            before = np.flatnonzero(bytes_[cuts[-1] : cuts[-1] + SEGMENT] <= 32)
+            cuts += [cuts[-1] + int(before[-1]) + 1] if len(before) else []
         cuts.append(at)
     return list(pairwise([*cuts, len(bytes_)])) if cuts[-1] < len(bytes_) or len(cuts) == 1 else list(pairwise(cuts))
+
+
+def _long(word: Column) -> Column:
+    """The polynomial of a single word's bytes, as `_spans` has it, a segment at a time."""
+    powers, _ = _powers(_BASE, SEGMENT)
+    total = np.zeros(1, np.uint64)
+    for start in range(0, len(word), SEGMENT):
+        part = np.add(word[start : start + SEGMENT], 1, dtype=np.uint64)
+        total += (part * powers[: len(part)]).sum(dtype=np.uint64) * np.array([pow(_BASE, start, 1 << 64)], np.uint64)
+    return total
 
 
 def _without_signs(joined: str) -> str:
     """Text case folded, with spaces for what beyond ASCII is no letter, digit or mark of one."""
     joined = joined.casefold()
-    points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), "<u4")
-    for sign in map(chr, np.unique(points[points > 127]).tolist()):
+    for sign in sorted(set().union(*(_beyond_ascii(joined[start : start + SEGMENT]) for start in range(0, len(joined), SEGMENT)))):
         if not sign.isalnum() and unicodedata.category(sign)[0] != "M":
             joined = joined.replace(sign, " ")
     return joined
+
+
+def _beyond_ascii(text: str) -> set[str]:
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+    return set(map(chr, np.unique(points[points > 127]).tolist()))
 
 
 def _tokens(bytes_: Column, unit: Unit) -> tuple[Column, Column]:
@@ -203,7 +227,7 @@ _known: dict[int, tuple[Column, Column]] = {}
 
 def _powers(base: int, size: int) -> tuple[Column, Column]:
     """Powers of `base` and of its inverse modulo 2^64, at least `size` of each."""
-    if size > SEGMENT:  # rare, and not worth keeping
+    if size > 2 * SEGMENT + 1:  # rare, and not worth keeping
         return _power_column(base, size), _power_column(pow(base, -1, 1 << 64), size)
     known = _known.get(base)
     if known is None or len(known[0]) < size:
