@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from synthgen.errors import ConfigError, InputError
+from synthgen.errors import ConfigError, EmptyResult, InputError
 from synthgen.filters import DEFAULT_RULES
 from synthgen.formats.reading import sources_where
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import check_pipeline
 from synthgen.progress import Reporter
+from synthgen.store.failed import forget_failed, move_failed, read_failure
 from synthgen.store.jsonl import RowWriter, read_rows
 from synthgen.store.manifest import Manifest, read_manifest, record_outputs, write_manifest
 from synthgen.store.publish import publish
@@ -32,6 +33,8 @@ def curate(
     kind: str, files: Sequence[Path], out: Path, *, choices: Sequence[Any] = (), columns: Sequence[str] = (), sets: Sequence[str] = (), overwrite: bool = False, workers: int = 0, reporter: Reporter | None = None
 ) -> Manifest:
     """Runs one stage over files into `out`: rows.jsonl, rejected.jsonl (lines that could not be read among them) and manifest.json.
+
+    Where no row is left there is no `out`: rejected.jsonl is then in `<out>.failed`.
 
     Args:
         kind: "filter", "dedup" or "decontaminate".
@@ -64,8 +67,15 @@ def curate(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
         runs = Path(scratch)
-        result = run_pipeline(pipeline, RunOptions(run_dir=runs / "run", ledger=runs / "ledger", workers=workers), reporter)
-        return _merge(result.stages["load"], result.stages[kind], runs / "run", kind, out)
+        try:
+            result = run_pipeline(pipeline, RunOptions(run_dir=runs / "run", ledger=runs / "ledger", workers=workers), reporter)
+        except EmptyResult as fault:
+            move_failed(runs / "run", out, fault)
+            raise
+        manifest = _merge(result.stages["load"], result.stages[kind], runs / "run", kind, out)
+    if read_failure(out.parent, out.name) is not None:
+        forget_failed(out.parent, out.name)
+    return manifest
 
 
 def check_out(out: Path, overwrite: bool) -> None:

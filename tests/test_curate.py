@@ -1,12 +1,16 @@
 """Curation of any files, without a pipeline: one folder, one account, from the files' lines to the rows kept."""
 
+from pathlib import Path
+
 import orjson
 import pytest
 from typer.testing import CliRunner
 
 from synthgen import decontaminate
 from synthgen.cli import app
+from synthgen.curate import curate
 from synthgen.errors import ConfigError, EmptyResult, SynthgenError
+from synthgen.store.jsonl import read_rows
 from synthgen.store.manifest import read_manifest
 
 FRANCE = {"instruction": "What is the capital of France?", "output": "Paris"}
@@ -113,3 +117,24 @@ def test_a_comma_in_the_name_of_a_column_is_no_separator(files):
     (files / "b.csv").write_text('"Question, in full",gold\nWho wrote Faust?,Goethe\n')
     done = command("dedup", "b.csv", "--columns", "instruction=Question, in full,reference=gold", "-o", "clean")
     assert done.exit_code == 0 and instructions(files / "clean") == ["Who wrote Faust?"]
+
+
+def test_what_was_dropped_is_kept_beside_where_nothing_is_left(in_tmp):
+    Path("a.jsonl").write_text('{"instruction": "a", "output": "b"}\n' * 3)
+    for _ in range(2):
+        with pytest.raises(EmptyResult) as caught:
+            curate("filter", [Path("a.jsonl")], Path("kept/out"), choices=["length:min_words=9,field=output"])
+        assert caught.value.faults[0].where == "kept/out.failed/rejected.jsonl"
+        assert [row["rejection"]["rule"] for row in read_rows(Path("kept/out.failed/rejected.jsonl"))] == ["length"] * 3
+        assert [path.name for path in Path("kept").iterdir()] == ["out.failed"]
+    curate("filter", [Path("a.jsonl")], Path("kept/out"), choices=["length:min_words=1,field=output"])
+    assert [path.name for path in Path("kept").iterdir()] == ["out"]
+
+
+def test_a_folder_in_that_place_that_is_not_ours_is_left_alone(in_tmp):
+    Path("a.jsonl").write_text('{"instruction": "a", "output": "b"}\n')
+    Path("kept/out.failed").mkdir(parents=True)
+    Path("kept/out.failed/mine").write_text("x")
+    with pytest.raises(EmptyResult) as caught:
+        curate("filter", [Path("a.jsonl")], Path("kept/out"), choices=["length:min_words=9,field=output"])
+    assert not caught.value.faults[0].where and (Path("kept/out.failed/mine")).exists()

@@ -86,6 +86,21 @@ def forget_failed(run_dir: Path, stage: str) -> None:
     shutil.rmtree(failed_folder(run_dir, stage), ignore_errors=True)
 
 
+def move_failed(run_dir: Path, out: Path, fault: StageFailed) -> None:
+    """Brings what a stage left in a run folder that is to go to `<out>.failed`, and says in `fault` where that is.
+
+    A folder of that name that is not ours stays, and what the stage left goes with its run.
+    """
+    final = out.with_name(f"{out.name}{ENDING}")
+    for left in run_dir.glob(f"*{ENDING}"):
+        ours = not final.exists() or (final / NAME).is_file()
+        if ours:
+            shutil.rmtree(final, ignore_errors=True)
+            shutil.move(left, final)
+        moved = {str(left / REJECTED): str(final / REJECTED) if ours else ""}
+        fault.faults = tuple(replace(one, where=moved.get(one.where, one.where)) for one in fault.faults)
+
+
 def _counts(staging: Path) -> dict[str, Any]:
     """The account of what was written, from the files themselves."""
     shares: dict[str, dict[str, int]] = {"rejected": {}, "failed": {}}
