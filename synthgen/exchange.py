@@ -16,7 +16,8 @@ class Request:
     `messages` goes to the chat endpoint; `prompt` (raw text) to the completions endpoint; one of the two is given.
     `n` samples are wanted. `sampling` overrides the teacher's own (temperature, max_tokens, stop, response_format,
     logprobs …). `label` names the task or step; it travels as a header and is no part of the ledger key. `draw` is part
-    of it: a higher one asks for fresh replies on purpose.
+    of it: a higher one asks for fresh replies on purpose. `teacher` names another of the pipeline's teachers than the
+    stage's own; who answers is part of the key, that name is not.
     """
 
     messages: tuple[dict[str, Any], ...] = ()
@@ -25,6 +26,7 @@ class Request:
     sampling: dict[str, Any] = field(default_factory=dict)
     label: str = ""
     draw: int = 1
+    teacher: str | None = None
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,8 @@ def _stages(tree: Mapping[str, Any], teachers: Mapping[str, TeacherConfig], misf
             if teacher not in known_teachers:
                 what = f"no teacher {teacher!r} in this pipeline" if teacher else f"{stage_id} asks a teacher, but the pipeline names none"
                 near = nearest(teacher, known_teachers - {""})
-                misfits.append(Misfit((*path, kind, *(("teacher",) if teacher else ())), what, f"did you mean {near!r}?" if near else "add `teacher: {provider: …, model: …}`"))
+                option = next((str(name) for name, value in options.items() if value == teacher), "teacher") if teacher and isinstance(options, Mapping) else ""
+                misfits.append(Misfit((*path, kind, *((option,) if option else ())), what, f"did you mean {near!r}?" if near else "add `teacher: {provider: …, model: …}`"))
         reads = _resolve(stage_id, module.needs(config), config, specs, (*path, kind), misfits)
         specs.append(StageSpec(stage_id, str(kind), module, config, reads))
     return [_knowing_what_is_read_later(spec, at, specs, misfits) for at, spec in enumerate(specs)]

@@ -12,7 +12,7 @@ from synthgen.dispatch.contract import Conversation, FetchCounts, LeftOver, Rend
 from synthgen.dispatch.session import TeacherSession, TeacherSessions
 from synthgen.dispatch.talk import Occurrences, Talk
 from synthgen.errors import ConfigError, SynthgenError
-from synthgen.teachers.config import Budget
+from synthgen.teachers.config import Budget, TeacherConfig
 
 T = TypeVar("T")
 BATCH_SHARE = 0.5
@@ -47,9 +47,9 @@ class PreparingSession:
         owner, inner = self._owner, self._inner
         sessions = owner.inner
         counts = FetchCounts()
-        make_key = inner._make_key()
+        make_key = inner.keyed
         occurrences = Occurrences().pass_over(earlier, make_key)
-        writers: dict[str, PartWriter] = {}  # by endpoint: a file may name only one
+        writers: dict[tuple[str | None, str], PartWriter] = {}  # by teacher and endpoint: a file may name only one
         owner.book.begin()
         whole = False
         try:
@@ -67,9 +67,10 @@ class PreparingSession:
                         else:
                             counts.unsent += 1
                             assert talk.keyed is not None
-                            if talk.keyed.path not in writers:
-                                writers[talk.keyed.path] = PartWriter(owner.book, self.name, one_by_one=not getattr(inner.provider, "supports_n", True), **owner.limits)
-                            writers[talk.keyed.path].add(talk.keyed, talk.missing, self._worst(talk))
+                            whose, to = inner.of(talk.keyed.teacher), (talk.keyed.teacher, talk.keyed.path)
+                            if to not in writers:
+                                writers[to] = PartWriter(owner.book, whose.name, one_by_one=not getattr(whose.provider, "supports_n", True), **owner.limits)
+                            writers[to].add(talk.keyed, talk.missing, self._worst(talk, whose.config))
                         break
                     talk.unsent()
                     progress.update(done=index + 1)
@@ -105,12 +106,12 @@ class PreparingSession:
         """See `contract.Session`."""
         return self._inner.account(keys)
 
-    def _worst(self, talk: Talk[Any]) -> tuple[float, int]:
+    def _worst(self, talk: Talk[Any], teacher: TeacherConfig) -> tuple[float, int]:
         """The worst case of one sample at a batch's price; nothing where neither price nor cap asks for it."""
         if self._owner.inner.budget is None:
             return 0.0, 0
         assert talk.keyed is not None
-        worst = worst_case(talk.keyed, 1, self.config, self._owner.inner.budget or Budget())
+        worst = worst_case(talk.keyed, 1, teacher, self._owner.inner.budget or Budget())
         return worst.usd * BATCH_SHARE, worst.tokens
 
 

@@ -1,6 +1,6 @@
 """Many conversations at once: started in order, a window of them open, each going on as soon as its own reply is there.
 
-Runs in the calling thread; requests that are missing in the ledger go to the teacher's `Sender` and come back by mail.
+Runs in the calling thread; requests that are missing in the ledger go to their teacher's `Sender` and come back by mail.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from synthgen.dispatch.contract import Conversation, FetchCounts, LeftOver, Rendered
-from synthgen.dispatch.keys import KeyMaker
+from synthgen.dispatch.keys import MakeKey
 from synthgen.dispatch.orders import Done, Halt, Mail, Order
 from synthgen.dispatch.sender import Sender
 from synthgen.dispatch.talk import Occurrences, Talk
@@ -29,14 +29,14 @@ class Drive(Generic[T]):
     """One pass over conversations, that asks for what the ledger lacks. Iterate `results` once."""
 
     def __init__(
-        self, *, ledger: Ledger, make_key: KeyMaker, sender: Callable[[], Sender], run: str, since: float, progress: Progress,
+        self, *, ledger: Ledger, make_key: MakeKey, sender: Callable[[str | None], Sender], run: str, since: float, progress: Progress,
         stopping: Callable[[], int], grace: float, ordered: bool, cap: float | None,
         spent: Callable[[], float | None],
     ) -> None:  # fmt: skip
         self._ledger, self._make_key, self._open_sender, self._run, self._since = ledger, make_key, sender, run, since
         self._progress, self._stopping, self._grace, self._ordered, self._cap, self._spent = progress, stopping, grace, ordered, cap, spent
         self.counts = FetchCounts()
-        self._sender: Sender | None = None
+        self._senders: dict[str | None, Sender] = {}  # by the name of a teacher other than the session's own
         self._mail: Mail = queue.SimpleQueue()
         self.occurrences = Occurrences()
         self._orders: list[Order] = []
@@ -82,8 +82,8 @@ class Drive(Generic[T]):
         finally:
             self._show(force=True)
             self.occurrences.close()
-            if self._sender is not None:
-                self._sender.drop(self._mail)
+            for sender in self._senders.values():
+                sender.drop(self._mail)
 
     def _out(self) -> Iterator[Rendered[T]]:
         finished, self._finished = self._finished, []
@@ -135,10 +135,11 @@ class Drive(Generic[T]):
 
     def _send(self) -> None:
         if self._orders:
-            if self._sender is None:
-                self._sender = self._open_sender()
             orders, self._orders = self._orders, []
-            self._sender.add(orders, proven=self.counts.reused > 0)
+            for teacher in dict.fromkeys(order.keyed.teacher for order in orders):
+                if teacher not in self._senders:
+                    self._senders[teacher] = self._open_sender(teacher)
+                self._senders[teacher].add([order for order in orders if order.keyed.teacher == teacher], proven=teacher is None and self.counts.reused > 0)
 
     def _collect(self) -> None:
         """Waits for mail, and goes on with what it brings."""
@@ -209,12 +210,13 @@ class Drive(Generic[T]):
 
     def _halted(self, fault: SynthgenError) -> None:
         """Sends nothing more, lets what is under way come in (within the grace period), and raises."""
-        sender = self._sender
-        if sender is not None:
+        senders = list(self._senders.values())
+        for sender in senders:
             sender.drop(self._mail)
-            until = time.monotonic() + self._grace
-            while sender.in_flight and time.monotonic() < until:
-                time.sleep(0.01)
+        until = time.monotonic() + self._grace
+        while any(sender.in_flight for sender in senders) and time.monotonic() < until:
+            time.sleep(0.01)
+        for sender in senders:
             sender.cancel()
         self.counts.unsent = self.counts.planned - self.counts.answered - sum(self.counts.failed.values())
         self._settle()
@@ -222,8 +224,9 @@ class Drive(Generic[T]):
 
     def _settle(self) -> None:
         """Makes sure that all that was learnt is on disk."""
-        if self._sender is not None:
-            self._sender.flush()
+        for sender in self._senders.values():
+            sender.flush()
+        if self._senders:
             self._ledger.barrier()
 
     def _show(self, force: bool = False) -> None:

@@ -6,6 +6,7 @@ sample index. Port, key, headers, concurrency, timeouts, retries, prices and the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,13 +22,17 @@ PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A request as its teacher gets it: `digest` finds it in the ledger, `canonical` is what was hashed."""
+    """A request as its teacher gets it: `digest` finds it in the ledger, `canonical` is what was hashed.
+
+    `teacher` is the one that it goes to, where that is not the session's own.
+    """
 
     digest: bytes
     canonical: bytes
     body: dict[str, Any]
     endpoint: Literal["chat", "completions"]
     label: str
+    teacher: str | None = None
 
     @property
     def path(self) -> str:
@@ -43,6 +48,10 @@ class Keyed:
     def payload(self, n: int) -> bytes:
         """The bytes to send for n samples."""
         return orjson.dumps({**self.body, "n": n} if n > 1 else self.body)
+
+
+MakeKey = Callable[[Request], Keyed]
+"""Makes the key of a request, whichever of the pipeline's teachers it is for."""
 
 
 class KeyMaker:
@@ -69,4 +78,4 @@ class KeyMaker:
         body.pop("n", None)
         endpoint: Literal["chat", "completions"] = "chat" if request.prompt is None else "completions"
         canonical = canonical_json({**self._frame, "draw": request.draw, "endpoint": endpoint, "body": body})
-        return Keyed(request_hash(canonical), canonical, body, endpoint, request.label)
+        return Keyed(request_hash(canonical), canonical, body, endpoint, request.label, request.teacher)

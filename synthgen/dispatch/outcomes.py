@@ -29,8 +29,8 @@ ESCALATION = 4
 GO_ON = "You were cut off. Go on exactly where your last message stops, in the middle of a word if need be: no repetition, no remark."
 
 
-def with_policies(conversation: Conversation[T], policies: Mapping[str, str], config: TeacherConfig) -> Conversation[T]:
-    """The conversation with each reply made whole as `policies` (finish_reason -> policy) say.
+def with_policies(conversation: Conversation[T], policies: Mapping[str, str], config: TeacherConfig, others: Mapping[str, TeacherConfig] | None = None) -> Conversation[T]:
+    """The conversation with each reply made whole as `policies` (finish_reason -> policy) say; `others` answer requests that name them.
 
     Only "length" can be continued or escalated; escalation needs a known max_tokens (the request's own or the teacher's).
     """
@@ -45,7 +45,8 @@ def with_policies(conversation: Conversation[T], policies: Mapping[str, str], co
             while True:
                 reply = yield request
                 if any(sample.finish_reason == "length" for sample in reply.samples):
-                    reply = yield from (_continued(request, reply, config) if policy == "continue" else _escalated(request, reply, config))
+                    whose = config if request.teacher is None else (others or {}).get(request.teacher, config)
+                    reply = yield from (_continued(request, reply, whose) if policy == "continue" else _escalated(request, reply, whose))
                 request = inner.send(reply)
         except StopIteration as stop:
             result: T = stop.value

@@ -14,11 +14,12 @@ from synthgen import registry
 from synthgen.dispatch.budget import Purse, check_budget
 from synthgen.dispatch.contract import Conversation, FetchCounts, LeftOver, Rendered
 from synthgen.dispatch.drive import Drive
-from synthgen.dispatch.keys import KeyMaker
+from synthgen.dispatch.keys import Keyed, KeyMaker
 from synthgen.dispatch.sender import Sender
 from synthgen.dispatch.striking import striking
 from synthgen.dispatch.talk import Occurrences, Talk, render_one
 from synthgen.errors import ConfigError
+from synthgen.exchange import Request
 from synthgen.progress import Reporter
 from synthgen.store.ledger import Ledger, open_ledger
 from synthgen.teachers.config import Budget, TeacherConfig
@@ -71,7 +72,7 @@ class TeacherSession:
         """See `contract.Session`."""
         with self._owner.reporter.stage(stage, total) as progress:
             drive: Drive[T] = self._drive(progress, ordered=False)
-            drive.occurrences.pass_over(earlier, self._make_key())
+            drive.occurrences.pass_over(earlier, self.keyed)
             for _ in drive.results(conversations, self._window):
                 pass
             return drive.counts
@@ -79,11 +80,10 @@ class TeacherSession:
     def render(self, conversations: Iterable[Conversation[T]], *, earlier: Iterable[Conversation[T]] = ()) -> Iterator[Rendered[T]]:
         """See `contract.Session`."""
         owner = self._owner
-        make_key = self._make_key()
-        occurrences = Occurrences().pass_over(earlier, make_key)
+        occurrences = Occurrences().pass_over(earlier, self.keyed)
         try:
             for index, conversation in enumerate(conversations):
-                yield render_one(Talk(index, conversation), make_key, occurrences, owner.ledger, owner.run, owner.since)
+                yield render_one(Talk(index, conversation), self.keyed, occurrences, owner.ledger, owner.run, owner.since)
         finally:
             occurrences.close()
 
@@ -124,7 +124,7 @@ class TeacherSession:
     def _drive(self, progress: Any, ordered: bool) -> Drive[Any]:
         owner = self._owner
         return Drive(
-            ledger=owner.ledger, make_key=self._make_key(), sender=self._open_sender, run=owner.run, since=owner.since, progress=progress,
+            ledger=owner.ledger, make_key=self.keyed, sender=lambda name: self.of(name).open_sender(), run=owner.run, since=owner.since, progress=progress,
             stopping=owner.stopping, grace=owner.grace, ordered=ordered, cap=owner.budget.usd if owner.budget else None,
             spent=owner.spent_usd,
         )  # fmt: skip
@@ -133,12 +133,18 @@ class TeacherSession:
         limit = self._sender.limiter.limit if self._sender is not None else 0
         return 2 * limit + WINDOW
 
-    def _make_key(self) -> KeyMaker:
-        if self._key_maker is None:
-            self._key_maker = KeyMaker(self.config, self.provider)
-        return self._key_maker
+    def of(self, teacher: str | None) -> TeacherSession:
+        """The session with whom a request is for: this one, or that of another of the pipeline's teachers."""
+        return self if teacher is None else self._owner.open(teacher)
 
-    def _open_sender(self) -> Sender:
+    def keyed(self, request: Request) -> Keyed:
+        """A request as the teacher that it is for gets it, and its ledger key."""
+        session = self.of(request.teacher)
+        if session._key_maker is None:
+            session._key_maker = KeyMaker(session.config, session.provider)
+        return session._key_maker(request)
+
+    def open_sender(self) -> Sender:
         """The sender; a managed server is started and the key read now, when a request is really missing."""
         if self._sender is None:
             owner, config = self._owner, self.config

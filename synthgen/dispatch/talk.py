@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 from typing import Any, Generic, TypeVar
 
 from synthgen.dispatch.contract import Conversation, Rendered
-from synthgen.dispatch.keys import Keyed, KeyMaker
+from synthgen.dispatch.keys import Keyed, MakeKey
 from synthgen.exchange import Reply, Request, Sample
 from synthgen.store.ledger import Found, Ledger, key_of
 from synthgen.store.ledger_json import parse_body
@@ -36,7 +36,7 @@ class Occurrences:
         ).fetchone()
         return int(row[0]) - n
 
-    def pass_over(self, conversations: Iterable[Conversation[Any]], make_key: KeyMaker) -> Occurrences:
+    def pass_over(self, conversations: Iterable[Conversation[Any]], make_key: MakeKey) -> Occurrences:
         """Counts the first requests of conversations that stand before those to come."""
         for conversation in conversations:
             talk = Talk(0, conversation)
@@ -65,7 +65,7 @@ class Talk(Generic[T]):
         self.requests = 0
         self.result: T | None = None
 
-    def go_on(self, make_key: KeyMaker, occurrences: Occurrences) -> bool:
+    def go_on(self, make_key: MakeKey, occurrences: Occurrences) -> bool:
         """Goes on to the next request (with the reply to the one before); False when the conversation has ended."""
         try:
             if self.request is None:
@@ -119,7 +119,7 @@ class Talk(Generic[T]):
         return Rendered("unsent", None, "unsent", "", tuple(self.keys), self.requests)
 
 
-def render_one(talk: Talk[T], make_key: KeyMaker, occurrences: Occurrences, ledger: Ledger, run: str, since: float) -> Rendered[T]:
+def render_one(talk: Talk[T], make_key: MakeKey, occurrences: Occurrences, ledger: Ledger, run: str, since: float) -> Rendered[T]:
     """What the ledger makes of one conversation, without asking anybody."""
     while talk.go_on(make_key, occurrences):
         found = talk.look(ledger, run, since)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from synthgen.config import OneOf, Unhashed
-from synthgen.dispatch.contract import Session
+from synthgen.dispatch.contract import Session, Sessions
 from synthgen.registry import Choice
 from synthgen.stages.asking import PoolWork, RowWork, outcome_of
 from synthgen.stages.contract import Context, Inputs, Need, Outcome, StageConfig
@@ -61,8 +61,14 @@ def needs(config: Config) -> dict[str, Need]:
 
 
 def teachers(config: Config) -> tuple[str, ...]:
-    """Whom it asks."""
-    return (config.teacher,)
+    """Whom it asks: the stage's own teacher, and others that the task's options name."""
+    return tuple(dict.fromkeys((config.teacher, *others(config))))
+
+
+def others(config: Config) -> tuple[str, ...]:
+    """Teachers that the task's requests may name, beside the stage's own."""
+    named: tuple[str, ...] = getattr(config.task.options, "teachers", tuple)()
+    return named
 
 
 def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
@@ -75,7 +81,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     session = context.sessions.open(config.teacher)
     task = config.task.load()(config.task.options, context.seed)
     with ItemWriter(out, context.stage_id, about(config, session)) as writer:
-        shared = (task, session, context, writer, config.policies(), sending(config, session))
+        shared = (task, session, context, writer, config.policies(), sending(config, session, context.sessions))
         plan = RoundPlan.of(context, config, session) if getattr(task, "round_calls", 0) else None
         work = RowWork(*shared) if hasattr(task, "ask") else PoolWork(*shared, plan=plan)
         work.run(inputs)
@@ -89,9 +95,9 @@ def plan_preview(inputs: Inputs, config: Config, context: Context, n: int, ask: 
     return preview(inputs, config, context, n, ask)
 
 
-def sending(config: Config, session: Session) -> Sending:
+def sending(config: Config, session: Session, sessions: Sessions) -> Sending:
     """How requests are sent."""
-    return Sending(config.draw, config.on_length, session.config)
+    return Sending(config.draw, config.on_length, session.config, {name: sessions.open(name).config for name in others(config)})
 
 
 def about(config: Config, session: Session) -> dict[str, Any]:

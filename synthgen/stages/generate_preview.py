@@ -33,7 +33,7 @@ def preview(inputs: Inputs, config: Config, context: Context, n: int, ask: bool 
         calls = min(n, task.round_calls * 2) if task.round_calls else min(n, getattr(task, "calls", n))
         rows = [None] * calls
         talks = [partial(task.call, index, []) for index in range(calls)]
-    send = sending(config, session)
+    send = sending(config, session, context.sessions)
     shown: list[Preview] = []
     for number, log, rendered in answers(session, [send(talk) for talk in talks], f"preview {context.stage_id}", ask):
         if pool is not None and not ask and number > len(shown):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -20,11 +20,13 @@ class Sending:
     draw: int = 1
     on_length: str = "keep"
     teacher: TeacherConfig | None = None
+    others: Mapping[str, TeacherConfig] = field(default_factory=dict)
+    """Teachers that the task's requests may name, beside the stage's own."""
 
     def __call__(self, conversation: Conversation[Any]) -> Conversation[Any]:
         """The same conversation, its requests sent this way; what the task sees is one request and one reply."""
         if self.teacher is not None:
-            conversation = with_policies(conversation, {"length": self.on_length}, self.teacher)
+            conversation = with_policies(conversation, {"length": self.on_length}, self.teacher, self.others)
         return conversation if self.draw == 1 else partial(_drawn, conversation, self.draw)
 
 

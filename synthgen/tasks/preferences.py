@@ -1,6 +1,6 @@
 """preferences: a chosen and a rejected answer to each question, for DPO (Rafailov et al. 2023, arXiv 2305.18290).
 
-Three ways to a pair. `sampling`: one teacher, sampled well and badly. `existing`: the row's own `output` (an earlier stage's,
+Three ways to a pair. `sampling`: one teacher, sampled well and badly, or two teachers (`rejected_teacher`). `existing`: the row's own `output` (an earlier stage's,
 by another teacher) against this teacher's. `judge`: several answers, each graded by a rubric; best against worst, as in
 UltraFeedback (Cui et al. 2023, arXiv 2310.01377).
 """
@@ -8,6 +8,7 @@ UltraFeedback (Cui et al. 2023, arXiv 2310.01377).
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -30,20 +31,35 @@ class PreferencesConfig(AskOptions):
     pairs: Literal["sampling", "existing", "judge"] = Field("sampling", description="where the two answers come from")
     chosen: Sampling = Field(Sampling(temperature=0.3), description="pairs sampling: how the chosen answer is sampled")
     rejected: Sampling = Field(Sampling(temperature=1.5), description="pairs sampling: how the rejected answer is sampled")
+    rejected_teacher: str | None = Field(None, min_length=1, description="pairs sampling: who gives the rejected answer, a name under `teachers`; `rejected` is then sampled as `chosen` where left out")
     existing: Literal["chosen", "rejected"] = Field("chosen", description="pairs existing: which of the two the row's own output is")
     candidates: int = Field(4, ge=2, le=64, description="pairs judge: answers to choose from")
     min_margin: int = Field(1, ge=1, description="pairs judge: least difference of grades")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _alike(cls, values: Any) -> Any:
+        """Two teachers differ enough: both are sampled alike unless the file says otherwise."""
+        if isinstance(values, dict) and values.get("rejected_teacher") and "rejected" not in values:
+            return {**values, "rejected": values.get("chosen", cls.model_fields["chosen"].default)}
+        return values
+
     @model_validator(mode="after")
     def _check(self) -> PreferencesConfig:
         refuse_faults(self.load_prompts)
-        if self.pairs == "sampling" and self.chosen == self.rejected:
+        if self.rejected_teacher and self.pairs != "sampling":
+            raise ValueError("rejected_teacher goes with pairs: sampling")
+        if self.pairs == "sampling" and self.chosen == self.rejected and not self.rejected_teacher:
             raise ValueError("chosen and rejected are sampled alike; give them different temperatures")
         return self
 
     def load_prompts(self) -> tuple[Prompt, Prompt]:
         """The prompts of the answers and of the grades."""
         return chosen_prompt(self, PROMPT, given=("question",)), chosen_prompt(AskOptions(), RUBRIC, given=("question", "response"), optional=("reference",))
+
+    def teachers(self) -> tuple[str, ...]:
+        """Who is asked beside the stage's own teacher."""
+        return (self.rejected_teacher,) if self.rejected_teacher else ()
 
     def prompts(self) -> tuple[str, ...]:
         """Prompts that no option names."""
@@ -76,7 +92,7 @@ class Preferences:
             return [asked]
         if self.config.pairs == "sampling":
             good = yield self._request(asked, sampling=self.config.chosen)
-            bad = yield self._request(asked, sampling=self.config.rejected)
+            bad = yield replace(self._request(asked, sampling=self.config.rejected), teacher=self.config.rejected_teacher)
             return [self._pair(row, clean(good.first.text), clean(bad.first.text), good.first, bad.first)]
         if self.config.pairs == "existing":
             if not row.get("output"):
@@ -116,7 +132,7 @@ class Preferences:
 
     def _pair(self, row: Row, chosen: str, refused: str, sample: Sample, other: Sample | None) -> Row | Rejected:
         kept = {name: value for name, value in row.items() if name not in ("instruction", "input", "output", "messages", "reasoning", "rationale", "final_answer")}
-        about = {**provenance(sample, self.prompt), **({"other_request": other.key} if other else {})}
+        about = {**provenance(sample, self.prompt), **({"other_request": other.key} if other else {}), **({"other_model": other.model} if other and self.config.rejected_teacher else {})}
         made = ordered({**kept, "prompt": question_text(row), "chosen": chosen.strip(), "rejected": refused.strip(), "meta": {**row.get("meta", {}), **about}})
         if not made["chosen"] or not made["rejected"]:
             return Rejected(made, "empty")

@@ -92,7 +92,7 @@ def test_what_another_run_was_refused_is_not_asked_either(sessions, tmp_path):
         session = opened.open()
         thread, counts = beside(session, [question("first"), question("refused")])
         assert teacher.arrived.wait(10)
-        keyed = session._make_key()(next(question("refused")()))
+        keyed = session.keyed(next(question("refused")()))
         other = Ledger(tmp_path / "ledger")
         other.commit(RefusalWrite(keyed.digest, keyed.canonical, "http_400", "no"))
         other.close()

@@ -58,3 +58,12 @@ def test_rejections(row: dict[str, Any], options: dict[str, Any], replies: list[
 def test_faults() -> None:
     assert "sampled alike" in faults("preferences", chosen={"temperature": 1.0}, rejected={"temperature": 1.0})[0]
     assert "candidates" in faults("preferences", pairs="judge", candidates=1)[0]
+
+
+def test_two_teachers_in_one_stage() -> None:
+    requests, items = play(task("preferences", rejected_teacher="weak", chosen={"temperature": 0.5}).ask(ROW), "Jupiter.", "Saturn.")
+    assert [request.teacher for request in requests] == [None, "weak"] and requests[0].sampling == requests[1].sampling == {"temperature": 0.5}
+    assert (items[0]["chosen"], items[0]["rejected"]) == ("Jupiter.", "Saturn.") and items[0]["meta"]["other_model"]
+    requests, _ = play(task("preferences", rejected_teacher="weak", rejected={"temperature": 1.0}).ask(ROW), "Jupiter.", "Saturn.")
+    assert [request.sampling for request in requests] == [{"temperature": 0.3}, {"temperature": 1.0}]
+    assert "pairs: sampling" in faults("preferences", pairs="judge", rejected_teacher="weak")[0]
