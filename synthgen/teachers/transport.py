@@ -6,11 +6,15 @@ request) and `openai` (the openai client's own low-level post, for where its con
 
 from __future__ import annotations
 
+import resource
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
+
+MOST_FILES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,4 +181,14 @@ async def open_transport(kind: str, workers: int = 1, say: Callable[[str], None]
         from synthgen.teachers.workers import WorkersTransport
 
         return await WorkersTransport(kind, workers, say).start()
+    allow_connections()
     return OpenAITransport() if kind == "openai" else AiohttpTransport()
+
+
+def allow_connections() -> None:
+    """Raises how many files this process may have open to what the system allows it: often 1,024 are set, too few for as many connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # some systems allow less than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

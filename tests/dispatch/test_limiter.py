@@ -20,6 +20,11 @@ def test_auto_grows_while_throughput_grows():
     assert run.rate(10, 20) > 0.8 * AUTO_MAX / 0.5
 
 
+def test_auto_may_go_so_far_for_each_process_that_sends():
+    run = simulate(Server(lambda rng, in_flight: 0.5), 20, workers=3)
+    assert max(level for _, level in run.levels) == 3 * AUTO_MAX
+
+
 @pytest.mark.parametrize("capacity", [20, 100, 400])
 def test_auto_settles_where_more_gives_nothing(capacity):
     """A server that works on `capacity` requests at once and queues the rest."""

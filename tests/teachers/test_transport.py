@@ -1,11 +1,18 @@
 import asyncio
 import contextlib
 import socket
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from synthgen.teachers.transport import TransportFault, open_transport
+sys.path.insert(0, str(Path(__file__).parents[1] / "servers"))
+
+from misbehaving import MisbehavingTeacher  # noqa: E402
+
+from synthgen.teachers.transport import TransportFault, open_transport  # noqa: E402
 
 
 @contextlib.contextmanager
@@ -104,3 +111,26 @@ def test_proxies_come_from_the_environment(kind, monkeypatch):
         monkeypatch.delenv("NO_PROXY", raising=False)
         assert post(kind, "http://teacher.invalid/v1/chat/completions").body == b"{}"
     assert asked
+
+
+FEW_FILES = """
+import asyncio, resource, sys
+from synthgen.teachers.transport import open_transport
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+async def main():
+    transport = await open_transport("aiohttp")
+    post = lambda number: transport.post(sys.argv[1] + "/chat/completions", b'{"model":"m","messages":[{"content":"%d"}]}' % number, {}, 30.0)
+    print({answer.status for answer in await asyncio.gather(*map(post, range(150)))})
+    await transport.close()
+
+asyncio.run(main())
+"""
+
+
+def test_more_connections_than_files_are_allowed_at_first():
+    with MisbehavingTeacher(latency=0.5) as teacher:
+        done = subprocess.run([sys.executable, "-c", FEW_FILES, teacher.url], capture_output=True, text=True)
+        assert done.stdout == "{200}\n", done.stderr
+        assert teacher.most_in_flight > 64
