@@ -34,6 +34,10 @@ class Earlier(Protocol):
         """Which rows share a number with an earlier one."""
         ...
 
+    def prime(self, numbers: Sequence[int]) -> None:
+        """Looks up what rows that are asked for next are compared with."""
+        ...
+
     def candidates(self, number: int) -> tuple[list[int], list[Any]]:
         """Numbers and keys of the earlier rows that share a number with a row."""
         ...
@@ -83,6 +87,11 @@ class BucketIndex:
         """Which rows share any bucket, and so have to be looked at."""
         found = np.asarray((self._of_rows != ALONE).any(axis=0))
         return found | self._earlier.shared() if self._earlier else found
+
+    def prime(self, numbers: Sequence[int], keys: Sequence[Any]) -> None:
+        """Has the earlier rows looked up that rows which are asked for next are compared with."""
+        if self._earlier:
+            self._earlier.prime(numbers)
 
     def nearest(self, key: Any, group: int = -1, number: int = -1) -> Match | None:
         """The most similar kept row above the threshold, the first added among equals."""

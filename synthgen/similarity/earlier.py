@@ -87,20 +87,22 @@ class Earlier:
         found = np.zeros(len(numbers), bool)
         for column, known in enumerate(self._numbers[method]) if len(self) else ():
             for start in range(0, len(numbers), ROWS_AT_ONCE):
-                mine = np.ascontiguousarray(numbers[start : start + ROWS_AT_ONCE, column])
+                mine = numbers[start : start + ROWS_AT_ONCE, column]
+                order = np.argsort(mine)  # looked up in order, neighbours are near each other in memory: several times as fast
+                mine = mine[order]
                 at = np.minimum(np.searchsorted(known, mine), len(known) - 1)
-                found[start : start + ROWS_AT_ONCE] |= (known[at] == mine) & (mine != 0)
+                found[start + order[(known[at] == mine) & (mine != 0)]] = True
         return found
 
-    def sharing(self, method: int, numbers: Column) -> list[int]:
-        """The places of the rows that share a number with one row, of shape (columns)."""
-        places: set[int] = set()
-        for column, number in enumerate(numbers) if len(self) else ():
-            if number:
-                known = self._numbers[method][column]
-                start, end = np.searchsorted(known, number, "left"), np.searchsorted(known, number, "right")
-                places.update(self._rows[method][column][start:end].tolist())
-        return sorted(places)
+    def sharing(self, method: int, numbers: Column) -> list[list[int]]:
+        """For each row of a survey, of shape (rows, columns), the places of the rows here that share a number with it."""
+        places: list[set[int]] = [set() for _ in numbers]
+        for column, known in enumerate(self._numbers[method]) if len(self) else ():
+            mine = np.ascontiguousarray(numbers[:, column])
+            starts, ends = np.searchsorted(known, mine, "left"), np.searchsorted(known, mine, "right")
+            for row in np.flatnonzero((ends > starts) & (mine != 0)).tolist():
+                places[row].update(self._rows[method][column][starts[row] : ends[row]].tolist())
+        return [sorted(found) for found in places]
 
     def text(self, place: int, field: Any) -> str:
         """The text of a row's field."""
@@ -112,28 +114,36 @@ class Earlier:
 
 
 class EarlierRows:
-    """One method's view of several earlier datasets, for a `BucketIndex`."""
+    """One method's view of several earlier datasets, for a `BucketIndex`.
+
+    Memory: a byte for each new row and dataset, and the keys of those to compare a batch of rows with.
+    """
 
     def __init__(self, datasets: Sequence[Earlier], at: int, method: Any, field: Any, numbers: Column) -> None:
         self._datasets, self._at, self._method, self._field, self._numbers = datasets, at, method, field, numbers
+        self._shared = [dataset.shared(at, numbers) for dataset in datasets]
+        self._primed: dict[int, tuple[list[int], list[Any]]] = {}
 
     def shared(self) -> Column:
         """Which of the new rows share a number with an earlier one."""
-        found = np.zeros(len(self._numbers), bool)
-        for dataset in self._datasets:
-            found |= dataset.shared(self._at, self._numbers)
-        return found
+        return np.asarray(np.any(self._shared, axis=0))
+
+    def prime(self, numbers: Sequence[int]) -> None:
+        """Looks up, all at once, what the new rows that are judged next have to be compared with."""
+        self._primed = {}
+        for dataset, shared in zip(self._datasets, self._shared, strict=True):
+            asked = [number for number in numbers if shared[number]]
+            found = dataset.sharing(self._at, self._numbers[asked])
+            every = sorted({place for places in found for place in places})
+            keys = dict(zip(every, self._method.keys([dataset.text(place, self._field) for place in every]), strict=True))
+            for number, places in zip(asked, found, strict=True):
+                known = self._primed.setdefault(number, ([], []))
+                known[0].extend(dataset.first - place for place in places)
+                known[1].extend(keys[place] for place in places)
 
     def candidates(self, number: int) -> tuple[list[int], list[Any]]:
-        """Numbers (from -2 down) and keys of the earlier rows to compare new row `number` with."""
-        numbers: list[int] = []
-        texts: list[str] = []
-        for dataset in self._datasets:
-            places = dataset.sharing(self._at, self._numbers[number])
-            numbers += [dataset.first - place for place in places]
-            texts += [dataset.text(place, self._field) for place in places]
-        keys = self._method.keys(texts)
-        return numbers, keys
+        """Numbers (from -2 down) and keys of the earlier rows to compare new row `number` with, which was primed."""
+        return self._primed.get(number, ([], []))
 
 
 def _algorithm(choice: Choice) -> str | None:
