@@ -5,6 +5,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import orjson
@@ -122,23 +123,28 @@ name: local
 teacher: {{provider: vllm, model: {model}, python: {python}, args: {{max-model-len: 1024, dtype: bfloat16, enforce-eager: true}}, sampling: {{max_tokens: 16, temperature: 0}}}}
 stages:
 - load: {{sources: questions.jsonl}}
-- generate: {{task: respond}}
+- split: {{test: 6}}
+- generate: {{task: rationale, prompt: rationale/zero_shot, samples: 2}}
+- evaluate: {{models: [teacher], max_new_tokens: 8}}
 """
 
 
 def test_the_batch_files_of_a_pipeline_round_trip_through_run_batch(tiny_model, vllm_python, server_env, in_tmp):
-    """prepare, vLLM's own run_batch on the file, collect, run: the run asks nobody and starts no server."""
-    (in_tmp / "questions.jsonl").write_bytes(b"".join(orjson.dumps({"instruction": f"question {number}"}) + b"\n" for number in range(30)))
+    """prepare, vLLM's own run_batch on the file, collect, run: the run asks nobody and starts no server; test questions are among the rest."""
+    (in_tmp / "questions.jsonl").write_bytes(b"".join(orjson.dumps({"instruction": f"question {number}", "reference": str(number)}) + b"\n" for number in range(30)))
     (in_tmp / "local.yaml").write_text(PIPELINE.format(model=tiny_model, python=vllm_python))
     pipeline, options = load_pipeline(Path("local.yaml"), (), ()), RunOptions()
     prepared = prepare_batch(pipeline, options, Reporter("silent"))
-    assert sum(part.requests for part in prepared.parts) == 30
-    (command,) = prepared.commands
-    ran = subprocess.run(command.split(), env={**os.environ, **server_env}, capture_output=True, text=True, timeout=600)
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    (part,) = collect_batch(pipeline, options)
-    assert part.outcome == {"answered": 30, "known": 0, "refused": {}, "again": {}, "missing": 0}
+    assert sum(part.requests for part in prepared.parts) == 2 * 24 + 6  # greedy, vLLM takes one sample a request
+    for command in prepared.commands:
+        ran = subprocess.run(command.split(), env={**os.environ, **server_env}, capture_output=True, text=True, timeout=600)
+        assert ran.returncode == 0, ran.stderr[-3000:]
+    outcome = Counter()
+    for part in collect_batch(pipeline, options):
+        outcome.update({name: sum(found.values()) if isinstance(found, dict) else found for name, found in part.outcome.items()})
+    assert outcome == Counter(answered=2 * 24 + 6, known=0, refused=0, again=0, missing=0)
     assert prepare_batch(pipeline, options, Reporter("silent")).waiting == {}
     (in_tmp / "local.yaml").write_text(PIPELINE.format(model=tiny_model, python="/no/such/python"))
     result = run_pipeline(load_pipeline(Path("local.yaml"), (), ()), options, Reporter("silent"))
-    assert result.stages["generate"].requests["answered"] == 30
+    assert result.stages["generate"].requests["answered"] == 24 and result.stages["evaluate"].requests["answered"] == 6
+    assert result.stages["generate"].counts["in"] == 48
