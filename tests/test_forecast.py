@@ -21,7 +21,7 @@ def test_few_unlike_calls_leave_much_more_doubt_than_many():
     few = over_rows([call(50), call(150)], 1000, PACE, "s").plain()["prompt_tokens"]
     many = over_rows([call(50), call(150)] * 50, 1000, PACE, "s").plain()["prompt_tokens"]
     assert few["p50"] == pytest.approx(100_000, rel=0.05) and many["p50"] == pytest.approx(100_000, rel=0.02)
-    assert few["p95"] > 1.4 * few["p50"] and 1.03 * many["p50"] < many["p95"] < 1.15 * many["p50"]
+    assert few["p95"] > 1.6 * few["p50"] and 1.03 * many["p50"] < many["p95"] < 1.15 * many["p50"]
 
 
 def test_what_is_known_of_all_is_no_estimate():

@@ -70,7 +70,8 @@ def test_a_stage_that_failed_says_why_and_what_became_of_its_rows(teacher, in_tm
     assert states(other)[1]["worked"]["why"].endswith("(with other options or input than now)")
     teacher.reply = teacher.say
     run(other)
-    assert set(states(other)[0].values()) == {"done"}
+    state, stage, _ = states(other)
+    assert set(state.values()) == {"done"} and stage["worked"]["why"] == "unchanged"
 
 
 def test_a_run_that_stopped_at_its_budget(teacher, in_tmp):
