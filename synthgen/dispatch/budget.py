@@ -42,7 +42,7 @@ def worst_case(keyed: Keyed, n: int, config: TeacherConfig, budget: Budget) -> C
     """
     limit = keyed.max_tokens
     if limit is None:
-        if budget.tokens is None and not _has_price(config.price):
+        if budget.tokens is None and (budget.usd is None or not _has_price(config.price)):
             return Cost(0.0, 0)
         raise ConfigError("a budget needs a bound on each answer", next="set teacher.sampling.max_tokens")
     turns = len(keyed.body.get("messages", ()))

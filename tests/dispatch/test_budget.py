@@ -192,3 +192,15 @@ def test_what_is_billed_after_we_gave_up_on_it_is_under_the_cap_too(sessions, ki
             opened.close()
         assert cost_of(teacher, price) > cap / 4
         assert kept and teacher.served > kept + 20, "some were billed for nothing"
+
+
+def test_a_cap_on_requests_alone_needs_no_bound_on_answers():
+    from synthgen.dispatch.budget import Cost, worst_case
+    from synthgen.dispatch.keys import Keyed
+    from synthgen.teachers.config import Budget, TeacherConfig
+
+    keyed, config = Keyed(b"", b"{}", {}, "chat", ""), TeacherConfig(model="m", price={"input_per_mtok": 1})
+    assert worst_case(keyed, 1, config, Budget(requests=3)) == Cost(0.0, 0)
+    for cap in (Budget(usd=1), Budget(tokens=9), Budget(requests=3, usd=1)):
+        with pytest.raises(ConfigError, match="bound on each answer"):
+            worst_case(keyed, 1, config, cap)
