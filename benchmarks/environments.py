@@ -15,7 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {
-    "distilabel": ("distilabel[openai,minhash]==1.5.3", "datasketch==1.6.5", "requests"),  # with a later datasketch its MinHashDedup drops every row
+    "distilabel": ("distilabel[openai,minhash]==1.5.3", "datasketch==1.6.5", "requests"),  # its MinHashDedup keeps no row with datasketch 2.0.0
     "curator": ("bespokelabs-curator==0.1.31",),
     "data-designer": ("data-designer==0.9.5",),
     "text-dedup": ("text-dedup==0.4.0",),
