@@ -62,6 +62,12 @@ def test_rows_that_resemble_one_are_found_and_no_others(texts, threshold):
     assert len(found) > 20
 
 
+@pytest.mark.parametrize(("row", "score"), [("a b c d e", 1), ("a b c d e x", 3 / 4), ("x a b c d e", 3 / 4), ("a b c d", 2 / 3), ("a b c d x", None), ("a b c a b c d e", 3 / 5), ("a b c x x x x", None), ("x y z", None)])
+def test_short_questions_are_compared_too(row, score):
+    hits = EvaluationIndex(["a b c d e"], [], 0.55).hits([row], [""])
+    assert [hit.coverage for hit in hits if hit.kind == "fuzzy"] == ([pytest.approx(score)] if score else [])
+
+
 def test_nothing_is_found_where_there_is_nothing():
     assert EvaluationIndex(["a b c d"], [2], 0.5).hits([], []) == []
     assert EvaluationIndex(["a", ""], [2, 3], 0.5).hits(["b", ""], ["b", ""]) == []
