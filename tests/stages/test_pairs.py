@@ -187,6 +187,11 @@ def test_vectors_travel_with_the_shards_and_no_text_is_asked_about_again(in_tmp)
     assert bytes_of(merged.run_dir) == bytes_of(whole.run_dir)
 
 
+def test_an_index_is_written_by_the_merge(in_tmp):
+    write("rows.jsonl", rows_of(11, 60))
+    assert "index.1.numbers.npy" in same_as_whole(pipeline([EXACT, MINHASH], ", index: true"), 3).outputs
+
+
 def test_no_rows_at_all_and_none_left(in_tmp):
     write("rows.jsonl", rows_of(1, 20))
     made = pipeline([EXACT], ", against: rows.jsonl")
@@ -260,7 +265,7 @@ def _of_instruction(method):
 
 
 def test_a_killed_shard_is_run_again_and_a_finished_one_is_not(in_tmp):
-    write("rows.jsonl", [{"instruction": " ".join(random.Random(at).choices(WORDS, k=9)), "output": "x"} for at in range(20_000)])
+    write("rows.jsonl", [{"instruction": " ".join(random.Random(at).choices(WORDS, k=9)), "output": "x"} for at in range(6_000)])
     made = pipeline([EXACT, "rouge_l"])
     whole = run(made, runs=Path("whole"))
     run(made, until="load")
