@@ -37,7 +37,7 @@ class Held(MisbehavingTeacher):
 def beside(session, conversations):
     """Starts a fetch in a thread; returns the thread and where its counts will be."""
     counts = []
-    thread = threading.Thread(target=lambda: counts.append(session.fetch(conversations, total=len(conversations), stage="g")))
+    thread = threading.Thread(target=lambda: counts.append(session.fetch(conversations, total=len(conversations), stage="g")), daemon=True)
     thread.start()
     return thread, counts
 
@@ -121,7 +121,7 @@ def test_a_ledger_that_cannot_be_read_any_more_stops_the_run(sessions, tmp_path)
             except SynthgenError as fault:
                 faults.append(str(fault))
 
-        thread = threading.Thread(target=fetch)
+        thread = threading.Thread(target=fetch, daemon=True)
         thread.start()
         assert teacher.arrived.wait(10)
         (tmp_path / "ledger" / "ledger-0009.sqlite").write_bytes(b"no ledger at all" * 1000)

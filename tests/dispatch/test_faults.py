@@ -32,7 +32,7 @@ def watched(teacher: MisbehavingTeacher) -> Iterator[None]:
             if teacher.requests != seen:
                 at, seen = time.monotonic(), teacher.requests
 
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
         yield

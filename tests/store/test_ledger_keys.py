@@ -132,7 +132,7 @@ def test_what_is_committed_is_found_while_hashes_move(tmp_path, few):
                 if not other.look(reply(number).hash, 0, 1).samples:
                     missed.append(number)
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=look, daemon=True)
     thread.start()
     for start in range(0, 1500, 30):
         fill(ledger, range(start, start + 30))
