@@ -7,6 +7,7 @@ kept by name in the manifest, so that a rerun can say which of them changed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,7 +87,7 @@ class Graph:
         if reference.startswith("run:"):
             _, run, rest = reference.split(":")
             stage_id, _, part = rest.partition(".")
-            folder = self.run_dir.parent / run / stage_id
+            folder = Path(os.path.normpath(self.run_dir.parent / run / stage_id))  # `..` of a shard whose folder is not made yet
             if read_manifest(folder) is None:
                 raise InputError(f"run {run!r} has no finished stage {stage_id!r}", str(folder))
             return artefact_of(folder, part or None)

@@ -308,7 +308,8 @@ def test_rows_of_two_shards_with_one_id_are_found(tmp_path):
 
 def test_shard_and_merge_from_the_command_line(in_tmp):
     curation()
-    for words in (["run", "small.yaml", "--until", "split"], ["filter", "small.yaml", "--shard", "1/2"], ["run", "small.yaml", "--only", "filter", "--shard", "2/2"]):
+    dry = ["run", "small.yaml", "--only", "filter", "--shard", "1/2", "--dry-run"]  # before there is any shard's folder
+    for words in (["run", "small.yaml", "--until", "split"], dry, ["filter", "small.yaml", "--shard", "1/2"], ["run", "small.yaml", "--only", "filter", "--shard", "2/2"]):
         assert CliRunner().invoke(app, words).exit_code == 0
     done = CliRunner().invoke(app, ["merge", "small.yaml"])
     assert done.exit_code == 0 and "rows of 2 shards" in done.stdout
