@@ -11,6 +11,7 @@ from synthgen.errors import ConfigError, EmptyResult, StageFailed, TooManyFailed
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import check_pipeline
 from synthgen.progress import Reporter
+from synthgen.reports.inspect import inspect_run, inspect_text
 from synthgen.store.failed import read_failure
 from synthgen.store.jsonl import read_rows
 
@@ -143,6 +144,8 @@ def test_a_stage_that_came_to_nothing_leaves_its_rejected_rows_beside_and_is_tri
     left = Path("data/runs/numbers/keep.failed")
     assert [row["rejection"]["rule"] for row in read_rows(left / "rejected.jsonl")] == ["below"] * 3
     assert read_failure(left.parent, "keep").counts == {"in": 3, "kept": 0, "rejected": {"below": 3}, "failed": {}}
+    shown = inspect_text(inspect_run(left.parent))
+    assert f"what it dropped is in {left}/rejected.jsonl" in shown and "below: 3 (100.0%)" in shown
     assert len(list(read_rows(Path("data/runs/numbers/keep/rows.jsonl")))) == 3  # the old result stays
     with pytest.raises(EmptyResult):
         run(pipeline(keep={"below": 0}))

@@ -14,6 +14,7 @@ from synthgen.records import Row, question_text
 from synthgen.reports.run_folder import Stage, published_rows, rows_by_id, stages_of, under_way
 from synthgen.reports.survey import Survey
 from synthgen.reports.tables import percent, shortened, table
+from synthgen.store.failed import ENDING, REJECTED, read_failure
 from synthgen.store.manifest import read_manifest
 from synthgen.store.publish import NEW
 
@@ -62,10 +63,10 @@ def inspect_run(run_dir: Path, samples: int = 3, seed: int = 0, ledger: Path | N
     from synthgen.reports.status import live_status
 
     stages = stages_of(run_dir)
-    live, writing = live_status(run_dir), under_way(run_dir)
-    if not stages and writing is None and live is None:
+    live, writing, nothing = live_status(run_dir), under_way(run_dir), _came_to_nothing(run_dir, seed)
+    if not stages and writing is None and live is None and not nothing:
         raise InputError("this is no run: no stage is published in it, and none is under way", str(run_dir))
-    found: dict[str, Any] = {"run": run_dir.name, "folder": str(run_dir), "live": live, "stages": [_stage(stage, seed) for stage in stages], "under_way": None, "rows": None}
+    found: dict[str, Any] = {"run": run_dir.name, "folder": str(run_dir), "live": live, "stages": [_stage(stage, seed) for stage in stages], "came_to_nothing": nothing, "under_way": None, "rows": None}
     if writing is not None:
         found["under_way"] = _unfinished(writing, samples, seed) | {"ledger": _newest(ledger, run_dir.name, samples) if ledger is not None else None}
     last = next((stage for stage in reversed(stages) if stage.manifest.writes in ("rows", "split")), None)
@@ -77,7 +78,7 @@ def inspect_run(run_dir: Path, samples: int = 3, seed: int = 0, ledger: Path | N
 
 def inspect_stage(stage: Stage, samples: int = 3, seed: int = 0) -> dict[str, Any]:
     """Plain figures of one stage's folder, in the form of a run's."""
-    found: dict[str, Any] = {"run": None, "folder": str(stage.folder), "live": None, "stages": [_stage(stage, seed)], "under_way": None, "rows": None}
+    found: dict[str, Any] = {"run": None, "folder": str(stage.folder), "live": None, "stages": [_stage(stage, seed)], "came_to_nothing": [], "under_way": None, "rows": None}
     file = next((path for name, path in stage.row_files() if name != "rejected"), None)
     if file is not None:
         found["rows"] = {"stage": stage.id, "file": str(file), **Survey(samples, seed).add_all(published_rows(file)).plain()}
@@ -93,6 +94,17 @@ def _stage(stage: Stage, seed: int) -> dict[str, Any]:
         "stage": stage.id, "kind": manifest.kind, "counts": manifest.counts, "requests": manifest.requests, "usage": manifest.usage, "seconds": manifest.seconds,
         "partial": manifest.partial, "table": manifest.extra.get("table"), "drops": _drops(survey, files),
     }  # fmt: skip
+
+
+def _came_to_nothing(run_dir: Path, seed: int) -> list[dict[str, Any]]:
+    """The stages that failed for want of rows, each with what it said and what it had dropped."""
+    found = []
+    for folder in sorted(run_dir.glob(f"*{ENDING}")):
+        failure = read_failure(run_dir, folder.name.removesuffix(ENDING))
+        if failure is not None:
+            drops = Survey(0, seed).add_all(published_rows(folder / REJECTED))
+            found.append({"stage": failure.stage, "kind": failure.kind, "why": failure.what, "file": str(folder / REJECTED), "counts": failure.counts, "drops": _drops(drops, ())})
+    return found
 
 
 def _unfinished(folder: Path, samples: int, seed: int) -> dict[str, Any]:
@@ -166,6 +178,9 @@ def _run_lines(found: dict[str, Any]) -> Iterator[str]:
         if stage["drops"]:
             yield f"\n{stage['stage']} dropped"
             yield from _drop_lines(stage["drops"])
+    for stage in found["came_to_nothing"]:
+        yield f"\n{stage['why']}; what it dropped is in {stage['file']}"
+        yield from _drop_lines(stage["drops"])
     if found["under_way"]:
         writing = found["under_way"]
         yield f"\n{writing['stage']} is under way: {writing['rows']:,} rows on disk so far"
