@@ -25,8 +25,8 @@ _PROMPTED = re.compile(r"^\s*(?:>>>|\$ |In \[\d+\]:|%|!)", re.MULTILINE)
 class CodeParsesConfig(Component):
     """Which code is held to parse."""
 
-    field: str = "output"
-    languages: tuple[Literal["python", "json"], ...] = Field(("python", "json"), min_length=1)
+    field: str = Field("output", description="which text; `output` is the reply, whatever the row's shape")
+    languages: tuple[Literal["python", "json"], ...] = Field(("python", "json"), min_length=1, description="which blocks are looked at")
     whole: Literal["python", "json"] | None = Field(None, description="the language of a reply without any fenced block: then all of it must parse")
 
 

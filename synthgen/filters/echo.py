@@ -19,7 +19,7 @@ _BETWEEN = re.compile(r"\W+")
 class EchoConfig(Component):
     """How alike a reply and a question must be."""
 
-    field: str = "output"
+    field: str = Field("output", description="which text; `output` is the reply, whatever the row's shape")
     ignore_case_and_marks: bool = Field(False, description="also drop replies that differ in case, spaces or punctuation only (which is all that some tasks ask for)")
     prefix: bool = Field(False, description="also drop replies that open with the whole instruction, if that is of eight words or more")
 

@@ -19,7 +19,7 @@ from synthgen.records import Row
 class KeywordConfig(Component):
     """Which words, where."""
 
-    field: str = "output"
+    field: str = Field("output", description="which text; `output` is the reply, whatever the row's shape")
     forbid: tuple[str, ...] = Field((), description="words or phrases that no text may hold; whole words, in any case")
     forbid_file: Annotated[Path | None, InputFile()] = Field(None, description="a file with one such word or phrase a line; lines that start with # are passed over")
     require: tuple[str, ...] = Field((), description="words or phrases of which each text must hold one")

@@ -20,7 +20,7 @@ TOO_SHORT = Verdict(False, note="too short to tell its language")
 class LanguageConfig(Component):
     """Which languages, and how sure to be."""
 
-    field: str = "output"
+    field: str = Field("output", description="which text; `output` is the reply, whatever the row's shape")
     allow: tuple[str, ...] = Field(("en",), min_length=1, description="ISO 639-1 codes: en, de, zh …")
     min_chars: int = Field(40, ge=1, description="texts with fewer letters are kept: nobody can tell the language of one word")
     min_probability: float = Field(0.7, ge=0, le=1, description="how sure the identifier must be of another language before a row is dropped")

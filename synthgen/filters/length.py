@@ -23,11 +23,11 @@ class LengthConfig(Component):
 
     field: str = Field("output", description="whose length; `output` is the reply, whatever the row's shape")
     min_chars: int = Field(1, ge=0, description="characters without the white space around")
-    max_chars: int | None = Field(None, ge=1)
-    min_words: int | None = Field(None, ge=0)
-    max_words: int | None = Field(None, ge=1)
-    min_tokens: int | None = Field(None, ge=0)
-    max_tokens: int | None = Field(None, ge=1)
+    max_chars: int | None = Field(None, ge=1, description="at most so many of them")
+    min_words: int | None = Field(None, ge=0, description="words; characters in scripts that are written without spaces")
+    max_words: int | None = Field(None, ge=1, description="at most so many words")
+    min_tokens: int | None = Field(None, ge=0, description="tokens of `tokenizer`, which must then be given")
+    max_tokens: int | None = Field(None, ge=1, description="at most so many tokens")
     tokenizer: str | None = Field(None, description="folder or hub id of the tokenizer that counts tokens")
 
     @model_validator(mode="after")

@@ -16,10 +16,10 @@ from synthgen.records import Row
 class LengthRatioConfig(Component):
     """Which two fields, and between what their ratio must lie."""
 
-    field: str = "output"
+    field: str = Field("output", description="which text; `output` is the reply, whatever the row's shape")
     of: str = Field("instruction", description="the field that is divided by; rows where it is empty are not judged")
-    min: float | None = Field(None, gt=0)
-    max: float | None = Field(None, gt=0)
+    min: float | None = Field(None, gt=0, description="the least ratio that stays")
+    max: float | None = Field(None, gt=0, description="the greatest ratio that stays")
 
     @model_validator(mode="after")
     def _bounded(self) -> LengthRatioConfig:

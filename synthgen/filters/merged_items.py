@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
+from pydantic import Field
+
 from synthgen.config import Component
 from synthgen.filters.contract import KEEP, Verdict
 from synthgen.filters.fields import asked, texts
@@ -22,7 +24,7 @@ _ASKED_FOR = re.compile(r"\b(?:tasks?|instructions?|inputs?|outputs?|prompts?|te
 class MergedItemsConfig(Component):
     """Where to look."""
 
-    field: str = "output"
+    field: str = Field("output", description="which text; `output` is the reply, whatever the row's shape")
 
 
 class MergedItems:

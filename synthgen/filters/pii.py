@@ -33,7 +33,7 @@ _NOBODYS = re.compile(r"(?:^|\.)(?:example|test|invalid|localhost)(?:\.\w+)?$|(?
 class PiiConfig(Component):
     """What is looked for, and what is done."""
 
-    kinds: tuple[Kind, ...] = Field(("email", "phone", "card", "key"), min_length=1)
+    kinds: tuple[Kind, ...] = Field(("email", "phone", "card", "key"), min_length=1, description="what is looked for")
     action: Literal["drop", "mask"] = Field("drop", description="drop the row, or keep it with [EMAIL], [PHONE], [CARD], [KEY] in the place of what was found")
     fields: tuple[str, ...] = Field(CONTENT_FIELDS, description="which fields; turns of messages are looked into")
 

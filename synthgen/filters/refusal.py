@@ -80,7 +80,7 @@ _AROUND = " \t\r\n*_#>-"
 class RefusalConfig(Component):
     """Where to look, and phrases of one's own that a refusal opens with."""
 
-    field: str = "output"
+    field: str = Field("output", description="which text; `output` is the reply, whatever the row's shape")
     phrases: tuple[str, ...] = Field((), description="further openings that count as a refusal, in any case")
 
 

@@ -32,15 +32,15 @@ MAX_CHARS = 200_000
 class RepetitionConfig(Component):
     """Gopher's thresholds; each is a share of the text."""
 
-    field: str = "output"
+    field: str = Field("output", description="which text; `output` is the reply, whatever the row's shape")
     min_words: int = Field(50, ge=10, description="texts of fewer words are not judged")
     full_words: int = Field(200, ge=0, description="texts of fewer words are held to thresholds that are raised by full_words / words; 0 for the paper's own everywhere")
     refrains: Literal["keep", "drop"] = Field("keep", description="where a song, a poem, a table, a plan, a list, code or the like was asked for, keep what repeats up to six tenths of itself")
     lines: float = Field(0.30, gt=0, le=1, description="lines that were there before, of all lines")
     line_chars: float = Field(0.20, gt=0, le=1, description="characters in such lines")
     top_2_gram: float = Field(0.20, gt=0, le=1, description="characters in the most frequent pair of words")
-    top_3_gram: float = Field(0.18, gt=0, le=1)
-    top_4_gram: float = Field(0.16, gt=0, le=1)
+    top_3_gram: float = Field(0.18, gt=0, le=1, description="the same of three words")
+    top_4_gram: float = Field(0.16, gt=0, le=1, description="the same of four words")
     copied_5_grams: float = Field(0.15, gt=0, le=1, description="characters inside runs of five words that were there before")
     copied_10_grams: float = Field(0.10, gt=0, le=1, description="the same of ten words; the steps between lie on a line")
 

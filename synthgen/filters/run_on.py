@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
+from pydantic import Field
+
 from synthgen.config import Component
 from synthgen.filters.contract import KEEP, Verdict
 from synthgen.filters.fields import asked, texts
@@ -49,7 +51,7 @@ _QUESTION_MARK = re.compile(r"[?？؟]")
 class RunOnConfig(Component):
     """Where to look."""
 
-    field: str = "output"
+    field: str = Field("output", description="which text; `output` is the reply, whatever the row's shape")
 
 
 class RunOn:

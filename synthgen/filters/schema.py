@@ -22,7 +22,7 @@ _FENCED = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTA
 class SchemaConfig(Component):
     """The JSON Schema that a field must fit; without one it need only be JSON."""
 
-    field: str = "output"
+    field: str = Field("output", description="which text; `output` is the reply, whatever the row's shape")
     json_schema: dict[str, Any] | None = Field(None, description="the JSON Schema (2020-12) itself")
     file: Annotated[Path | None, InputFile()] = Field(None, description="or a file that holds it")
 

@@ -17,8 +17,8 @@ class ScoreConfig(Component):
     """Which score, and between what it must lie."""
 
     name: str = Field(description="a name in meta.scores, such as judge or agreement, or a dotted path to any number (quality.score)")
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(None, description="the least score that stays")
+    max: float | None = Field(None, description="the greatest score that stays")
     missing: Literal["keep", "reject"] = Field("reject", description="rows that have no such number")
 
     @model_validator(mode="after")

@@ -22,9 +22,9 @@ _OF_NAMES = {"cjk": "han", "hiragana": "kana", "katakana": "kana", "katakana-hir
 class ScriptConfig(Component):
     """Which scripts, and how large their share of the letters must be."""
 
-    field: str = "output"
+    field: str = Field("output", description="which text; `output` is the reply, whatever the row's shape")
     allow: tuple[ScriptName, ...] = Field(("latin",), min_length=1, description="scripts; ascii counts every character, the others letters only")
-    min_share: float = Field(0.9, ge=0, le=1)
+    min_share: float = Field(0.9, ge=0, le=1, description="share of letters that must belong to the allowed scripts")
 
 
 class Script:

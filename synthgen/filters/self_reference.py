@@ -69,7 +69,7 @@ _PATTERN_OF = dict(_BEGINNINGS)
 class SelfReferenceConfig(Component):
     """Where to look, and names of one's own."""
 
-    field: str = "output"
+    field: str = Field("output", description="which text; `output` is the reply, whatever the row's shape")
     names: tuple[str, ...] = Field((), description="further texts that no reply may hold, such as a model's or a provider's name; in any case")
 
 

@@ -26,7 +26,7 @@ _FINISHED = re.compile(r"[.!?…:。！？：；؟۔।॥။៖»”’\"')\]}>
 class TruncatedConfig(Component):
     """Whether endings are looked at where no finish_reason is known."""
 
-    field: str = "output"
+    field: str = Field("output", description="which text; `output` is the reply, whatever the row's shape")
     endings: bool = Field(False, description="where no finish_reason is known, also drop replies that stop inside a sentence or a code block")
 
 

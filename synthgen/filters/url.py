@@ -20,8 +20,8 @@ _EXAMPLES = ("example.com", "example.org", "example.net", "localhost")
 class UrlConfig(Component):
     """How many addresses a text may hold, and which do not count."""
 
-    field: str = "output"
-    max: int = Field(0, ge=0)
+    field: str = Field("output", description="which text; `output` is the reply, whatever the row's shape")
+    max: int = Field(0, ge=0, description="addresses that a reply may hold")
     allow: tuple[str, ...] = Field((), description="domains that do not count, with what stands before them: wikipedia.org allows en.wikipedia.org")
 
 
