@@ -59,6 +59,8 @@ _VERDICT = re.compile(r"(yes|no|true|false)[,;:]\s", re.IGNORECASE)
 _NO_ANSWER = frozenset("i i'm im sorry we you unfortunately let lets let's sure okay ok certainly to".split())
 _ARTICLES = frozenset(("a", "an", "the"))
 _OPERATORS = re.compile(r"[=<>^*/+\\]|\d\s?-|-\s?\d")
+_CLOSED_THINKING = re.compile(r"</think(?:ing)?>")
+_OPEN_THINKING = re.compile(r"\s*<think(?:ing)?>")
 _INITIALS = re.compile(r"\b(?:[^\W\d_]\.)+[^\W\d_](?![\w'’])\.?")
 
 
@@ -73,7 +75,7 @@ def cut_run_on(text: str) -> str:
 
     A marker that opens the reply (the question said again) cuts nothing.
     """
-    text = _after_thinking(text)
+    text = after_thinking(text)
     start = len(text) - len(text.lstrip())
     for found in _RUN_ON.finditer(text):
         if found.end() > start and text[: found.start()].strip():
@@ -286,6 +288,7 @@ def _sentence_start(text: str, at: int) -> int:
     return ends[-1] if ends else line
 
 
-def _after_thinking(text: str) -> str:
-    _, closed, rest = text.rpartition("</think>")
-    return rest if closed else text
+def after_thinking(text: str) -> str:
+    """What a reply says aloud: all after its last closed `<think>` block, and nothing where it was cut inside one."""
+    said = _CLOSED_THINKING.split(text)[-1]
+    return "" if _OPEN_THINKING.match(said) else said

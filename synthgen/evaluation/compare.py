@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Literal
 
-from synthgen.evaluation.answers import answers_equal, extract_answer
+from synthgen.evaluation.answers import after_thinking, answers_equal, extract_answer
 from synthgen.evaluation.intervals import Interval, bootstrap, paired_difference, wilson
 from synthgen.evaluation.metrics import Metric
 
@@ -27,6 +27,11 @@ class Answer:
     def of(cls, text: str, ending: str) -> Answer:
         """A reply, read by the one parser."""
         return cls(text, extract_answer(text), ending)
+
+    @property
+    def said(self) -> str:
+        """The reply without the model's own thinking; nothing where it was cut while it thought."""
+        return after_thinking(self.text)
 
     @property
     def stopped(self) -> bool:
@@ -58,7 +63,7 @@ def score(models: Sequence[ModelAnswers], references: Sequence[Any], metrics: Ma
             if metric.ASKS:
                 continue
             model.scores[name] = [
-                None if reference is None else (0.0 if answer.failed else metric.score(answer.text, answer.parsed, reference))
+                None if reference is None else (0.0 if answer.failed else metric.score(answer.said, answer.parsed, reference))
                 for answer, reference in zip(model.answers, references, strict=True)
             ]
 

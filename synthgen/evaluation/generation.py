@@ -6,6 +6,7 @@ Decoding is ours alone: whatever a checkpoint's own generation settings say abou
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any, Literal
 from synthgen.errors import ConfigError, StageFailed
 
 SMALL = 30_000_000  # parameters
+_OPENED = re.compile(r"<think(?:ing)?>\s*\Z")
 
 Ending = Literal["stop", "length", "prompt_too_long"]
 Conversation = Sequence[Mapping[str, Any]]
@@ -78,6 +80,12 @@ class LocalModel:
     def encode(self, conversation: Conversation) -> list[int]:
         """The token ids of a prompt, up to where the model's turn begins."""
         return list(self.tokenizer.apply_chat_template([dict(turn) for turn in conversation], add_generation_prompt=True, tokenize=True, return_dict=False))
+
+    def opened_thinking(self, prompt: Sequence[int]) -> str:
+        """The tag that the chat template itself leaves open at a prompt's end, or "": the reply then begins inside a thought."""
+        end = self.tokenizer.decode(list(prompt[-16:]), skip_special_tokens=False)
+        found = _OPENED.search(end)
+        return found.group() if found else ""
 
     def answer(self, prompts: Sequence[Sequence[int]], decoding: Decoding, known: Container[int] = ()) -> Iterator[tuple[list[int], list[Completion]]]:
         """The replies to encoded prompts, a batch at a time: (numbers of its prompts, their completions).

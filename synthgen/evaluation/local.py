@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +96,12 @@ def answers_of(local: Local, rows: Sequence[Row], decoding: Decoding, log_file: 
         log = AppendLog(log_file)
         try:
             made = 0
-            for numbers, completions in model.answer([model.encode(student_prompt(row, asked_with(local.completion))) for row in rows], decoding, frozenset(known)):
+            prompts = [model.encode(student_prompt(row, asked_with(local.completion))) for row in rows]
+            # what a template opens belongs to a base's reply; a student was trained to answer right after it
+            opened = model.opened_thinking(prompts[0]) if local.role == "base" else ""
+            for numbers, completions in model.answer(prompts, decoding, frozenset(known)):
                 for number, completion in zip(numbers, completions, strict=True):
+                    completion = replace(completion, text=opened + completion.text) if completion.text else completion
                     if number not in known:
                         known[number] = completion
                         log.append({"row": number, "text": completion.text, "ending": completion.ending, "tokens": completion.tokens})

@@ -2,9 +2,9 @@
 
     Metric(config).score(text, parsed, reference) -> float
 
-`text` is the whole reply, `parsed` the final answer that the one parser read in it (None: none was marked). A metric with
-`SHARE` scores 0 or 1 and gets Wilson's interval; any other gets a bootstrap interval. A metric with `ASKS` scores nothing
-itself: it asks a teacher (`judge`).
+`text` is the reply without the model's own thinking, `parsed` the final answer that the one parser read in it (None: none
+was marked). A metric with `SHARE` scores 0 or 1 and gets Wilson's interval; any other gets a bootstrap interval. A metric
+with `ASKS` scores nothing itself: it asks a teacher (`judge`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ExactMatchConfig(Component):
 class ExactMatch:
     """1 where the final answer equals the reference (numbers by value, choices by letter, texts by words), else 0."""
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[Component]] = ExactMatchConfig
     SHARE: ClassVar[bool] = True
     ASKS: ClassVar[bool] = False
@@ -61,7 +61,7 @@ class RougeLConfig(Component):
 class RougeL:
     """ROUGE-L F (Lin 2004) of the whole reply against the reference: how much of its wording is the reference's, in order."""
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[Component]] = RougeLConfig
     SHARE: ClassVar[bool] = False
     ASKS: ClassVar[bool] = False

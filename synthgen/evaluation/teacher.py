@@ -67,7 +67,7 @@ class Judging:
     def grade(self, name: str, metric: JudgeMetric, models: Sequence[ModelAnswers], rows: Sequence[Row], lost: dict[int, str]) -> None:
         """Fills in one metric's scores; rows whose grading failed are added to `lost`."""
         session = self.context.sessions.open(metric.config.teacher)
-        asked = [(row, answer.text) for model in models for row, answer in zip(rows, model.answers, strict=True)]
+        asked = [(row, answer.said) for model in models for row, answer in zip(rows, model.answers, strict=True)]
         conversations = partial(metric.conversations, [row for row, _ in asked], [text for _, text in asked])
         try:
             session.fetch(conversations(), total=len(asked), stage=f"{self.context.stage_id} {name}")

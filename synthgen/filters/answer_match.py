@@ -31,7 +31,7 @@ class AnswerMatch:
     1/2 = 50%), choices by letter, all else by its words.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[Component]] = AnswerMatchConfig
 
     def __init__(self, config: AnswerMatchConfig) -> None:

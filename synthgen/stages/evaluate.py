@@ -33,7 +33,7 @@ from synthgen.store.jsonl import RowWriter
 if TYPE_CHECKING:
     from synthgen.stages.preview import Preview
 
-VERSION = 1
+VERSION = 2
 WRITES = "metrics"
 SEEDED = False
 

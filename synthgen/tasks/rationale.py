@@ -70,7 +70,7 @@ class Rationale:
     One request a question, `samples` answers in it; a row for each answer.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[ExampleOptions]] = RationaleConfig
     CARD: ClassVar[Card] = Card(
         reads="rows with a question (`instruction`, `input` or `messages`), and `reference` where there is one",

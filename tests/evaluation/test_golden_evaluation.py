@@ -22,7 +22,7 @@ PINS = Path(__file__).parent / "golden_evaluation.json"
 TEXTS = [
     "The answer is 7.", "#### 1,024", "Thus $x = \\boxed{\\frac{1}{2}}$.", "**Answer:** (C) Paris", "The answer is 5. Wait, the answer is 6.", "The answer is 7.\n\nQ: more?\nA: The answer is 3.",
     "I am not sure what the answer is.", "So x = \\boxed{12", "42", "$42", "New York City", "I don't know", "The answer is 12 (a dozen).", "Answer: $12.50 per hour", "The answer is\n\n17", "A: 12",
-    "He has 3 apples. She has 4.", "The answer is yes, they are.", "", "The answer is Dr. Smith. He was first.",
+    "He has 3 apples. She has 4.", "The answer is yes, they are.", "", "The answer is Dr. Smith. He was first.", "<think>The answer is 7.", "<think>a</think>The answer is 7.",
 ]  # fmt: skip
 PAIRS = [("1,200", "1200.0"), ("1/3", "0.33"), ("50%", "0.5"), ("5 km", "5 m"), ("5 am", "5 pm"), ("(B) Paris", "B"), ("U.S.", "US"), ("x+1", "x-1"), ("3 and a half", "3"), ("", ""), ("twelve", "12")]
 

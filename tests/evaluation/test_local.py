@@ -1,7 +1,7 @@
 """Students are asked as they were trained, and their answers looked for where they were taught to give them."""
 
 import pytest
-from tiny_models import tiny_model
+from tiny_models import TEMPLATE, tiny_model
 
 from synthgen.evaluation.generation import Decoding
 from synthgen.evaluation.local import answers_of, locals_of
@@ -56,7 +56,21 @@ def test_the_answer_stands_after_the_thinking(trained, tmp_path):
 def test_a_reply_that_was_cut_while_thinking_holds_no_answer(trained, tmp_path, completion):
     parsed, endings, texts = answered(trained, "thinker", completion, tmp_path, 13)
     assert endings == {"length"} and set(texts) == {"<think>The answer is 0."}
-    assert parsed == ([None] * 3 if completion == "think_tags" else ["0"] * 3)
+    assert parsed == [None] * 3
+
+
+def test_a_template_that_opens_the_thinking_counts_for_a_base_alone(tmp_path):
+    """A base that was cut before `</think>` has not answered, though its reply holds no tag; a student was trained without one."""
+    stage = tmp_path / "stage-r"
+    opening = TEMPLATE.replace("<|im_start|>assistant\n", "<|im_start|>assistant\n<think>\n")
+    tiny_model(stage / "base", {row["instruction"]: f"The answer is 0.</think>{SAID[row['instruction']]}" for row in ROWS}, steps=300, template=opening)
+    made = Artefact("r", "sft", "model", stage, stage / "base", "r", 0, None, {}, {"student": {"init": {}}})
+    base, trained = locals_of([made], ["base", "students"])
+    for local, tokens, parsed in ((base, 6, [None] * 3), (base, 40, RIGHT), (trained, 6, ["0"] * 3)):
+        answers = answers_of(local, ROWS, Decoding(tokens, 2, 1), tmp_path / f"{local.role}-{tokens}.jsonl", lambda done, made: None).answers
+        assert [answer.parsed for answer in answers] == parsed
+        assert all(answer.text.startswith("<think>\n") == (local.role == "base") for answer in answers)
+        assert [answer.said for answer in answers] == ([""] * 3 if parsed[0] is None else [SAID[row["instruction"]] for row in ROWS] if local is base else ["The answer is 0."] * 3)
 
 
 def test_a_base_is_asked_the_plain_question(trained):
