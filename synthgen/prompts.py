@@ -71,6 +71,11 @@ class Prompt:
         return frozenset(self._named("system") | self._named("user")) - {"examples"}
 
     @cached_property
+    def example_values(self) -> frozenset[str]:
+        """The values that an example must have to become a turn of the user and one of the assistant."""
+        return frozenset(self._named("user") | self._named("assistant")) - {"examples"} if not self.places_examples else frozenset()
+
+    @cached_property
     def places_examples(self) -> bool:
         """Whether the texts hold the demonstrations themselves, so that no turns are made of them."""
         return "examples" in self._named("system") | self._named("user")
@@ -108,12 +113,12 @@ class Prompt:
         messages = []
         if self.system:
             messages.append({"role": "system", "content": self._text("system", values)})
-        messages += self._turns
+        messages += self.turns
         messages.append({"role": "user", "content": self._text("user", values)})
         return messages
 
-    def override(self, *, system: str | None = None, examples: Sequence[Mapping[str, Any]] | None = None) -> Prompt:
-        """This prompt with a user's own system text or demonstrations; its hash changes with them.
+    def override(self, *, system: str | None = None, assistant: str | None = None, examples: Sequence[Mapping[str, Any]] | None = None) -> Prompt:
+        """This prompt with a user's own system text or demonstrations (and the form of their answers); its hash changes with them.
 
         Raises:
             ConfigError: an example lacks a value that the texts need.
@@ -121,13 +126,15 @@ class Prompt:
         changed = dataclasses.replace(
             self,
             system=self.system if system is None else system,
+            assistant=self.assistant if assistant is None else assistant,
             examples=self.examples if examples is None else tuple(examples),
         )
         _check_texts(changed)
         return changed
 
     @cached_property
-    def _turns(self) -> list[dict[str, str]]:
+    def turns(self) -> list[dict[str, str]]:
+        """The examples as turns, which stand between the system text and what is asked."""
         if self.places_examples:
             return []
         turns = []

@@ -21,8 +21,9 @@ A `generate` stage names a task; its options stand beside the name:
     - generate: {task: rationale, samples: 4, keep: shortest_correct}
 
 Tasks that read rows take the nearest earlier ones; the others make rows until `num_rows` are kept. Every task takes
-`prompt` (a name under `prompts/`, or a file), `system` (a text in place of the prompt's) and `sampling`. What a task
-rejects is in `rejected.jsonl` with the rule's name.
+`prompt` (a name under `prompts/`, or a file), `system` (a text in place of the prompt's), `examples` (few-shot: a JSONL file
+whose lines hold the prompt's values and, as `output`, the answer wanted; for rationale `rationale` and `final_answer`) and
+`sampling`. What a task rejects is in `rejected.jsonl` with the rule's name.
 """
 
 
@@ -49,7 +50,7 @@ def _section(name: str, task: Any) -> list[str]:
         lines += ["", " ".join(rest.split())]
     if name == "judge":
         lines += ["", "It is no task of `generate` but what the `score` stage asks: `- score: {teacher: judge, judge: {kind: score}}`."]
-    lines += ["", *option_table(task.Config, leave_out=("prompt", "system", "sampling"))]
+    lines += ["", *option_table(task.Config, leave_out=("prompt", "system", "examples", "sampling"))]
     example = orjson.dumps(task.CARD.example, option=orjson.OPT_INDENT_2).decode()
     return [*lines, "", "```json", example, "```"]
 

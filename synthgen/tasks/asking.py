@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,36 +12,42 @@ from synthgen.config import Component, InputFile, PromptName
 from synthgen.errors import ConfigError, Fault
 from synthgen.exchange import Request, Sample
 from synthgen.prompts import Prompt, load_prompt
-from synthgen.records import Row
+from synthgen.records import Row, question_text
 from synthgen.store.jsonl import scan
 from synthgen.teachers.config import Sampling
 
 
 class AskOptions(Component):
-    """Options of every task: the user's own prompt or system text, and sampling that differs from the teacher's."""
+    """Options of every task: the user's own prompt, system text or worked examples, and sampling that differs from the teacher's."""
 
     prompt: Annotated[str | None, PromptName()] = Field(None, description="a prompt's name, or a path to a .yaml file; the task's own where left out")
     system: str | None = Field(None, description="system text in place of the prompt's")
+    examples: Annotated[str | None, InputFile()] = Field(None, description="JSONL file of worked examples in place of the prompt's; each becomes a question and an answer before what is asked")
     sampling: Sampling = Field(Sampling(), description="what differs from the teacher's sampling")
 
 
-class ExampleOptions(AskOptions):
-    """Options of a task that shows worked examples."""
+Columns = Mapping[str, tuple[str, ...]]
+COLUMNS: Columns = {"question": ("question", "instruction"), "instruction": ("instruction", "question"), "output": ("output", "answer")}
+"""For a value of a template, the fields of an example that may hold it, best first; other values go by their own names."""
 
-    examples: Annotated[str | None, InputFile()] = Field(None, description="JSONL file of examples in place of the prompt's")
 
-
-def chosen_prompt(options: AskOptions, default: str, *, given: Iterable[str], optional: Iterable[str] = (), examples: list[Row] | None = None) -> Prompt:
+def chosen_prompt(options: AskOptions, default: str, *, given: Iterable[str], optional: Iterable[str] = (), columns: Columns = COLUMNS) -> Prompt:
     """The prompt that a task uses, with the user's own system text and examples, held to the values that the task gives.
+
+    A prompt without a form for an example's answer takes it as it stands in `output`.
 
     Raises:
         ConfigError: there is no such prompt, or it does not fit the task.
     """
     prompt = load_prompt(options.prompt or default)
     prompt.check(given, optional)
-    if options.system is not None or examples is not None:
-        prompt = prompt.override(system=options.system, examples=examples)
+    if options.system is not None:
+        prompt = prompt.override(system=options.system)
         prompt.check(given, optional)
+    if options.examples is not None:
+        prompt = prompt.override(assistant=prompt.assistant or "{{ output }}", examples=())
+        wanted = {name: columns.get(name, (name,)) for name in sorted(prompt.example_values | (columns.keys() if prompt.places_examples else set()))}
+        prompt = prompt.override(examples=read_examples(options.examples, wanted, optional=optional))
     return prompt
 
 
@@ -53,8 +59,10 @@ def refuse_faults(check: Callable[[], Any]) -> None:
         raise ValueError("; ".join(" ".join(part.strip() for part in fault.lines()) for fault in wrong.faults)) from None
 
 
-def read_examples(path: str, columns: dict[str, tuple[str, ...]]) -> list[Row]:
+def read_examples(path: str, columns: Columns, optional: Iterable[str] = ()) -> list[Row]:
     """Worked examples from a JSONL file; `columns` gives, for each value, the fields that may hold it, best first.
+
+    A question that stands in `instruction` takes the row's `input` along; an optional value that is missing is empty.
 
     Raises:
         ConfigError: the file is missing or empty, or a line lacks a value; every fault with file and line.
@@ -68,10 +76,11 @@ def read_examples(path: str, columns: dict[str, tuple[str, ...]]) -> list[Row]:
             continue
         example: Row = {}
         for value, names in columns.items():
-            found = next((line.row[name] for name in names if line.row.get(name) not in (None, "")), None)
-            if found is None:
+            name = next((name for name in names if line.row.get(name) not in (None, "")), None)
+            if name is None and value not in optional:
                 faults.append(Fault(f"an example has no {' or '.join(names)}", f"{path}:{line.number}", f"its fields: {', '.join(line.row)}"))
-            example[value] = str(found)
+            found = "" if name is None else question_text(line.row) if name == "instruction" else line.row[name]
+            example[value] = list(found.items()) if isinstance(found, dict) else found if isinstance(found, list) else str(found)
         examples.append(example)
     if not examples and not faults:
         faults.append(Fault("the examples file is empty", path))

@@ -47,7 +47,7 @@ class ConversationConfig(AskOptions):
 class Conversation:
     """Conversations of several turns from a first question, with a simulated user."""
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[AskOptions]] = ConversationConfig
     CARD: ClassVar[Card] = Card(
         reads="rows with a first question (`instruction`, `input`), or `messages` that end with the user's turn",
@@ -68,10 +68,12 @@ class Conversation:
             return [asked]
         persona = random.Random(f"conversation {self.seed} {value_hash([turn['content'] for turn in asked])}").choice(self.config.personas)
         sampling = self.config.sampling.model_dump(exclude_none=True)
-        turns: list[dict[str, Any]] = list(asked)
+        shown = self.assistant.turns  # examples are sent, but are no part of the conversation that is written
+        before = int(asked[0]["role"] == "system")
+        turns: list[dict[str, Any]] = [*asked[:before], *asked[before + len(shown) :]]
         answered, about = 0, dict[str, Any]()
         while True:
-            reply = yield Request(messages=tuple(turns), sampling=sampling, label="conversation")
+            reply = yield Request(messages=(*turns[:before], *shown, *turns[before:]), sampling=sampling, label="conversation")
             text = clean(reply.first.text).strip()
             if not text:
                 break

@@ -16,11 +16,11 @@ from synthgen.exchange import Reply, Request, Sample
 from synthgen.prompts import Prompt
 from synthgen.records import Row, ordered, question_text
 from synthgen.tasks.asking import (
-    ExampleOptions,
+    COLUMNS,
+    AskOptions,
     chosen_prompt,
     clean,
     provenance,
-    read_examples,
     refuse_faults,
     request,
 )
@@ -30,13 +30,13 @@ from synthgen.tasks.voting import Keep, keep_some, score_agreement
 PROMPTS = {"hidden": "rationale/few_shot", "shown": "rationale/with_reference"}
 REFORMAT = "rationale/reformat"
 EXAMPLE_COLUMNS = {
-    "question": ("question", "instruction"),
+    **COLUMNS,
     "rationale": ("rationale", "reasoning", "output"),
     "final_answer": ("final_answer", "reference", "answer"),
 }
 
 
-class RationaleConfig(ExampleOptions):
+class RationaleConfig(AskOptions):
     """Options of `rationale`."""
 
     samples: int = Field(1, ge=1, le=256, description="answers per question, each a row of its own with its `agreement`")
@@ -54,10 +54,9 @@ class RationaleConfig(ExampleOptions):
 
     def load_prompts(self) -> tuple[Prompt, Prompt | None]:
         """The prompt that the options choose, with the user's examples, and that of the second pass."""
-        examples = read_examples(self.examples, EXAMPLE_COLUMNS) if self.examples else None
         given = ("question", "reference") if self.reference == "shown" else ("question",)
-        prompt = chosen_prompt(self, PROMPTS[self.reference], given=given, examples=examples)
-        return prompt, chosen_prompt(ExampleOptions(), REFORMAT, given=("question", "solution")) if self.reformat else None
+        prompt = chosen_prompt(self, PROMPTS[self.reference], given=given, columns=EXAMPLE_COLUMNS)
+        return prompt, chosen_prompt(AskOptions(), REFORMAT, given=("question", "solution")) if self.reformat else None
 
     def prompts(self) -> tuple[str, ...]:
         """Prompts that no option names."""
@@ -71,7 +70,7 @@ class Rationale:
     """
 
     VERSION: ClassVar[int] = 2
-    Config: ClassVar[type[ExampleOptions]] = RationaleConfig
+    Config: ClassVar[type[AskOptions]] = RationaleConfig
     CARD: ClassVar[Card] = Card(
         reads="rows with a question (`instruction`, `input` or `messages`), and `reference` where there is one",
         writes="a row per answer: `output`, `rationale`, `final_answer`, `reasoning`; `meta.scores.agreement` where samples > 1",
@@ -118,7 +117,7 @@ class Rationale:
         """The row laid out anew, if its answer stayed the same."""
         from synthgen.evaluation.answers import answers_equal
 
-        reply = yield request(prompt, ExampleOptions(sampling=self.config.sampling), "rationale_reformat", question=question, solution=row["output"])
+        reply = yield request(prompt, AskOptions(sampling=self.config.sampling), "rationale_reformat", question=question, solution=row["output"])
         sample = reply.first
         found = worked_answer({**row, "meta": {**row["meta"], "draft": row["meta"]["request"], "request": sample.key}}, clean(sample.text))
         if isinstance(found, Rejected):

@@ -50,7 +50,7 @@ class RespondConfig(AskOptions):
 class Respond:
     """An answer to each instruction or conversation, with a second pass of critique and rewrite where wanted."""
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[AskOptions]] = RespondConfig
     CARD: ClassVar[Card] = Card(
         reads="rows with `instruction` (and `input`, `system`), or `messages` that end with the user's turn",
@@ -97,7 +97,7 @@ class Respond:
 def asking_messages(row: Row, prompt: Prompt) -> list[dict[str, Any]] | Rejected:
     """What is sent for a row: its own turns after the system text, or its instruction through the prompt.
 
-    A row's own system text beats the prompt's.
+    A row's own system text beats the prompt's; the prompt's examples stand before what is asked.
     """
     turns = row.get("messages")
     if turns:
@@ -108,7 +108,8 @@ def asking_messages(row: Row, prompt: Prompt) -> list[dict[str, Any]] | Rejected
         if asked[0]["role"] != "system":
             system = row.get("system") or (prompt.render(question="")[0]["content"] if prompt.system else "")
             asked = [{"role": "system", "content": system}, *asked] if system else asked
-        return asked
+        own = asked[0]["role"] == "system"
+        return [*asked[:own], *prompt.turns, *asked[own:]]
     question = question_text(row)
     if not question.strip():
         return Rejected(row, "no_question")
