@@ -49,8 +49,9 @@ def show(
     line = next((line for line in scan(row) if line.row is not None), None)
     if line is None or line.row is None:
         raise InputError("no row in this file", str(row))
-    values = {field: line.row.get(field, "") for field in prompt.variables}
-    messages = prompt.render(**values)
+    from synthgen.tasks.showing import as_sent
+
+    messages = as_sent(prompt, line.row)
     if as_json:
         o.out_json(messages)
     else:
