@@ -1,7 +1,7 @@
 """Self-Instruct's steps after an instruction is found: classification or not, then an input and output in the fitting order.
 
 Wang et al. 2022, arXiv 2212.10560. One instance an instruction; its rules drop an instance whose input repeats as output,
-or whose output is empty or ends in a colon.
+or whose output is empty, or one of which ends in a colon.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ def read_instance(row: Row, sample: Sample, names: Names, prompt: Prompt, classi
         return Rejected(made, "incomplete_item", "output")
     if output == made.get("input"):
         return Rejected(made, "input_is_output")
-    if output.endswith(":"):
-        return Rejected(made, "unfinished_output", output[-20:])
+    for name, text in (("input", made.get("input", "")), ("output", output)):
+        if text.endswith(":"):
+            return Rejected(made, f"unfinished_{name}", text[-20:])
     return made

@@ -29,8 +29,9 @@ _LAST_RULE = re.compile(r"(?:^|\n)[ \t]{0,8}(?:-{3,40}|\*{3,40})\s{0,8}\Z")
 _NUMBER = re.compile(r"\A[ \t]{0,8}\d{1,4}[.):][ \t]{1,8}")
 _NO_INPUT = re.compile(
     r"""[<\[({\s"'`*_:\\]{0,6}
-        (?:no[\s_-]?inputs?(?:[ ](?:is[ ])?(?:required|needed|provided|necessary|given))?|without[ ]input|none|n/?a|not[ ]applicable|empty|null|nil|nothing|[-–—])
-        [>\])}\s."'`*_/\\?,;:!]{0,6}""",
+        (?:no[\s_-]?inputs?(?:[ ](?:is[ ])?(?:required|needed|provided|necessary|given))?|without[ ]input|none|n/?a|not[ ]applicable|empty|null|nil|nothing|[-–—]
+          |keine[ ]eingaben?(?:[ ]nötig)?|sin[ ]entrada|ninguna[ ]entrada|aucune[ ]entrée|pas[ ]d['’]entrée|nessun[ ]input|sem[ ]entrada|geen[ ]invoer|нет[ ]ввода|[无無]需?[输輸]入|[无無]|没有输入|入力なし|なし|입력[ ]없음|없음)
+        [>\])}\s.。"'`*_/\\?,;:!]{0,6}""",
     re.IGNORECASE | re.VERBOSE,
 )  # noqa: RUF001
 

@@ -52,6 +52,8 @@ class MagpieConfig(AskOptions):
     @model_validator(mode="after")
     def _check(self) -> MagpieConfig:
         refuse_faults(self.load_prompt)
+        if self.min_words > self.max_words:
+            raise ValueError("min_words is above max_words")
         if self.template not in TEMPLATES and not self.stop:
             raise ValueError(f"a template of your own needs stop; named ones are {', '.join(TEMPLATES)}")
         return self

@@ -74,6 +74,8 @@ class SelfInstructConfig(AskOptions):
     def _check(self) -> SelfInstructConfig:
         if self.recipe == "self_instruct" and (self.kind, self.form) != ("instruction", "text"):
             raise ValueError("recipe self_instruct makes instructions in text form; kind and form are alpaca's")
+        if self.min_words > self.max_words:
+            raise ValueError("min_words is above max_words")
         refuse_faults(self.load_prompt)
         for path in self.seed_paths():
             if not input_files(path):
@@ -104,7 +106,7 @@ class SelfInstruct:
     Demonstrations from the seeds (and kept rows), novelty against seeds and all kept rows in call order.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[AskOptions]] = SelfInstructConfig
     CARD: ClassVar[Card] = Card(
         reads="a JSONL file of seeds: `instruction`, `input`, `output`; for questions `question`, `answer`",

@@ -75,14 +75,14 @@ def test_readable_replies(name: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["<noinput>", "<no input>", "noinput", "No input", "No Input.", "(no input)", "N/A", "n/a", "NA", "None", "none.", "<none>", "[No input required]", "No input is needed.", "No input needed", "not applicable", "-", "—", "*No input*", '"noinput"', "<noinput/>", "<Noinput>", "null", "empty", "Nothing", "", "no-input", "no_input", "no inputs", "\\<noinput\\>", "<noinput>,", "<noinput?", ":\n<noinput>"],
+    ["<noinput>", "<no input>", "noinput", "No input", "No Input.", "(no input)", "N/A", "n/a", "NA", "None", "none.", "<none>", "[No input required]", "No input is needed.", "No input needed", "not applicable", "-", "—", "*No input*", '"noinput"', "<noinput/>", "<Noinput>", "null", "empty", "Nothing", "", "no-input", "no_input", "no inputs", "\\<noinput\\>", "<noinput>,", "<noinput?", ":\n<noinput>", "Keine Eingabe", "<keine Eingabe>", "Sin entrada.", "Aucune entrée", "(pas d'entrée)", "Nessun input", "Sem entrada", "geen invoer", "нет ввода", "无", "无输入", "無輸入", "没有输入。", "なし", "入力なし", "입력 없음"],
 )  # fmt: skip
 def test_no_input_variants(words: str) -> None:
     assert is_no_input(words)
     assert got(TIDY.replace("<noinput>", words)) == [ONE, TWO]
 
 
-@pytest.mark.parametrize("words", ["no input was ever so long", "None of the above is right", "5", "-3", "A noinput tag", "nine"])
+@pytest.mark.parametrize("words", ["no input was ever so long", "None of the above is right", "5", "-3", "A noinput tag", "nine", "Keine Eingabe war je so lang", "无聊", "нет", "なしの木"])
 def test_inputs_that_only_look_empty(words: str) -> None:
     assert not is_no_input(words)
 

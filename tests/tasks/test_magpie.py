@@ -58,6 +58,7 @@ def test_own_template_and_system() -> None:
     assert requests[0].prompt == "### User:\n" and requests[1].messages[0]["content"] == "Be kind."
     assert items[0].rule == "empty" and items[0].row["instruction"] == "Name three trees."
     assert "needs stop" in faults("magpie", num_rows=1, template="### User:")[0]
+    assert "min_words is above max_words" in faults("magpie", num_rows=1, min_words=9, max_words=3)[0]
 
 
 def test_templates_end_what_they_begin() -> None:

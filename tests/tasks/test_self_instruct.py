@@ -187,6 +187,7 @@ def test_config_faults(seeds: Any, tmp_path: Path) -> None:
     assert "self_instruct/alpaca_text" in faults("self_instruct", seeds=path, num_rows=1, prompt="self_instruct/alpaca_tex")[0]
     assert any("num_rows" in fault for fault in faults("self_instruct", seeds=path))
     assert "novelty" in faults("self_instruct", seeds=path, num_rows=1, novelty=1.0)[0]
+    assert "min_words is above max_words" in faults("self_instruct", seeds=path, num_rows=1, min_words=9, max_words=3)[0]
     (tmp_path / "bad.yaml").write_text("user: '{{ demonstrations }} {{ topic }}'\n")
     told = faults("self_instruct", seeds=path, num_rows=1, prompt=str(tmp_path / "bad.yaml"))[0]
     assert "asks for {{ topic }}" in told and "does not use {{ num_tasks }}" in told and "bad.yaml:1" in told
@@ -261,6 +262,7 @@ def test_instruction_lists(text: str, found: list[str]) -> None:
         ("Input: a", "incomplete_item"),
         ("Input: a\nOutput: a", "input_is_output"),
         ("Input: a\nOutput: The list:", "unfinished_output"),
+        ("Input: These words:\nOutput: b", "unfinished_input"),
         ("I cannot.", "unparsable"),
         ("  ", "empty"),
     ],
