@@ -13,7 +13,6 @@ import gzip
 import io
 import json
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ import orjson
 
 from synthgen.errors import InputError, SynthgenError
 from synthgen.formats.encoding import NotUTF8, encoding_fault
-from synthgen.store.jsonl import open_bytes
+from synthgen.store.jsonl import open_whole
 
 MAX_LINE = 256 << 20  # bytes; a longer line is refused by name and number
 JSON_MARK = b"synthgen"  # in a parquet column's metadata: its texts are JSON (see `writing`)
@@ -67,10 +66,8 @@ def read_file(path: Path) -> Iterator[Record]:
 @contextmanager
 def _unpacking(path: Path) -> Iterator[BinaryIO]:
     """The file's unpacked bytes; damage is told by the file's name, wide encodings are refused."""
-    import zstandard
-
     try:
-        with open_bytes(path) as source:
+        with open_whole(path) as source:
             start = source.peek(4)[:4] if isinstance(source, io.BufferedReader | gzip.GzipFile) else b""
             for mark, encoding in WIDE_BOMS.items():
                 if start.startswith(mark):
@@ -78,8 +75,6 @@ def _unpacking(path: Path) -> Iterator[BinaryIO]:
             if len(start) == 4 and start.count(0) >= 2 and container_of(path) != "parquet":
                 raise InputError("the file looks like UTF-16 without a byte order mark, not UTF-8", f"{path}:1", f"convert it: iconv -f UTF-16LE -t UTF-8 '{path.name}' > utf8{path.suffix}")
             yield source
-    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as fault:
-        raise InputError(f"the file is cut off or damaged: {fault}", str(path), "fetch it again; nothing of it was used") from fault
     except OSError as fault:
         raise InputError(f"cannot be read: {fault.strerror or fault}", str(path)) from fault
 

@@ -10,9 +10,11 @@ import gzip
 import hashlib
 import io
 import os
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +39,25 @@ def open_bytes(path: Path) -> BinaryIO:
 
         return cast(BinaryIO, io.BufferedReader(ZstdFile(path), 1 << 20))
     return open(path, "rb")
+
+
+@contextmanager
+def open_whole(path: Path) -> Iterator[BinaryIO]:
+    """`open_bytes`, where a packed file that is cut off or damaged is an error with its name.
+
+    Raises:
+        InputError: what was read last could not be unpacked.
+    """
+    damage: tuple[type[Exception], ...] = (EOFError, zlib.error, gzip.BadGzipFile)
+    if path.suffix == ".zst":
+        import zstandard
+
+        damage = (*damage, zstandard.ZstdError)
+    try:
+        with open_bytes(path) as source:
+            yield source
+    except damage as fault:
+        raise InputError(f"the file is cut off or damaged: {fault}", str(path), "fetch it again; nothing of it was used") from fault
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -67,8 +88,11 @@ def scan(path: Path) -> Iterator[Line]:
     """Every line of a file of the user's, good or broken; empty lines are passed over.
 
     A byte order mark and CRLF line ends are accepted. Works in one line's memory.
+
+    Raises:
+        InputError: the file is packed, and cut off or damaged.
     """
-    with open_bytes(path) as source:
+    with open_whole(path) as source:
         for number, raw in enumerate(source, 1):
             line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
             line = line.rstrip(b"\r\n")

@@ -60,6 +60,16 @@ def test_packed_files_are_read(tmp_path, suffix, pack):
     assert [line.row for line in scan(path)] == [{"a": 1}, {"a": 2}]
 
 
+@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".zst", zstandard.compress)])
+@pytest.mark.parametrize("damage", [lambda packed: packed[:-9], lambda packed: packed + b"no frame", lambda packed: b"no " + packed])
+def test_a_packed_file_that_is_damaged_is_refused_by_name(tmp_path, suffix, pack, damage):
+    path = tmp_path / f"rows.jsonl{suffix}"
+    path.write_bytes(damage(pack(random.Random(0).randbytes(200_000).hex().encode())))
+    with pytest.raises(InputError, match="cut off or damaged") as caught:
+        list(scan(path))
+    assert caught.value.faults[0].where == str(path)
+
+
 @pytest.mark.parametrize("tail", [b'{"n":3', b'{"n":3}', b"x" * 200_000])
 def test_a_torn_last_line_of_a_log_is_passed_over_and_cut_off(tmp_path, tail):
     log = AppendLog(tmp_path / "log.jsonl")
