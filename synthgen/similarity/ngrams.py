@@ -75,7 +75,8 @@ class Grams:
 class EvaluationIndex:
     """What is known of the evaluation rows. Memory: about 16 bytes an n-gram, and 4 MB a length of n-gram."""
 
-    def __init__(self, texts: Sequence[str], lengths: Sequence[int], fuzzy: float | None) -> None:
+    def __init__(self, texts: Sequence[str], lengths: Sequence[int], fuzzy: float | None, min_coverage: float = 0.0) -> None:
+        self._min_coverage = min_coverage
         self.grams = [Grams.of(texts, n) for n in sorted(lengths)]
         wholes = tokenised(texts).wholes()
         order = np.argsort(wholes, kind="stable")
@@ -114,7 +115,8 @@ class EvaluationIndex:
             owners = np.concatenate([grams.rows[grams.starts[at] : grams.starts[at + 1]] for at in set(places[start:end].tolist())])
             evaluation, shared = np.unique(owners, return_counts=True)
             share = shared / grams.per_row[evaluation]
-            best = int(np.lexsort((evaluation, -share, -shared))[0])
+            # One that is covered well enough to go for comes before one that shares more, a longer one, but is covered less.
+            best = int(np.lexsort((evaluation, -share, -shared, share < self._min_coverage))[0])
             first = int(where[start] - mine.offsets[rows[start]])
             words = token_texts(contents[row])[first : first + grams.n]
             hits.append(Hit(row, "ngram", grams.n, int(evaluation[best]), float(share[best]), " ".join(words)))

@@ -22,7 +22,7 @@ from synthgen.stages.contract import Context, Counts, Inputs, Need, Outcome, Sta
 if TYPE_CHECKING:
     from synthgen.similarity.ngrams import Hit
 
-VERSION = 1
+VERSION = 2
 WRITES: Literal["rows"] = "rows"
 SEEDED = False
 REPORT = "report.jsonl"
@@ -78,7 +78,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
 
     names, texts = _evaluation_rows(inputs, config, context.stage_id)
     lengths = sorted({n for n in (config.drop_ngram, config.report_ngram) if n})
-    index = EvaluationIndex(texts, lengths, config.fuzzy)
+    index = EvaluationIndex(texts, lengths, config.fuzzy, config.min_coverage)
     counts, findings = Counts(), _Findings(config, context.stage_id, names)
     artefacts = inputs["rows"]
     with (

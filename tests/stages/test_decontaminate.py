@@ -71,6 +71,16 @@ def test_report_only_and_coverage(tmp_path):
     assert len(curate("decontaminate", tmp_path, rows, {"against": [path], "min_coverage": 0.2}).rows) == 1
 
 
+def test_of_several_evaluation_rows_one_that_is_covered_enough_decides(tmp_path):
+    short = "the first of all ships that came into the harbour that winter carried nothing but salt"
+    long = " ".join(f"word{number}" for number in range(90))
+    path = evaluation(tmp_path, [{"id": "long", "question": long}, {"id": "short", "question": short}])
+    rows = rows_of(f"{short} {' '.join(long.split()[:30])}", "other")
+    done = curate("decontaminate", tmp_path, rows, {"against": [path], "min_coverage": 0.5})
+    assert [row["id"] for row in done.rows] == ["r1"]
+    assert (done.rejected[0]["rejection"]["matched_id"], done.rejected[0]["rejection"]["score"]) == ("short", 1.0)
+
+
 def test_any_field_of_an_evaluation_file(tmp_path):
     path = evaluation(tmp_path, [{"prompt_text": SHORT, "options": ["a", "b"]}])
     done = curate("decontaminate", tmp_path, rows_of(SHORT, "x"), {"against": [{"path": path, "field": "prompt_text"}]})
