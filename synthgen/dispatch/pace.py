@@ -8,9 +8,12 @@ Three things hold a request back, whichever asks for the longest wait:
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from collections import deque
 from collections.abc import Mapping
+from datetime import datetime
 
 from synthgen.teachers.config import Limits
 
@@ -23,6 +26,8 @@ REST = 0.5  # seconds
 SMOOTH = 0.02  # seconds of a learnt rate that may be sent at once
 WINDOW, SLOT = 10.0, 0.1  # seconds over which acceptance is measured, and of one count
 USELESS = 0.6  # slowed to this share of the first rate, refusals as frequent as before: they don't depend on the rate
+
+EPOCH = 1e8  # a reset of so many seconds is a moment (in seconds or, a thousandfold, milliseconds since 1970), no duration
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
@@ -122,7 +127,7 @@ class Pace:
     def _obey(self, now: float, headers: Mapping[str, str], what: str) -> None:
         """Where next to nothing is left, waits until some of it is there again."""
         left, limit = _number(headers.get(f"x-ratelimit-remaining-{what}")), _number(headers.get(f"x-ratelimit-limit-{what}"))
-        full_in = seconds_of(headers.get(f"x-ratelimit-reset-{what}", ""))
+        full_in = seconds_until(headers.get(f"x-ratelimit-reset-{what}", ""))
         if left is None or limit is None or full_in is None or limit <= left or full_in <= 0:
             return
         rate = (limit - left) / full_in  # a second, where the reset is gradual
@@ -190,8 +195,24 @@ def seconds_of(text: str) -> float | None:
     return total if text else None
 
 
+def seconds_until(reset: str) -> float | None:
+    """Seconds until a server's limit is full again, from a duration or a moment: "6m0s", "1732186000", "2026-11-21T09:30:00Z"."""
+    seconds = seconds_of(reset)
+    if seconds is not None and seconds < EPOCH:
+        return seconds
+    if seconds is None:
+        try:
+            moment = datetime.fromisoformat(reset.strip()).timestamp()
+        except (ValueError, OverflowError, OSError):
+            return None
+    else:
+        moment = seconds / 1000 if seconds >= EPOCH * 1000 else seconds
+    return max(0.0, moment - time.time()) if math.isfinite(moment) else None
+
+
 def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
+        number = float(text) if text else None
     except ValueError:
         return None
+    return number if number is not None and math.isfinite(number) else None

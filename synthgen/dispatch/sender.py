@@ -239,11 +239,8 @@ class Sender:
         reason = verdict.failure.reason if verdict.failure else ""
         self.pace.answered(now, now - started, reason, verdict.headers, verdict.retry_after)
         self.limiter.answered(now, now - started, reason)
-        if verdict.reached:
-            self.doubt.contacted = True
-            self.endpoints.answered(endpoint)
-        else:
-            self.endpoints.failed(endpoint, now)
+        self.doubt.contacted |= verdict.reached
+        self.endpoints.tried(endpoint, now, verdict)
         if verdict.failure is None:
             if self._revival is not None:
                 self._revival.answered = True

@@ -18,7 +18,7 @@ def parse_body(body: bytes) -> dict[str, Any] | None:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
         try:
-            text = body.decode("utf-8")
+            text = body.decode("utf-8-sig")  # some gateways begin with a byte order mark
             loose = json.loads(text, parse_constant=lambda _: None)
             found = json.loads(json.dumps(loose, ensure_ascii=False).encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
         except (ValueError, RecursionError):

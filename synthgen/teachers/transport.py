@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 MOST_FILES = 1 << 16
+MOST_HEADER_BYTES, MOST_HEADERS = 1 << 17, 1024  # a reply is paid for, however much some gateway wrote above it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,9 @@ class AiohttpTransport:
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=60),
             cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=1 << 18,
+            max_line_size=MOST_HEADER_BYTES,
+            max_field_size=MOST_HEADER_BYTES,
+            max_headers=MOST_HEADERS,
         )
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> Answer:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import Server, simulate
 
-from synthgen.dispatch.pace import Bucket, Pace, seconds_of
+from synthgen.dispatch.pace import Bucket, Pace, seconds_of, seconds_until
 from synthgen.teachers.config import Limits
 
 
@@ -101,3 +101,23 @@ def test_a_bucket_never_gives_more_than_its_rate_and_what_it_holds(steps):
         bucket.take(now, amount)
         taken += amount
         assert taken <= 3.0 + 2.0 * now + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("reset", "seconds"),
+    [("6m0s", 360.0), ("1.5", 1.5), ("1700000030", 30.0), ("1700000030000", 30.0), ("1699999990", 0.0), ("2023-11-14T22:13:50Z", 30.0), ("soon", None), ("", None), ("9" * 400, None)],
+)
+def test_a_reset_is_a_duration_or_a_moment(monkeypatch, reset, seconds):
+    monkeypatch.setattr("time.time", lambda: 1_700_000_000.0)
+    assert seconds_until(reset) == seconds
+
+
+@pytest.mark.parametrize("left", ["0", "nan", "-1"])
+@pytest.mark.parametrize("limit", ["100", "nan", "inf", "9" * 400])
+@pytest.mark.parametrize("reset", ["1700000001", "1e400", "9" * 400, "nan", "never"])
+def test_whatever_a_server_says_of_its_limits_the_pace_holds(monkeypatch, left, limit, reset):
+    monkeypatch.setattr("time.time", lambda: 1_700_000_000.0)
+    pace = Pace(Limits())
+    for what in ("requests", "tokens"):
+        pace.answered(10.0, 0.1, "", {f"x-ratelimit-remaining-{what}": left, f"x-ratelimit-limit-{what}": limit, f"x-ratelimit-reset-{what}": reset}, None)
+    assert 0.0 <= pace.delay(10.0) <= 1.0

@@ -94,6 +94,10 @@ def test_nan_infinity_and_half_surrogates_are_read():
     assert parse_body(b'{"a": "\\ud83d\\ude00"}') == {"a": "\U0001f600"}
 
 
+def test_a_byte_order_mark_does_not_cost_the_reply():
+    assert parse_body(b'\xef\xbb\xbf{"choices": []}') == {"choices": []}
+
+
 json_values = st.recursive(st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers(-9, 9) | st.text(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["choices", "message", "content", "usage", "index", "error", "code", "finish_reason", "prompt_tokens", "cost", "text", "reasoning"]), inner), max_leaves=12)
 
 

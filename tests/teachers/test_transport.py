@@ -134,3 +134,12 @@ def test_more_connections_than_files_are_allowed_at_first():
         done = subprocess.run([sys.executable, "-c", FEW_FILES, teacher.url], capture_output=True, text=True)
         assert done.stdout == "{200}\n", done.stderr
         assert teacher.most_in_flight > 64
+
+
+@pytest.mark.parametrize("headers", [f"x-big: {'a' * 60000}\r\n", "".join(f"x-{i}: {'b' * 50}\r\n" for i in range(300))], ids=["long", "many"])
+def test_long_headers_do_not_cost_the_reply(headers):
+    def lengthy(connection):
+        connection.sendall(f"HTTP/1.1 200 OK\r\n{headers}Content-Length: 2\r\n\r\n{{}}".encode())
+
+    with server(lengthy) as url:
+        assert post("aiohttp", url).body == b"{}"
