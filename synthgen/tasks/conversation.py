@@ -22,6 +22,7 @@ from synthgen.tasks.respond import PROMPT, asking_messages, transcript
 USER = "conversation/user"
 _END = re.compile(r"\W{0,4}<?\s?(?:end|end of conversation)\s?>?\W{0,4}", re.IGNORECASE)
 _LABEL = re.compile(r"\A[*_\"“\s]{0,4}(?:user|person|human)[*_]{0,2}\s?:[*_]{0,2}\s{0,3}", re.IGNORECASE)
+_OTHER_TURN = re.compile(r"\n[*_\s]{0,4}(?:user|person|human|assistant|ai)[*_]{0,2}[ ]?:|<\|[a-z0-9_]{1,40}\|>", re.IGNORECASE)  # the user's words end where another turn begins
 
 
 class ConversationConfig(AskOptions):
@@ -82,8 +83,8 @@ class Conversation:
             if answered == self.config.turns or reply.first.finish_reason == "length":
                 break
             said = yield request(self.user, AskOptions(sampling=self.config.sampling), "conversation_user", persona=persona, transcript=transcript(turns))
-            words = _LABEL.sub("", clean(said.first.text).strip()).strip().strip('"“”').strip()
-            if not words or _END.fullmatch(words):
+            words = _OTHER_TURN.split(_LABEL.sub("", clean(said.first.text).strip()), maxsplit=1)[0].strip().strip('"“”').strip()
+            if not words or said.first.finish_reason == "length" or _END.fullmatch(words):
                 break
             turns = [*turns, {"role": "user", "content": words.removesuffix("<end>").strip() or words}]
         made = {name: value for name, value in row.items() if name not in _MADE}

@@ -27,7 +27,14 @@ SHORT_WORDS = 80  # an answer under so many words that is sorry is a refusal (th
 
 _COPIED = re.compile(r"\b(?:the )?(?:given|rewritten|created|new) (?:prompt|task)\b|#(?:given|rewritten|created) prompt#", re.IGNORECASE)
 _LABEL = re.compile(r"\A[#*_\s]{0,6}(?:the )?(?:new|rewritten|harder|evolved)?[ ]?(?:task|prompt|instruction|version)[*_#\s]{0,4}:[*_\s]{0,4}", re.IGNORECASE)
+_PREAMBLE = re.compile(r"\A(?:sure|certainly|of course|okay|here (?:is|'s)|here’s)\b[^\n]{0,100}:[ \t]*\n\s*", re.IGNORECASE)  # noqa: RUF001
 _SORRY = re.compile(r"\b(?:sorry|apologi[sz]e)\b", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"""\W{0,6}(?:(?:(?:i['’]?m|i\ am|we\ are)\ )?(?:so\ |very\ )?sorry,?\ (?:but|i)\b|i\ apologi[sz]e|my\ apologies|as\ an\ ai\b
+        |i\ (?:can(?:no|['’])?t|am\ unable\ to|won['’]t)\ (?:help|assist|rewrite|comply|do\ (?:this|that)|fulfil|create|provide|write|make|answer)\b)""",
+    re.IGNORECASE | re.VERBOSE,
+)  # noqa: RUF001
+_SAME = re.compile(r"\b(?P<same>same|equal|identical)\b|\b(?:different|differs?|not (?:the )?(?:same|equal|identical))\b", re.IGNORECASE)
 _STOP_WORDS = frozenset("a an and are as at be but by do for from has have he her his i if in is it its me my no not of on or our she so that the their them they this to us was we were what will with yes you your".split())
 
 
@@ -63,7 +70,7 @@ class Evolve:
     A chain of rewrites for each row; operations are drawn from the seed and the row's own text.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[AskOptions]] = EvolveConfig
     CARD: ClassVar[Card] = Card(
         reads="rows with `instruction` (and `input`)",
@@ -97,20 +104,24 @@ class Evolve:
         reply = yield request(prompt, self.config, "evolve", instruction=current)
         kept = {name: value for name, value in row.items() if name not in _MADE}
         about = {**provenance(reply.first, prompt), "operation": operation, "round": number}
-        text = _LABEL.sub("", clean(reply.first.text).strip()).strip()
+        text = _bare(clean(reply.first.text))
         made: Row = {**kept, "meta": {**row.get("meta", {}), **about}}
         if not text:
             return Rejected(ordered(made), "empty")
         made["instruction"] = text
+        if reply.first.finish_reason == "length":
+            return Rejected(ordered(made), "cut_item")
         if " ".join(text.lower().split()) == " ".join(current.lower().split()):
             return Rejected(ordered(made), "same_text")
+        if _REFUSED.match(text) and not _REFUSED.match(current):
+            return Rejected(ordered(made), "refused_rewrite")
         copied = _COPIED.search(text)
         if copied and not _COPIED.search(current):
             return Rejected(ordered(made), "copied_prompt", copied.group())
         plain = AskOptions(sampling=self.config.sampling)
         if self.config.check_gain:
             told = yield request(self._prompts[GAIN], plain, "evolve_gain", before=current, after=text)
-            if re.match(r"\W{0,6}(?:same|equal)\b", clean(told.first.text), re.IGNORECASE):
+            if _adds_nothing(clean(told.first.text)):
                 return Rejected(ordered(made), "no_gain")
         if not self.config.answer:
             return ordered(made)
@@ -119,6 +130,21 @@ class Evolve:
 
 
 _MADE = ("input", "messages", "output", "reasoning", "rationale", "final_answer", "reference")
+
+
+def _bare(text: str) -> str:
+    """A rewrite without the words that announce it, and without quotation marks around the whole."""
+    text = _LABEL.sub("", _PREAMBLE.sub("", text.strip())).strip()
+    quoted = len(text) > 2 and (text[0], text[-1]) in (('"', '"'), ("“", "”")) and not any(mark in text[1:-1] for mark in '"“”')
+    return text[1:-1].strip() if quoted else text
+
+
+def _adds_nothing(verdict: str) -> bool:
+    """Whether a check calls two tasks the same: by the word that it opens with, else by the last one that it says."""
+    found = list(_SAME.finditer(verdict))
+    opening = next((one for one in found if not verdict[: one.start()].strip("*_#\"'“( \n")), None)
+    said = opening or (found[-1] if found else None)
+    return said is not None and said["same"] is not None
 
 
 def _answered(row: Row, text: str, key: str, reason: str) -> Item:

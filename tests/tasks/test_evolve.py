@@ -42,6 +42,10 @@ def test_a_rewrite_becomes_a_row() -> None:
         ((HARDER, "Same"), "no_gain"),
         ((HARDER, "**Same.** They ask alike."), "no_gain"),
         ((HARDER, "equal"), "no_gain"),
+        ((HARDER, "Both ask for causes and for years. Verdict: **Same**"), "no_gain"),
+        ((HARDER, "The tasks are identical."), "no_gain"),
+        (("I'm sorry, but I can't rewrite this.",), "refused_rewrite"),
+        (("I cannot help with that.",), "refused_rewrite"),
         ((HARDER, "Different", "I'm sorry, I cannot say."), "refused_answer"),
         ((HARDER, "Different", "..."), "empty_answer"),
         ((HARDER, "Different", "It is."), "empty_answer"),
@@ -56,6 +60,11 @@ def test_elimination(replies: tuple[str, ...], rule: str) -> None:
 @pytest.mark.parametrize("answer", ["I am sorry to say that " + "rivers erode banks " * 30, "Erosion.", "42"])
 def test_answers_that_stand(answer: str) -> None:
     assert not isinstance(play(task("evolve").ask(ROW), HARDER, "Different", answer)[1][0], Rejected)
+
+
+@pytest.mark.parametrize("told", ["Different", "**Different**: not the same depth.", "They are not the same.", "Not equal.", "The second differs.", "It asks for more", "", "The requirements are the same, the depth is different."])
+def test_a_rewrite_that_adds_something_stands(told: str) -> None:
+    assert not isinstance(play(task("evolve", answer=False).ask(ROW), HARDER, told)[1][0], Rejected)
 
 
 @pytest.mark.parametrize("label", ["New task: ", "**New Task:** ", "# Rewritten prompt:\n", "The harder version: ", "Task: ", "Instruction: "])
