@@ -6,6 +6,7 @@ reported. A row whose grade cannot be read is rejected as `ungraded`, one that a
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from synthgen.evaluation.generation import LocalModel
     from synthgen.stages.preview import Preview
 
-VERSION = 1
+VERSION = 2
 WRITES = "rows"
 SEEDED = False
 
@@ -107,7 +108,9 @@ def _said(report: dict[str, Any]) -> list[str]:
     """The grades and the agreement with people, for people."""
     lines = ["grades: " + ", ".join(f"{grade} in {rows:,}" for grade, rows in report["grades"].items())] if report.get("grades") else []
     found = report.get("agreement")
-    if found:
+    if found and not found["rows"]:
+        lines.append("agreement with people: no graded row holds a verdict that is a number")
+    elif found:
         lines.append(f"agreement with people on {found['rows']:,} rows" + "".join(f", {name.replace('_', ' ')} {found[name]:g}" for name in ("equal", "within_one", "kappa") if name in found))
     return lines
 
@@ -124,6 +127,15 @@ def _measured(inputs: Inputs, context: Context, writer: _Scored) -> Outcome:
     if not writer.counts.kept:
         raise EmptyResult(f"{context.stage_id}: no row could be measured", next="their answers are in rejected.jsonl of the stage before; are they longer than the model's window?")
     return Outcome(writer.counts, writer.files())
+
+
+def _verdict(value: Any) -> float | None:
+    """A person's verdict as a number, also where a CSV file made a text of it; None where it is none."""
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 class _Scored(ItemWriter):
@@ -160,10 +172,10 @@ class _Scored(ItemWriter):
         assert self._judge is not None
         grade = row["meta"]["scores"][self._judge.name]
         self._grades[f"{grade:g}"] = self._grades.get(f"{grade:g}", 0) + 1
-        human = row.get(self._golden) if self._golden else None
-        if isinstance(human, int | float):
+        human = _verdict(row.get(self._golden)) if self._golden else None
+        if human is not None:
             self._judged.append(float(grade))
-            self._human.append(float(human))
+            self._human.append(human)
 
     def report(self) -> dict[str, Any]:
         """How often each grade was given, and how far the judge agrees with people."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ def made(raw: dict[str, Any]) -> score.Config:
     return config
 
 
-def run(tmp_path: Path, raw: dict[str, Any], answer: Any) -> tuple[Outcome, list[dict[str, Any]], list[dict[str, Any]]]:
-    rows = [{"id": f"r{at}", "instruction": f"Question {at}?", "output": f"Answer {at}.", "human": at % 5 + 1, "meta": {"parents": ["p"]}} for at in range(6)]
+def run(tmp_path: Path, raw: dict[str, Any], answer: Any, human: Callable[[int], Any] = lambda grade: grade) -> tuple[Outcome, list[dict[str, Any]], list[dict[str, Any]]]:
+    rows = [{"id": f"r{at}", "instruction": f"Question {at}?", "output": f"Answer {at}.", "human": human(at % 5 + 1), "meta": {"parents": ["p"]}} for at in range(6)]
     file, out = tmp_path / "rows.jsonl", tmp_path / "out"
     artefact = Artefact("generate", "generate", "rows", tmp_path, file, "", write_rows(file, rows))
     out.mkdir()
@@ -48,6 +49,17 @@ def test_rows_keep_their_ids_and_get_scores(tmp_path: Path) -> None:
     assert outcome.extra["grades"] == {"1": 2, "2": 1, "3": 1} and outcome.extra["agreement"] == {"rows": 4, "equal": 1.0, "within_one": 1.0, "kappa": 1.0}
     assert "grades: 1 in 2, 2 in 1, 3 in 1\nagreement with people on 4 rows, equal 1, within one 1, kappa 1" in outcome.table
     assert outcome.asked == 6 and outcome.requests == {"planned": 6, "answered": 5, "failed": {"http_400": 1}, "unsent": 0}
+
+
+def test_verdicts_of_people_may_be_texts_as_a_csv_file_has_them(tmp_path: Path) -> None:
+    outcome, kept, _ = run(tmp_path, {"judge": {}, "golden": "human"}, grader, lambda grade: f" {grade} " if grade != 2 else "good")
+    assert outcome.extra["agreement"] == {"rows": 3, "equal": 1.0, "within_one": 1.0, "kappa": 1.0} and kept[0]["human"] == " 1 "
+
+
+@pytest.mark.parametrize("verdict", ["", "good", None, "nan", "1e999", [3]])
+def test_verdicts_that_are_no_numbers_are_told(tmp_path: Path, verdict: Any) -> None:
+    outcome, _, _ = run(tmp_path, {"judge": {}, "golden": "human"}, grader, lambda _: verdict)
+    assert outcome.extra["agreement"] == {"rows": 0} and "no graded row holds a verdict that is a number" in outcome.table
 
 
 def test_no_grade_at_all(tmp_path: Path) -> None:
