@@ -1,7 +1,8 @@
 """An index on disk beside a deduplicated row file, so that later datasets are compared with it without reading it again.
 
 It holds the sorted survey numbers of each method that has a survey; a row that shares a number is then read from the row file and
-compared exactly. An index is used only where format, method, options, seed and version are the same; otherwise the file is read.
+compared exactly. An index is used only where format, method, options, seed and version are the same, it is whole, and the row file
+is no newer; otherwise the file is read.
 """
 
 from __future__ import annotations
@@ -50,27 +51,37 @@ def write_index(path: Path, choices: Sequence[Choice], workers: int, watch: Call
 
 
 def open_index(path: Path, choices: Sequence[Choice], first: int) -> Earlier | None:
-    """The index beside a row file, where it fits all the methods; `first` is the number of its first row, counting down from -2."""
+    """The index beside a row file, where it is whole and fits all the methods; `first` is the number of its first row, counting down from -2."""
     beside = path.with_name(NAME)
     if not beside.is_file():
         return None
-    about = orjson.loads(beside.read_bytes())
-    wanted = [_algorithm(choice) for choice in choices]
-    fits = about.get("format") == FORMAT and about.get("bytes") == path.stat().st_size and None not in wanted
-    if not fits or any(name not in about["methods"] for name in wanted):
+    try:
+        about = orjson.loads(beside.read_bytes())
+        wanted = [_algorithm(choice) for choice in choices]
+        as_it_was = about["bytes"] == path.stat().st_size and path.stat().st_mtime_ns <= beside.stat().st_mtime_ns
+        if about["format"] != FORMAT or not as_it_was or None in wanted or any(name not in about["methods"] for name in wanted):
+            return None
+        return Earlier(path, [about["methods"].index(name) for name in wanted], first, about["rows"])
+    except (ValueError, TypeError, LookupError, EOFError, OSError):  # damaged, or parts of it are gone: the rows themselves say the same
         return None
-    return Earlier(path, [about["methods"].index(name) for name in wanted], first)
 
 
 class Earlier:
-    """Rows of an earlier dataset, by the numbers of their survey, read where they lie."""
+    """Rows of an earlier dataset, by the numbers of their survey, read where they lie.
 
-    def __init__(self, path: Path, places: Sequence[int], first: int) -> None:
+    Raises:
+        ValueError: a file of the index is damaged, or not of this many rows.
+    """
+
+    def __init__(self, path: Path, places: Sequence[int], first: int, rows: int) -> None:
         self.path = path
-        self._file = os.open(path, os.O_RDONLY)
         self._starts = np.load(path.with_name("index.starts.npy"), mmap_mode="r")
         self._numbers = [np.load(path.with_name(f"index.{at}.numbers.npy"), mmap_mode="r") for at in places]
         self._rows = [np.load(path.with_name(f"index.{at}.rows.npy"), mmap_mode="r") for at in places]
+        sizes = {len(self._starts) - 1, *(column.shape[-1] for column in (*self._numbers, *self._rows))}
+        if sizes != {rows} or self._starts[-1] != path.stat().st_size or any(a.shape != b.shape for a, b in zip(self._numbers, self._rows, strict=True)):
+            raise ValueError("the files of the index do not belong together")
+        self._file = os.open(path, os.O_RDONLY)
         self.first = first
         self.row = lru_cache(4096)(self._row)
 

@@ -39,6 +39,7 @@ class Embedder:
     def __init__(self, config: EmbeddingsConfig) -> None:
         self._config = config
         self._encode: Encode | None = None
+        self._lengths: set[int] = set()
         self.asked = 0
         """Texts that were not in the cache."""
 
@@ -55,6 +56,7 @@ class Embedder:
         Raises:
             ConfigError: the folder, a package or the key is missing.
             TeacherFailed: the server refuses, or does not answer.
+            StageFailed: what it sends are no vectors, or not of the length of those before.
         """
         keys = [_key(text) for text in texts]
         with self._open() as cache:
@@ -65,6 +67,12 @@ class Embedder:
                     cache.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", ((key, vector.tobytes()) for key, vector in found))
                 known.update((key, vector.tobytes()) for key, vector in found)
                 self.asked += len(found)
+        self._lengths.update(len(known[key]) for key in keys)
+        if len(self._lengths) > 1:
+            raise StageFailed(
+                f"{self._config.model} gives vectors of another length than those that it gave before, which are kept in {self._config.cache}", str(self._config.base_url or self._config.model),
+                "the model changed under its name: say `revision: 2` under embeddings, so that all texts are embedded anew",
+            )  # fmt: skip
         return np.stack([np.frombuffer(known[key], np.float32) for key in keys]) if keys else np.zeros((0, 1), np.float32)
 
     def packed(self, texts: Sequence[str]) -> Column:
@@ -152,7 +160,7 @@ def _server(config: EmbeddingsConfig) -> Encode:
             raise StageFailed("the embeddings server sends no embeddings", str(config.base_url), "check base_url: it usually ends in /v1") from None
         with lock:
             sizes.add(vectors.shape[-1])
-        if len(vectors) != len(texts) or vectors.ndim != 2 or len(sizes) > 1 or not np.isfinite(vectors).all():
+        if len(vectors) != len(texts) or vectors.ndim != 2 or len(sizes) > 1 or 0 in sizes or not np.isfinite(vectors).all():
             raise StageFailed(f"the embeddings server gave {len(vectors)} vectors for {len(texts)} texts, or of different lengths, or not of numbers", str(config.base_url))
         return vectors
 

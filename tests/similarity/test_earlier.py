@@ -1,3 +1,4 @@
+import os
 import random
 import sys
 from pathlib import Path
@@ -6,10 +7,11 @@ import orjson
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "stages"))
-from curation import curate  # noqa: E402
+from curation import curate, options  # noqa: E402
 
 from synthgen.errors import ConfigError, EmptyResult  # noqa: E402
 from synthgen.similarity import earlier  # noqa: E402
+from synthgen.stages import dedup  # noqa: E402
 
 WORDS = [f"w{number}" for number in range(60)]
 METHODS = ["exact", {"minhash": {"threshold": 0.6, "ngram": 2}}]
@@ -95,6 +97,31 @@ def test_an_index_beside_a_file_that_grew_or_of_another_format_is_not_used(tmp_p
     (old.out / "index.json").write_bytes(orjson.dumps({**about, "format": 99, "bytes": path.stat().st_size}))
     done = curate("dedup", tmp_path, [{"id": "a", "instruction": "Quite new"}, {"id": "b", "instruction": "other"}], {"methods": ["exact"], "against": str(path)})
     assert ids(done.rows) == ["b"]
+
+
+def _without_its_end(path):
+    path.write_bytes(path.read_bytes()[:-50])
+
+
+@pytest.mark.parametrize("name", ["index.json", "index.starts.npy", "index.0.numbers.npy", "index.1.rows.npy"])
+@pytest.mark.parametrize("damage", [_without_its_end, lambda path: path.write_bytes(b"\x80\x04no" * 99), lambda path: path.write_bytes(b""), Path.unlink])
+def test_a_damaged_index_is_not_used(tmp_path, name, damage):
+    old, new = corpus(1, 50, "old"), corpus(2, 50, "new")
+    path = curate("dedup", tmp_path, old, {"methods": METHODS, "index": True}).out / "rows.jsonl"
+    whole = curate("dedup", tmp_path, new, {"methods": METHODS, "against": str(path)})
+    damage(path.with_name(name))
+    assert earlier.open_index(path, options(dedup, {"methods": METHODS}).methods, -2) is None
+    assert written(curate("dedup", tmp_path, new, {"methods": METHODS, "against": str(path)})) == written(whole)
+
+
+def test_an_index_beside_rows_that_were_edited_since_is_not_used(tmp_path):
+    old = curate("dedup", tmp_path, [{"id": "old", "instruction": "one two three"}, {"id": "other", "instruction": "six"}], {"methods": ["exact"], "index": True})
+    path = old.out / "rows.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"three", b"seven"))  # as many bytes
+    beside = path.with_name("index.json").stat().st_mtime_ns
+    os.utime(path, ns=(beside + 10**9, beside + 10**9))
+    done = curate("dedup", tmp_path, [{"id": "new", "instruction": "one two seven"}, {"id": "more", "instruction": "one two three"}], {"methods": ["exact"], "against": str(path)})
+    assert (ids(done.rows), ids(done.rejected)) == (["more"], ["new"])
 
 
 def test_what_cannot_be_compared_with_is_named(tmp_path):

@@ -77,3 +77,23 @@ def test_a_key_in_the_place_of_its_variables_name_is_refused_and_not_shown():
     misfits = []
     assert build(EmbeddingsConfig, {"model": "m", "base_url": "http://h/v1", "api_key_env": KEY}, (), misfits) is None
     assert "not the name of an environment variable" in str(misfits) and KEY not in str(misfits)
+
+
+def test_a_model_that_changed_its_vectors_length_is_told_and_a_revision_mends_it(tmp_path):
+    def body(*vectors):
+        return json.dumps({"data": [{"index": at, "embedding": vector} for at, vector in enumerate(vectors)]}).encode()
+
+    with saying(body([1.0, 0.0])) as url:
+        assert embed(url, tmp_path).shape == (1, 2)
+    with saying(body([1.0, 0.0, 0.0])) as url:
+        for texts in (["a", "b"], ["b", "a"]):
+            with pytest.raises(StageFailed, match="another length") as fault:
+                Embedder(EmbeddingsConfig(model="m", base_url=url, cache=tmp_path / "cache")).vectors(texts)
+        assert "revision" in str(fault.value)
+        embedder = Embedder(EmbeddingsConfig(model="m", base_url=url, cache=tmp_path / "cache"))
+        embedder.vectors(["a"])
+        with pytest.raises(StageFailed, match="another length"):
+            embedder.vectors(["b"])
+        assert embed(url, tmp_path, revision="2").shape == (1, 3)
+    with saying(body([])) as url, pytest.raises(StageFailed, match="gave 1 vectors"):
+        embed(url, tmp_path, revision="3")
