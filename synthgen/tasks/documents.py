@@ -25,6 +25,7 @@ from synthgen.tasks.reading import Passage, passages
 
 PROMPT = "documents/questions"
 NAMES: Names = {"instruction": ("question",), "rationale": ("reasoning", "rationale", "explanation"), "reference": ("answer",), "quote": ("quote", "evidence")}
+SHORT_QUOTE = 8  # a quote of fewer characters ("The", "1903") stands somewhere in most passages and proves nothing
 EVERY = 1 << 40  # more rows than there are: all passages are asked about
 
 _REFERS = re.compile(r"\b(?:the|this|that)\s(?:given\s|above\s)?(?:text|passage|document|article|excerpt|paragraph|author|section)\b", re.IGNORECASE)
@@ -70,7 +71,7 @@ class Documents:
     One passage a call; the stage ends when all have been asked about.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[AskOptions]] = DocumentsConfig
     CARD: ClassVar[Card] = Card(
         reads="a folder of .txt, .md, .html and .pdf",
@@ -113,6 +114,8 @@ class Documents:
         row["output"] = row["reference"]
         if self.config.include_text:
             row["input"] = text.strip()
+        if quote.isascii() and len(quote) < SHORT_QUOTE <= len(text.strip()):
+            return Rejected(ordered(row), "short_quote", len(quote), SHORT_QUOTE)
         found = fuzz.partial_ratio_alignment(quote, text) if quote and len(quote) <= len(text) + 20 else None
         score = round(found.score, 2) if found else 0.0
         if found is None or score < self.config.min_grounding:
