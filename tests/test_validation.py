@@ -53,3 +53,11 @@ def test_an_embeddings_server_that_cannot_be_reached_is_an_error_unless_offline(
         assert errors(open_, offline=False) == []
         assert len(told := errors(closed, offline=False)) == 2 and told[0].startswith("dedup: the embeddings server cannot be reached at 127.0.0.1:")
         assert errors(closed, offline=True) == []
+
+
+@pytest.mark.parametrize(("seeds", "told"), [("", "generate: no usable seed (0 lines looked at)"), ('{"instruction": "a"}\n', "generate: no usable seed (1 lines looked at)"), ('{"instruction": "a", "output": "b"}\n', None)])
+def test_seed_files_without_a_seed_are_an_error(in_tmp: Path, seeds: str, told: str | None):
+    (in_tmp / "seeds.jsonl").write_text(seeds)
+    (in_tmp / "p.yaml").write_text("version: 1\nname: s\nteacher: {provider: builtin}\nstages:\n  - generate: {task: self_instruct, seeds: seeds.jsonl, num_rows: 5}\n")
+    found = [finding.fault for finding in findings(load_pipeline(in_tmp / "p.yaml"), offline=True) if finding.level == "error"]
+    assert [fault.what for fault in found] == ([told] if told else []) and all(fault.where == "seeds.jsonl" for fault in found)

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field
 
 from synthgen.config import OneOf, Unhashed
 from synthgen.dispatch.contract import Session, Sessions
+from synthgen.errors import Fault
 from synthgen.registry import Choice
 from synthgen.stages.asking import PoolWork, RowWork, outcome_of
 from synthgen.stages.contract import Context, Inputs, Need, Outcome, StageConfig
@@ -69,6 +70,12 @@ def others(config: Config) -> tuple[str, ...]:
     """Teachers that the task's requests may name, beside the stage's own."""
     named: tuple[str, ...] = getattr(config.task.options, "teachers", tuple)()
     return named
+
+
+def faults(config: Config) -> list[Fault]:
+    """What the task itself can know to be wrong before anybody is asked: seeds of which none can be used, say."""
+    find = getattr(config.task.load(), "faults", None)
+    return find(config.task.options) if find is not None else []
 
 
 def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:

@@ -83,7 +83,8 @@ class PoolTask(Protocol):
 
     `per_call` is how many items a call asks for, `round_calls` how many calls a round has, where prompts draw on kept rows
     (those of all rounds up to the one before the last), or 0 where they never do. `seed_faults` are the seeds that could
-    not be used. A task that can run dry has `calls`, the number of calls that there are.
+    not be used. A task that can run dry has `calls`, the number of calls that there are; one that can
+    tell before a run that it cannot work has `faults(config)`, a list of what `validate` then says.
     """
 
     VERSION: ClassVar[int]

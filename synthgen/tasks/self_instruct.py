@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 
 from synthgen.config import InputFile, Unhashed
 from synthgen.digest import input_files
-from synthgen.errors import InputError
+from synthgen.errors import Fault, InputError, SynthgenError
 from synthgen.exchange import Request
 from synthgen.records import Row, RowIds, ordered
 from synthgen.store.jsonl import scan
@@ -134,6 +134,15 @@ class SelfInstruct:
             no_programs=config.no_programs if config.no_programs is not None else not question,
             plain_start=config.plain_start,
         )
+
+    @staticmethod
+    def faults(config: SelfInstructConfig) -> list[Fault]:
+        """What `validate` says: files that hold no seed."""
+        try:
+            read_seeds(config.seed_paths(), config.kind)
+        except SynthgenError as fault:
+            return list(fault.faults)
+        return []
 
     def call(self, index: int, kept: Sequence[Row], shown: Sequence[Row] | None = None) -> Asking:
         """One call: its demonstrations depend on the seed, the index and, for self_instruct, on `kept`; or they are the `shown`."""
