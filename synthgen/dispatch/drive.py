@@ -214,10 +214,12 @@ class Drive(Generic[T]):
         for sender in senders:
             sender.drop(self._mail)
         until = time.monotonic() + self._grace
-        while any(sender.in_flight for sender in senders) and time.monotonic() < until:
-            time.sleep(0.01)
-        for sender in senders:
-            sender.cancel()
+        try:
+            while any(sender.in_flight for sender in senders) and time.monotonic() < until:
+                time.sleep(0.01)
+        finally:  # a second signal ends the wait, and whoever closes the session must find nothing left to wait for
+            for sender in senders:
+                sender.cancel()
         self.counts.unsent = self.counts.planned - self.counts.answered - sum(self.counts.failed.values())
         self._settle()
         raise fault

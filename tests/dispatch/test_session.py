@@ -1,5 +1,7 @@
 import asyncio
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 from misbehaving import MisbehavingTeacher
@@ -298,6 +300,18 @@ def test_a_conversation_that_breaks_loses_no_reply(sessions):
             opened.open().fetch([broken, *(question(i) for i in range(10))], total=11, stage="g")
         opened.stop_servers()
         assert opened.ledger.stats()["samples"] == teacher.served
+
+
+def test_a_second_signal_does_not_wait_for_the_grace_period(sessions, monkeypatch):
+    def second_signal(_):
+        raise Interrupted(15)
+
+    with MisbehavingTeacher({"hang": 1.0}) as teacher:
+        opened = sessions(teacher.url, stopping=lambda: 15 if teacher.in_flight else 0, grace=3600.0, limits={"timeout": 60})
+        monkeypatch.setattr("synthgen.dispatch.drive.time", SimpleNamespace(monotonic=time.monotonic, sleep=second_signal))
+        with pytest.raises(Interrupted):
+            opened.open().fetch([question(i) for i in range(5)], total=5, stage="g")
+        assert opened.open().open_sender().in_flight == 0, "nothing is left that closing the session would wait for"
 
 
 def test_after_the_grace_period_what_hangs_is_given_up_and_stays_charged(sessions):
