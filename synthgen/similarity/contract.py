@@ -3,6 +3,8 @@
     method = Method(config)
     method.keys(texts)             what is compared, for each text; None where there is nothing to compare
     method.survey(texts)           (optional) numbers per text: two texts can only be duplicates if they share one
+    method.survey_whole(texts)     (optional) the survey, and a 64-bit number per text that equals another's only where the keys
+                                   are equal, and score 1; 0 where there is nothing to compare
     method.scores(key, others)     with `survey`: how similar a key is to each of others; above `threshold` is a duplicate
     method.index()                 without `survey`: an index of its own; it may have `prime(numbers, keys)`, called with the
                                    next rows before they are judged, for what is better compared many at once

@@ -10,6 +10,7 @@ import numpy as np
 
 from synthgen.registry import Choice
 from synthgen.similarity.buckets import BucketIndex, buckets
+from synthgen.similarity.contract import Match
 from synthgen.similarity.earlier import Earlier, EarlierRows
 from synthgen.similarity.fields import text_of
 from synthgen.similarity.greedy import Duplicate, Greedy
@@ -74,23 +75,33 @@ def judge_rows(
     if len(rows) == judged.first:
         return judged
     pairs = {} if searched is None else {at: PairIndex(known, len(rows), methods[at].index()) for at, known in searched.pairs.items()}
-    indexes, suspects = _indexes(found, methods, fields, earlier, judged, pairs)
-    greedy = Greedy(indexes)
+    indexes, suspects, compared = _indexes(found, methods, fields, earlier, judged, pairs)
+    every_key = any(column is None for column in found.columns)  # a method without a survey counts what it has nothing to compare of
+    settled = _unsettled if every_key else getattr(indexes[0], "settled", _unsettled)
+    greedy, unread = Greedy(indexes), (_UNREAD,) * len(indexes)
     order = found.order(judged.first)
     order = order[suspects[order]]
     for start in range(0, len(order), BATCH):
         numbers = order[start : start + BATCH].tolist()
-        batch = [rows.row(number) for number in numbers]
+        groups = found.groups[numbers].tolist()
+        # The first method that finds a match is the one that is named, so that what it says without a key is enough.
+        matches = [settled(number, group) if number >= judged.first else None for number, group in zip(numbers, groups, strict=True)]
+        read = [number for number, match in zip(numbers, matches, strict=True) if match is None and compared[number]]
+        batch = [rows.row(number) for number in read]
         columns = [method.keys([text_of(row, field) for row in batch]) for method, field in zip(methods, fields, strict=True)]
         for at, (index, keys) in enumerate(zip(indexes, columns, strict=True)):
             if found.columns[at] is None:
-                judged.uncompared[at] += sum(key is None and number >= judged.first for key, number in zip(keys, numbers, strict=True))
+                judged.uncompared[at] += sum(key is None and number >= judged.first for key, number in zip(keys, read, strict=True))
             if hasattr(index, "prime"):
-                index.prime(numbers, keys)
-        for number, keys in zip(numbers, zip(*columns, strict=True), strict=True):
-            if number < judged.first:
-                greedy.keep(number, keys, int(found.groups[number]))
-            elif (duplicate := greedy.judge(number, keys, int(found.groups[number]))) is not None:
+                index.prime(read, keys)
+        keys_of = dict(zip(read, zip(*columns, strict=True), strict=True))
+        for number, group, match in zip(numbers, groups, matches, strict=True):
+            keys_of_row = keys_of.get(number, unread)
+            if match is not None:
+                judged.drop(number, Duplicate(0, match.number, match.score))
+            elif number < judged.first:
+                greedy.keep(number, keys_of_row, group)
+            elif (duplicate := greedy.judge(number, keys_of_row, group)) is not None:
                 judged.drop(number, duplicate)
         watch(len(rows) - len(order) + start + len(numbers))
     return judged
@@ -98,27 +109,40 @@ def judge_rows(
 
 def _indexes(
     found: Survey, methods: Sequence[Any], fields: Sequence[Any], earlier: Sequence[Earlier], judged: Judged, pairs: Mapping[int, PairIndex],
-) -> tuple[list[Any], np.ndarray[Any, Any]]:  # fmt: skip
-    """An index for each method, and which rows have to be looked at."""
+) -> tuple[list[Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:  # fmt: skip
+    """An index for each method, which rows have to be looked at, and which of these with their keys."""
     indexes: list[Any] = []
-    suspects = np.zeros(len(found.groups), bool)
+    suspects, compared = np.zeros(len(found.groups), bool), np.zeros(len(found.groups), bool)
     for at, (method, field) in enumerate(zip(methods, fields, strict=True)):
         numbers = found.columns[at]
         if at in pairs:
             indexes.append(pairs[at])
             suspects |= pairs[at].shared
+            compared[:] = True
             judged.uncompared[at], found.columns[at] = pairs[at].uncompared, _SPENT
             continue
         if numbers is None:
             indexes.append(method.index())
-            suspects[:] = True
+            suspects[:] = compared[:] = True
             continue
         judged.uncompared[at] = int((~numbers[judged.first :].any(axis=1)).sum())
-        index = BucketIndex(method, buckets(numbers), EarlierRows(earlier, at, method, field, numbers) if earlier else None)
+        whole = found.wholes[at] if found.wholes else None
+        twins = None if whole is None else buckets(whole.reshape(-1, 1))[0]
+        index = BucketIndex(method, buckets(numbers, whole), EarlierRows(earlier, at, method, field, numbers) if earlier else None, twins)
         suspects |= index.shared
+        compared |= index.compared
         indexes.append(index)
         found.columns[at] = _SPENT
-    return indexes, suspects
+        if found.wholes:
+            found.wholes[at] = None
+    return indexes, suspects, compared
+
+
+def _unsettled(number: int, group: int = -1) -> Match | None:
+    """What an index says that has to see every key."""
+    return None
 
 
 _SPENT = np.zeros(0)  # stands for numbers that were surveyed and are no longer needed, which may be large
+
+_UNREAD = object()  # stands for the key of a row that needs none

@@ -46,7 +46,7 @@ class MinHash:
     CARD: ClassVar[Card] = Card(
         finds="copies and small edits, in any order of their sentences",
         misses="paraphrases, and most edits of texts under ten words, where one changed word takes three of their 3-grams away",
-        memory="8 bytes a row and band (32 bands at threshold 0.7, 21 at 0.8); 8 bytes an n-gram for each kept row that has a candidate",
+        memory="8 bytes a row and band (32 bands at threshold 0.7, 21 at 0.8) and 12 a row; 8 bytes an n-gram for each kept row that has a candidate of other n-grams",
         time="grows with the rows, as long as few are alike",
     )
 
@@ -68,6 +68,15 @@ class MinHash:
     def survey(self, texts: Sequence[str]) -> Column:
         """The bands of each text's signature, uint32 of shape (texts, bands); 0 where there is nothing to compare."""
         return self.bands_of(self._shingles(texts))
+
+    def survey_whole(self, texts: Sequence[str]) -> tuple[Column, Column]:
+        """The survey, and a hash of all n-grams of each text: texts with the same one have the same set (but for odds of 1 in 2^64)."""
+        found = self._shingles(texts)
+        filled = np.flatnonzero(np.diff(found.offsets))
+        whole = np.zeros(len(texts), np.uint64)
+        if len(filled):
+            whole[filled] = np.maximum(np.add.reduceat(found.hashes, found.offsets[filled]), np.uint64(1))
+        return self.bands_of(found), whole
 
     def bands_of(self, found: grams.Shingles) -> Column:
         """The bands of sets of n-grams, as `survey` has them of texts."""

@@ -176,6 +176,7 @@ def write_part(folder: Path, lengths: Column, survey: Survey, pairs: Mapping[int
     """Writes what one shard found out into files of numpy's; returns their names."""
     columns: dict[str, Column | None] = {"lengths": lengths, "groups": survey.groups, "ranks": survey.ranks, "scores": survey.scores}
     columns |= {f"numbers.{at}": column for at, column in enumerate(survey.columns)}
+    columns |= {f"wholes.{at}": column for at, column in enumerate(survey.wholes)}
     columns |= {f"packed.{at}": column for at, column in packed.items()}
     for at, found in pairs.items():
         columns |= {f"pairs.{at}.{name}": np.asarray(column) for name, column in found._asdict().items()}
@@ -192,7 +193,8 @@ def read_parts(folders: Sequence[Path], choices: Sequence[Choice]) -> Searched:
     methods = [choice.load()(choice.options) for choice in choices]
     columns = [_joined(folders, f"numbers.{at}") if hasattr(method, "survey") else None for at, method in enumerate(methods)]
     groups = _joined(folders, "groups")
-    survey = Survey(columns, np.zeros(0, np.int64) if groups is None else groups, _joined(folders, "ranks"), _joined(folders, "scores"))
+    wholes = [_joined(folders, f"wholes.{at}") for at in range(len(methods))]
+    survey = Survey(columns, np.zeros(0, np.int64) if groups is None else groups, _joined(folders, "ranks"), _joined(folders, "scores"), wholes)
     pairs = {}
     for at in (at for at, method in enumerate(methods) if lists_pairs(method)):
         rows, others, scores, crowded = (_joined(folders, f"pairs.{at}.{name}") for name in Pairs._fields[:4])

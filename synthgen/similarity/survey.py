@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +34,8 @@ class Survey:
     groups: Column
     ranks: Column | None = None
     scores: Column | None = None
+    wholes: list[Column | None] = field(default_factory=list)
+    """For methods that have it, a number per row that is equal where the keys are."""
 
     def order(self, given: int = 0) -> Column:
         """The numbers of the rows, the first `given` ones as they are, then the most preferred first, file order among equals."""
@@ -48,6 +50,7 @@ class _Part(NamedTuple):
     groups: Column
     ranks: Column | None
     scores: Column | None
+    wholes: list[Column | None]
 
 
 class Surveyor:
@@ -62,17 +65,21 @@ class Surveyor:
     def __call__(self, span: Span) -> _Part:
         """What the lines of a span hold."""
         rows, lengths = span.rows()
-        columns = [
-            method.survey(texts_of(rows, field)) if hasattr(method, "survey") else None
-            for method, field in zip(self._methods, self._fields, strict=True)
-        ]  # fmt: skip
+        found = [_surveyed(method, texts_of(rows, field) if hasattr(method, "survey") else ()) for method, field in zip(self._methods, self._fields, strict=True)]
         groups = np.fromiter(map(sample_group, rows), np.int64, len(rows)) if self._grouped else np.full(len(rows), -1, np.int64)
         ranks = scores = None
         if self._preference and self._preference.sources:
             ranks = np.fromiter((self._places.get(str(value_at(row, "meta.source")), len(self._places)) for row in rows), np.int32, len(rows))
         if self._preference and self._preference.score is not None:
             scores = np.fromiter((-_number(row, self._preference.score) for row in rows), np.float64, len(rows))
-        return _Part(lengths, columns, groups, ranks, scores)
+        return _Part(lengths, [numbers for numbers, _ in found], groups, ranks, scores, [whole for _, whole in found])
+
+
+def _surveyed(method: Any, texts: Sequence[str]) -> tuple[Column | None, Column | None]:
+    if hasattr(method, "survey_whole"):
+        numbers, whole = method.survey_whole(texts)
+        return numbers, whole
+    return (method.survey(texts) if hasattr(method, "survey") else None), None
 
 
 def survey(
@@ -99,11 +106,12 @@ def survey(
             done += len(part.lengths)
             watch(done)
     if not parts:
-        return Survey([None] * len(choices), np.zeros(0, np.int64))
+        return Survey([None] * len(choices), np.zeros(0, np.int64), wholes=[None] * len(choices))
     columns = [_joined(part.columns[at] for part in parts) for at in range(len(choices))]
+    wholes = [_joined(part.wholes[at] for part in parts) for at in range(len(choices))]
     groups = _joined(part.groups for part in parts)
     assert groups is not None
-    return Survey(columns, groups, _joined(part.ranks for part in parts), _joined(part.scores for part in parts))
+    return Survey(columns, groups, _joined(part.ranks for part in parts), _joined(part.scores for part in parts), wholes)
 
 
 def _joined(parts: Iterable[Column | None]) -> Column | None:
