@@ -7,6 +7,8 @@ pydantic model with extra="forbid") and `VERSION` (an integer, raised when the s
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +63,7 @@ def find(kind: str, name: str) -> Any:
         return _attribute(known[name])
     if ":" in name:
         try:
+            look_here()
             found = _attribute(name)
         except (ImportError, AttributeError, ValueError, TypeError, SyntaxError) as fault:
             why = type(fault).__name__ if looks_like_key(str(fault)) else fault  # which quotes the name
@@ -70,6 +73,12 @@ def find(kind: str, name: str) -> Any:
             raise ConfigError(f"{shown(name)!r} is no {kind}: it lacks a Config (a pydantic model) or a VERSION (an integer)", next="write it as package.module:Class; the shipped ones show what such a class has")
         return found
     raise UnknownName(kind, name, known)
+
+
+def look_here() -> None:
+    """Makes the user's own modules in the folder that the command runs in importable, after all that is installed."""
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)
 
 
 def _attribute(target: str) -> Any:

@@ -17,7 +17,8 @@ from synthgen.filters.fields import joined
 from synthgen.records import Row
 
 MAX_CHARS = 200_000
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+# Possessive, so that a long line without an end is given up at once, not after every way to part it.
+_FENCE = re.compile(r"^[ \t]*+(`{3,}+|~{3,}+)[ \t]*+([\w+-]*+)[^\n]*+\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _PYTHON = frozenset({"python", "py", "python3"})
 _PROMPTED = re.compile(r"^\s*(?:>>>|\$ |In \[\d+\]:|%|!)", re.MULTILINE)
 

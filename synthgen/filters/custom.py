@@ -6,12 +6,14 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+import orjson
 from pydantic import Field
 
 from synthgen.config import Component
 from synthgen.errors import ConfigError
 from synthgen.filters.contract import KEEP, Verdict
 from synthgen.records import Row
+from synthgen.registry import look_here
 
 
 class CustomConfig(Component):
@@ -38,12 +40,22 @@ class Custom:
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """A verdict for each row."""
-        return [KEEP if (reason := self._function(row, **self.config.options)) in (None, False, "") else Verdict(True, reason) for row in rows]
+        return [KEEP if (reason := self._function(row, **self.config.options)) in (None, False, "") else Verdict(True, _plain(reason)) for row in rows]
+
+
+def _plain(reason: Any) -> Any:
+    """A reason as it can be written down, whatever the function gave."""
+    try:
+        orjson.dumps(reason, default=str)
+    except TypeError:  # beyond 64 bits, half a surrogate pair, nested without end
+        return ascii(reason)[:200] if isinstance(reason, str) else f"a {type(reason).__name__} that JSON cannot hold"
+    return reason
 
 
 def _load(target: str) -> Callable[..., Any]:
     module, _, name = target.partition(":")
     try:
+        look_here()
         found: Any = importlib.import_module(module)
         for step in name.split("."):
             found = getattr(found, step)

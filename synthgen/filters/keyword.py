@@ -29,6 +29,8 @@ class KeywordConfig(Component):
     def _some_word(self) -> KeywordConfig:
         if not (self.forbid or self.require or self.forbid_file):
             raise ValueError("keyword needs forbid, forbid_file or require")
+        if not all(word.strip() for word in (*self.forbid, *self.require)):
+            raise ValueError("a word of keyword is empty")
         return self
 
 

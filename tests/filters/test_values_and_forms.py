@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def verdict(entry: object, **row: object) -> Verdict:
     return found
 
 
-@pytest.mark.parametrize("entry", [{"score": {"name": "judge"}}, {"score": {"name": "judge", "min": 3, "max": 2}}, {"length_ratio": {}}, {"length_ratio": {"min": 2, "max": 1}}, {"keyword": {}}, {"custom": {"function": "no colon"}}, {"script": {"allow": ["klingon"]}}, {"repetition": {"copied_5_grams": 0.1, "copied_10_grams": 0.2}}])
+@pytest.mark.parametrize("entry", [{"score": {"name": "judge"}}, {"score": {"name": "judge", "min": 3, "max": 2}}, {"length_ratio": {}}, {"length_ratio": {"min": 2, "max": 1}}, {"keyword": {}}, {"keyword": {"forbid": ["a", ""]}}, {"keyword": {"require": [" "]}}, {"custom": {"function": "no colon"}}, {"script": {"allow": ["klingon"]}}, {"repetition": {"copied_5_grams": 0.1, "copied_10_grams": 0.2}}])
 def test_options_that_make_no_sense_are_refused(entry: object) -> None:
     misfits: list[Misfit] = []
     assert build_choice("filter", entry, ("rules",), misfits) is None
@@ -183,6 +184,17 @@ def test_code_is_parsed_and_never_run(text: str, reject: bool) -> None:
     assert verdict("code_parses", output=text).reject is reject
 
 
+def test_a_fence_whose_line_is_without_end_does_not_take_for_ever() -> None:
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("still looking for the end of the fence's line"))
+    signal.alarm(60)
+    try:
+        for text in ("```" + "a" * 2_000_000, "`" * 2_000_000, "~" * 2_000_000):
+            assert not verdict("code_parses", output=text).reject
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_a_whole_reply_can_be_held_to_parse() -> None:
     assert verdict({"code_parses": {"whole": "python"}}, output="def f(:").reject
     assert not verdict({"code_parses": {"whole": "python"}}, output="raise SystemExit('never run')").reject
@@ -269,6 +281,12 @@ class Box:
     @staticmethod
     def never(row):
         return False
+
+def odd(row, what):
+    deep = []
+    for _ in range(2000):
+        deep = [deep]
+    return {"big": 10**30, "half": chr(0xD800), "deep": deep}[what]
 '''
 
 
@@ -278,6 +296,18 @@ def test_a_function_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert verdict({"custom": {"function": "loud_rules:too_loud", "options": {"marks": 1}}}, output="No!!")[:2] == (True, "2 exclamation marks")
     assert not verdict({"custom": {"function": "loud_rules:too_loud"}}, output="No!!").reject
     assert not verdict({"custom": {"function": "loud_rules:Box.never"}}, output="No!!").reject
+    assert verdict({"custom": {"function": "loud_rules:odd", "options": {"what": "big"}}}, output="x").value == "a int that JSON cannot hold"
+    assert verdict({"custom": {"function": "loud_rules:odd", "options": {"what": "half"}}}, output="x").value == r"'\ud800'"
+    assert verdict({"custom": {"function": "loud_rules:odd", "options": {"what": "deep"}}}, output="x").value == "a list that JSON cannot hold"
     for wrong in ("loud_rules:absent", "no_such_module:f", "loud_rules:__doc__"):
         with pytest.raises(ConfigError):
             verdict({"custom": {"function": wrong}}, output="x")
+
+
+def test_a_module_in_the_folder_that_the_command_runs_in_is_found(tmp_path: Path) -> None:
+    (tmp_path / "my_own_rules.py").write_text(MODULE)
+    (tmp_path / "rows.jsonl").write_text('{"instruction": "Say a", "output": "A!!!!"}\n{"instruction": "Say b", "output": "B"}\n')
+    command = [Path(sys.executable).parent / "synthgen", "filter", "rows.jsonl", "-o", "out", "--rule", "custom:function=my_own_rules:too_loud"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert orjson.loads((tmp_path / "out" / "rejected.jsonl").read_bytes())["rejection"]["value"] == "4 exclamation marks"
