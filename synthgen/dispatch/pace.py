@@ -21,6 +21,7 @@ BURST_SECONDS = 0.5  # what a bucket holds: a burst above the server's own would
 CUT = 0.97  # of the accepted rate, after a refusal
 GROWTH, FAST_GROWTH, FAST_AFTER = 0.004, 0.01, 15.0  # a second; the faster one after so many seconds in peace
 SLOWEST = 0.2  # requests a second
+LEAP, LEAP_AFTER = 0.08, 30.0  # in peace for so long, the server plainly allows far more than it did
 STREAK = 8  # refusals without a reply between them: the whole teacher rests, for its Retry-After or else
 REST = 0.5  # seconds
 SMOOTH = 0.02  # seconds of a learnt rate that may be sent at once
@@ -177,7 +178,8 @@ class Pace:
         seconds = min(now - self._grown_at, 5.0)
         if seconds < 0.25:
             return
-        learnt.rate *= (1 + (FAST_GROWTH if now - self._cut_at > FAST_AFTER else GROWTH)) ** seconds
+        peace = now - self._cut_at
+        learnt.rate *= (1 + (LEAP if peace > LEAP_AFTER else FAST_GROWTH if peace > FAST_AFTER else GROWTH)) ** seconds
         learnt.size = max(1.0, learnt.rate * SMOOTH)
         self._grown_at = now
 

@@ -14,7 +14,7 @@ from synthgen.teachers.config import Limits
 
 @dataclass
 class Server:
-    """Answers after `latency(rng, in_flight)` seconds; lets `rate` requests a second in, saving up to `burst` of them."""
+    """Answers after `latency(rng, in_flight)` seconds; lets `rate` requests a second in, saving up to `burst` of them, or `capacity(now)` at once."""
 
     latency: Callable[[random.Random, int], float]
     rate: float | None = None
@@ -22,12 +22,15 @@ class Server:
     headers: bool = False
     retry_after: bool = True
     random_429: float = 0.0
+    capacity: Callable[[float], float] | None = None
     level: float = 0.0
     at: float = 0.0
     in_flight: int = 0
 
     def take(self, now: float, rng: random.Random) -> tuple[str, float, dict[str, str], float | None]:
         if rng.random() < self.random_429:
+            return "http_429", 0.01, {}, None
+        if self.capacity is not None and self.in_flight >= self.capacity(now):
             return "http_429", 0.01, {}, None
         headers: dict[str, str] = {}
         if self.rate is not None:

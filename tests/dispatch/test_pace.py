@@ -39,6 +39,12 @@ def test_refusals_that_do_not_depend_on_the_rate_are_not_taken_for_a_limit():
     assert run.rate(60, 120) > 0.8 * 128
 
 
+def test_a_server_that_can_suddenly_do_far_more_or_less_is_followed():
+    run = simulate(Server(lambda rng, in_flight: 0.1, capacity=lambda now: 10 if now < 60 else 100 if now < 180 else 20), 300)
+    assert run.rate(150, 180) > 0.7 * 1000, "from a hundred a second to a thousand"
+    assert run.rate(240, 300) > 0.7 * 200 and run.refused(240, 300) < 0.05
+
+
 def test_what_the_user_says_is_kept_to():
     run = simulate(Server(half_a_second), 60, requests_per_minute=300)
     assert 4.9 < run.rate(5, 60) <= 5.1
