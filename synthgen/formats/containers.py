@@ -91,10 +91,15 @@ def _lines(source: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
 def read_jsonl(path: Path) -> Iterator[Record]:
     """One JSON object a line; empty lines are passed over, CRLF and a byte order mark accepted."""
     with _unpacking(path) as source:
+        first = True
         for number, line in _lines(source, path):
             line = line.rstrip(b"\r\n")
             if line.strip():
-                yield parse_record(number, line)
+                record = parse_record(number, line)
+                if first and record.fault.startswith("not JSON") and line.lstrip().startswith(b"["):
+                    raise InputError("a JSON array begins here, where one JSON object a line was expected", f"{path}:{number}", "give the file the ending .json")
+                first = False
+                yield record
 
 
 def find_not_utf8(path: Path, limit: int = 64 << 20) -> NotUTF8:

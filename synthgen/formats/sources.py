@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from synthgen import registry
 from synthgen.config import Component, InputFile
 from synthgen.digest import input_files
-from synthgen.errors import Fault, SynthgenError, UnknownName, nearest
+from synthgen.errors import Fault, InputError, SynthgenError, UnknownName, nearest
 from synthgen.formats.containers import Record, container_of, read_file, read_hub
 from synthgen.records import CONTENT_FIELDS
 
@@ -84,9 +84,13 @@ class Part:
     path: Path | None
 
     def records(self) -> Iterator[Record]:
-        """All its records, good or broken."""
+        """All its records, good or broken.
+
+        Raises:
+            InputError: the file cannot be read as what its name says, or was changed meanwhile.
+        """
         if self.path is not None:
-            return read_file(self.path)
+            return _unchanged(self.path, read_file(self.path))
         source = self.source
         assert source.dataset is not None
         return read_hub(source.dataset, source.name, source.split or "train", source.revision)
@@ -94,6 +98,15 @@ class Part:
     def place(self, number: int) -> str:
         """Where a record is, for people."""
         return f"{self.label}:{number}"
+
+
+def _unchanged(path: Path, records: Iterator[Record]) -> Iterator[Record]:
+    """The records of a file that stays as it is until the last of them: else they were of no one file."""
+    before = path.stat()
+    yield from records
+    after = path.stat()
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise InputError("the file was changed while it was read", str(path), "run again once whoever writes it is done; nothing of it was used")
 
 
 def parts_of(source: Source) -> list[Part]:
@@ -132,6 +145,8 @@ def _missing(path: str, others: list[Path]) -> Fault:
         return Fault("no file matches", path, "quote the pattern, and remember that paths are relative to where the command runs")
     if Path(path).is_dir():
         return Fault("the folder holds no files", path)
+    if Path(path).exists():
+        return Fault("this is no file", path, "rows are read more than once: write what a pipe or a device gives to a file first")
     folder = Path(path).parent
     if not folder.is_dir():
         return Fault("no such file", path, f"there is no folder {str(folder)!r} here; paths are relative to where the command runs")

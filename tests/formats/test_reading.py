@@ -1,3 +1,5 @@
+import os
+
 import orjson
 import pytest
 from pydantic import ValidationError
@@ -123,6 +125,34 @@ def test_values_too_deep_to_be_written_again_are_refused_whole(in_tmp):
     (in_tmp / "a.jsonl").write_bytes(b'{"instruction":"y"}\n' + line)
     _, deep = rows("a.jsonl")
     assert deep.row["raw"].encode() == line and "levels deep" in deep.row["rejection"]["value"]
+
+
+@pytest.mark.parametrize("change", [lambda path: path.write_bytes(path.read_bytes()[:-90]), lambda path: path.write_bytes(path.read_bytes() * 2)])
+def test_a_file_that_is_changed_while_it_is_read_is_refused(in_tmp, change):
+    path = in_tmp / "rows.jsonl"
+    path.write_bytes(b"".join(orjson.dumps({"instruction": f"Name number {at}", "output": "x" * 100}) + b"\n" for at in range(500)))
+    rows = read_sources([Source(path="rows.jsonl")])
+    next(rows)
+    change(path)
+    with pytest.raises(InputError, match="changed while it was read") as caught:
+        list(rows)
+    assert caught.value.faults[0].where == "rows.jsonl"
+
+
+def test_a_pipe_is_no_file(in_tmp):
+    os.mkfifo("rows.jsonl")
+    (fault,) = check_sources([Source(path="rows.jsonl")])
+    assert (fault.what, fault.where) == ("this is no file", "rows.jsonl")
+
+
+@pytest.mark.parametrize("text", ['[\n{"instruction": "a", "output": "b"},\n{"instruction": "c", "output": "d"}\n]\n', '\n [{"instruction": "a", "output": "b"},\n{"instruction": "c", "output": "d"}]\n'])
+def test_a_json_array_that_is_called_json_lines_is_refused_before_any_row(in_tmp, text):
+    (in_tmp / "rows.jsonl").write_text(text)
+    with pytest.raises(InputError, match="a JSON array begins here") as caught:
+        list(read_sources([Source(path="rows.jsonl")]))
+    assert ".json" in caught.value.faults[0].next
+    (in_tmp / "rows.json").write_text(text)
+    assert len(list(read_sources([Source(path="rows.json")]))) == 2
 
 
 def test_folders_and_globs_are_read_in_order_of_names(in_tmp):
