@@ -43,8 +43,8 @@ def run(pipeline: str | Path, *, set: Mapping[str, Any] | None = None, values: S
 
 def preview(pipeline: str | Path, rows: int = 5, *, set: Mapping[str, Any] | None = None, stage: str | None = None) -> dict[str, Any]:
     """Prompts as sent, replies, parsed rows, verdicts, tokens and cost of the first `rows` rows; publishes nothing."""
+    from synthgen.beforehand.previewing import preview_pipeline
     from synthgen.pipeline_file import load_pipeline
-    from synthgen.previewing import preview_pipeline
 
     return preview_pipeline(load_pipeline(Path(pipeline), (), set or {}), rows, stage)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from synthgen.beforehand.validation import findings
 from synthgen.errors import SynthgenError
 from synthgen.pipeline_file import load_pipeline
 from synthgen.shipped import shipped
 from synthgen.store.manifest import read_manifest
-from synthgen.validation import findings
 
 PIPELINES = sorted(shipped("pipelines").glob("*.yaml"))
 WITH_REPLIES = {"attributes", "conversation", "documents", "evolve", "judge", "magpie", "preferences"}

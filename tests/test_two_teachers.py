@@ -10,11 +10,11 @@ sys.path.insert(0, str(Path(__file__).parent / "stages"))
 
 from chat_server import ChatServer
 
+from synthgen.beforehand.estimate import estimate_pipeline
+from synthgen.beforehand.previewing import preview_pipeline
 from synthgen.errors import BudgetReached, ConfigError, TeacherFailed
-from synthgen.estimate import estimate_pipeline
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import load_pipeline
-from synthgen.previewing import preview_pipeline
 from synthgen.progress import Reporter
 from synthgen.store.ledger import open_ledger
 

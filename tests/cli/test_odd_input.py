@@ -178,7 +178,7 @@ def test_ids_that_are_too_long_for_a_folder(synthgen):
 
 
 def test_a_preview_holds_nothing_that_a_terminal_obeys():
-    from synthgen.previewing import preview_text
+    from synthgen.beforehand.previewing import preview_text
 
     odd = "one\x1b]0;title\x07\x1b[2J\r\x9b31m\n\u202etwo"
     preview = {

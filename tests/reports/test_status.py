@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from asking_bench import Asked, asking_pipeline
 
+from synthgen.beforehand.estimate import estimate_pipeline
 from synthgen.errors import BudgetReached, EmptyResult, Interrupted, TooManyFailed
-from synthgen.estimate import estimate_pipeline
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.progress import Reporter
 from synthgen.reports.status import run_status, status_table

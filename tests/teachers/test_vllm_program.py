@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from synthgen.beforehand.validation import findings
 from synthgen.errors import ConfigError
 from synthgen.pipeline_file import load_pipeline
 from synthgen.progress import Reporter
 from synthgen.teachers.vllm_program import program_faults
 from synthgen.teachers.vllm_server import VLLM, VLLMConfig
-from synthgen.validation import findings
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from synthgen import registry
+from synthgen.beforehand.split_sizes import split_faults
 from synthgen.config import InputFile, PromptName
 from synthgen.digest import input_files
 from synthgen.errors import Fault, SynthgenError
 from synthgen.pipeline_file import Pipeline
 from synthgen.registry import Choice
 from synthgen.similarity.embedding_options import EmbeddingsConfig
-from synthgen.split_sizes import split_faults
 from synthgen.teachers.config import TeacherConfig
 
 REACH_SECONDS = 5.0

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from synthgen.beforehand.validation import findings
 from synthgen.pipeline_file import load_pipeline
-from synthgen.validation import findings
 
 SEMANTIC = """
 version: 1

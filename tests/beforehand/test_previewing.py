@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from asking_bench import Asked, asking_pipeline
 
+from synthgen.beforehand.previewing import preview_pipeline, preview_text
 from synthgen.errors import ConfigError
 from synthgen.pipeline import RunOptions, run_pipeline
-from synthgen.previewing import preview_pipeline, preview_text
 from synthgen.progress import Reporter
 from synthgen.store.jsonl import read_rows
 

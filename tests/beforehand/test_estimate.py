@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from asking_bench import Asked, asking_pipeline
 
+from synthgen.beforehand.estimate import estimate_pipeline, estimate_text
 from synthgen.errors import ConfigError
-from synthgen.estimate import estimate_pipeline, estimate_text
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import load_pipeline
 from synthgen.progress import Reporter

@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from synthgen.beforehand.probing import Probe, asking_stages, asks
 from synthgen.errors import ConfigError
 from synthgen.pipeline import RunOptions
 from synthgen.pipeline_file import Pipeline, StageSpec
-from synthgen.probing import Probe, asking_stages, asks
 from synthgen.progress import Reporter
 from synthgen.records import Row
 from synthgen.reports.tables import printable

@@ -16,12 +16,12 @@ from typing import Any
 
 import orjson
 
+from synthgen.beforehand.forecast import Call, Forecast, Pace, Pool, over_pool, over_rows
+from synthgen.beforehand.probing import Given, Probe, asking_stages
 from synthgen.config import resolved
 from synthgen.digest import value_hash
-from synthgen.forecast import Call, Forecast, Pace, Pool, over_pool, over_rows
 from synthgen.pipeline import RunOptions
 from synthgen.pipeline_file import Pipeline, StageSpec
-from synthgen.probing import Given, Probe, asking_stages
 from synthgen.progress import Reporter, duration
 from synthgen.reports.money import likely
 from synthgen.reports.tables import table

@@ -2,7 +2,7 @@
 
 import pytest
 
-from synthgen.forecast import FIGURES, RESAMPLES, Call, Pace, Pool, over_pool, over_rows
+from synthgen.beforehand.forecast import FIGURES, RESAMPLES, Call, Pace, Pool, over_pool, over_rows
 
 PACE = Pace(4)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from synthgen.beforehand.split_sizes import split_faults
+from synthgen.beforehand.validation import findings
 from synthgen.errors import StageFailed
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.pipeline_file import load_pipeline
-from synthgen.split_sizes import split_faults
-from synthgen.validation import findings
 
 HEAD = "version: 1\nname: p\nteacher: {provider: builtin}\nstages:\n"
 
@@ -73,7 +73,7 @@ def test_what_cannot_be_known_is_left_to_the_run(told, in_tmp):
 
 
 def test_no_more_of_a_file_is_read_than_it_takes(told, in_tmp, monkeypatch):
-    from synthgen import split_sizes
+    from synthgen.beforehand import split_sizes
 
     read = []
 
