@@ -45,6 +45,7 @@ _HINTS = Hints(
         "answer is", "answeris", "answer:", "answer :", "####", "\\boxed{", "die antwort", "réponse est", "la reponse", "la respuesta es", "la risposta", "ответ:", "答案", "答え", "정답은", "답은",
     )
 )  # fmt: skip
+_SENTENCE_END = re.compile(r"[.。\n]\s")
 _QUESTION_MARK = re.compile(r"[?？؟]")
 
 
@@ -101,12 +102,12 @@ def run_on_at(text: str, row: Row) -> int | None:
 
 
 def _second_answer(text: str, first: re.Match[str]) -> int | None:
-    second = _ANSWER_IS.search(text, first.end())
-    while second is not None:
-        between = text[first.end() : second.start()]
-        mark = _QUESTION_MARK.search(between)
-        line_end = re.search(r"[.。\n]\s", between)
-        if mark and line_end and line_end.start() < mark.start() and len(between) > 20:
-            return first.end() + line_end.end()
-        second = _ANSWER_IS.search(text, second.end())
+    # Whichever second answer it is, what is found first behind the first one lies between them, or nothing does.
+    mark = _QUESTION_MARK.search(text, first.end())
+    sentence = _SENTENCE_END.search(text, first.end())
+    if mark is None or sentence is None or sentence.start() > mark.start():
+        return None
+    for second in _ANSWER_IS.finditer(text, first.end()):
+        if second.start() > max(mark.start(), first.end() + 20):
+            return sentence.end()
     return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -227,6 +229,17 @@ def test_replies_that_go_on_are_dropped(question: str, reply: str) -> None:
 )
 def test_replies_that_may_look_so_stay(question: str, reply: str) -> None:
     assert not verdict("run_on", instruction=question, output=reply).reject
+
+
+def test_a_reply_that_says_its_answer_for_ever_does_not_take_for_ever() -> None:
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("still going from answer to answer"))
+    signal.alarm(60)
+    try:
+        assert not verdict("run_on", instruction="How many?", output="The answer is " * 100_000).reject
+        assert not verdict("run_on", instruction="How many?", output="\\boxed{" * 200_000).reject
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 # --- echo
