@@ -22,7 +22,7 @@ import orjson
 import xxhash
 
 from synthgen.errors import SynthgenError
-from synthgen.store.ledger_file import ledger_files, open_for_reading
+from synthgen.store.ledger_file import damage_is_told, ledger_files, open_for_reading
 from synthgen.store.ledger_json import parse_body
 from synthgen.store.ledger_writer import Barrier, Told, Write, Writer
 
@@ -92,6 +92,7 @@ class Entry:
     run: str = ""
 
 
+@damage_is_told("look", "get", "account", "spent", "writer", "stats", "recent", "export", "take_in", "vacuum")
 class Ledger:
     """A folder of ledger files: read by all, written through one file that this process claims when it first writes."""
 

@@ -13,15 +13,20 @@ journal.
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import sqlite3
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from synthgen.errors import SynthgenError
 from synthgen.store.ledger_keys import TABLES, VIEW_OF_VERSION_1
+
+C = TypeVar("C")
 
 SCHEMA_VERSION = 2
 CHECKPOINT_PAGES = 4000  # 16 MB of log: a page that changes often is carried over into the file less often
@@ -159,6 +164,29 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
         raise SynthgenError(f"a ledger file cannot be read: {fault}", str(path), "move it aside, or restore it from a copy") from fault
     connection.close()
     return None
+
+
+def damage_is_told(*names: str) -> Callable[[type[C]], type[C]]:
+    """A class decorator: where one of these methods comes upon a damaged file, it says so; the class has a `folder`."""
+
+    def of(kind: type[C]) -> type[C]:
+        for name in names:
+            setattr(kind, name, _telling(getattr(kind, name)))
+        return kind
+
+    return of
+
+
+def _telling(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def telling(self: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return method(self, *args, **options)
+        except sqlite3.DatabaseError as fault:
+            after = "`sqlite3 FILE 'pragma integrity_check'` finds the damaged one; restore it from a copy, save what can be read with `sqlite3 FILE .recover`, or move it aside"
+            raise SynthgenError(f"a ledger file cannot be read: {fault}", str(self.folder), after) from fault
+
+    return telling
 
 
 def _known_version(connection: sqlite3.Connection, path: Path) -> int:

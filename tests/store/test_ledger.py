@@ -152,6 +152,29 @@ def test_a_file_that_is_no_ledger_is_named(tmp_path):
     assert "ledger-0001.sqlite" in str(fault.value)
 
 
+def test_a_file_that_is_damaged_in_the_middle_is_told_without_a_traceback(tmp_path):
+    folder = tmp_path / "ledger"
+    ledger = open_ledger(folder)
+    for number in range(300):
+        ledger.submit(reply(number, text="x" * 500))
+    ledger.barrier()
+    ledger.close()
+    path = ledger_file.ledger_files(folder)[0]
+    data = bytearray(path.read_bytes())
+    data[8192:] = b"\xaa" * (len(data) - 8192)
+    path.write_bytes(data)
+    ledger = open_ledger(folder)
+    for read in (
+        lambda: ledger.look(reply(1).hash, 0, 1), lambda: ledger.get(key_of(reply(1).hash, 0)), lambda: ledger.account([key_of(reply(1).hash, 0)]), lambda: ledger.spent("r"),
+        ledger.stats, lambda: ledger.recent("r", 5), lambda: ledger.export(tmp_path / "out.jsonl"), ledger.vacuum,
+    ):  # fmt: skip
+        with pytest.raises(SynthgenError, match="cannot be read") as told:
+            read()
+        assert str(folder) in str(told.value) and "integrity_check" in str(told.value)
+    assert not (tmp_path / "out.jsonl").exists()
+    ledger.close()
+
+
 def test_network_folders_get_a_rollback_journal(tmp_path, monkeypatch):
     monkeypatch.setattr(ledger_file, "file_system", lambda folder: "nfs4")
     ledger = open_ledger(tmp_path)
