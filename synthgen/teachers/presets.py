@@ -96,12 +96,29 @@ class OpenAI:
         kept = self.shape({"model": self.config.model, "messages": [], **asked})
         dropped = sorted(name for name in asked if name not in kept and not (name == "max_tokens" and "max_completion_tokens" in kept))
         found = [f"{', '.join(dropped)}: not taken by {self.config.model}, not sent"] if dropped else []
+        if unheeded := self._unheeded_reasoning():
+            found.append(f"{', '.join(unheeded)}: {self.config.model} has no such parameter, not sent")
         if not self.supports_n:
             found.append(self.ONE_BY_ONE)
         found.extend(self.NOTES)
         if self.KEY is not None and (self.URL is None or self.config.base_url is None):
             found.append(self.TERMS)
         return tuple(found)
+
+    def _unheeded_reasoning(self) -> list[str]:
+        """The reasoning options without which the very same would be sent."""
+        wanted = self.config.reasoning
+        body: dict[str, Any] = {"model": self.config.model, "messages": []}
+        unheeded = list[str]()
+        if wanted is None:
+            return unheeded
+        for name in ("effort", "max_tokens", "enabled"):
+            if getattr(wanted, name) in (None, True):  # a model that can think does so unasked
+                continue
+            without = self.config.model_copy(update={"reasoning": wanted.model_copy(update={name: None})})
+            if type(self)(without).shape(body) == self.shape(body):
+                unheeded.append(f"reasoning.{name}")
+        return unheeded
 
     def _reason(self, body: dict[str, Any]) -> None:
         """Reasoning, OpenAI's way: reasoning_effort, max_completion_tokens, no sampling parameters."""
@@ -169,6 +186,12 @@ class Anthropic(OpenAI):
     NOTES = ("hides the model's thinking: rows will have no `reasoning`", "does not heed response_format: replies are parsed tolerantly instead")
     TERMS = "Anthropic's commercial terms forbid training competing models on its output without its approval; read them before you train on it"
     supports_n = False
+
+    def remarks(self) -> tuple[str, ...]:
+        """See `OpenAI.remarks`."""
+        budget, room = self.config.reasoning.max_tokens if self.config.reasoning else None, self.config.sampling.max_tokens
+        small = budget is not None and room is not None and budget >= room
+        return (*super().remarks(), *((f"refuses requests whose reasoning.max_tokens ({budget:,}) is not below sampling.max_tokens ({room:,})",) if small else ()))
 
     def _reason(self, body: dict[str, Any]) -> None:
         wanted = self.config.reasoning

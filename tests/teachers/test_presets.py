@@ -93,3 +93,26 @@ def test_options_that_would_hang_leak_or_replace_are_refused_without_an_echo(opt
     with pytest.raises(ValidationError) as caught:
         TeacherConfig(model="m", **options)
     assert "sk-abc" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "reasoning", "unheeded"),
+    [
+        ("openai", "gpt-5", {"effort": "low"}, ""),
+        ("openai", "gpt-5", {"enabled": True}, ""),
+        ("openai", "gpt-5", {"max_tokens": 9}, "reasoning.max_tokens"),
+        ("openai", "gpt-5", {"effort": "low", "enabled": False}, "reasoning.enabled"),
+        ("anthropic", "claude", {"effort": "low"}, "reasoning.effort"),
+        ("anthropic", "claude", {"max_tokens": 9}, ""),
+        ("openrouter", "m", {"max_tokens": 9}, ""),
+    ],
+)
+def test_reasoning_options_that_are_not_sent_are_told(name, model, reasoning, unheeded):
+    told = [remark for remark in provider(name, model=model, reasoning=reasoning).remarks() if remark.startswith("reasoning.")]
+    assert [remark.partition(":")[0] for remark in told] == ([unheeded] if unheeded else [])
+
+
+@pytest.mark.parametrize(("budget", "refused"), [(1000, True), (999, False)])
+def test_a_thinking_budget_that_anthropic_refuses_is_told(budget, refused):
+    told = " ".join(provider("anthropic", sampling={"max_tokens": 1000}, reasoning={"max_tokens": budget}).remarks())
+    assert ("refuses requests" in told) == refused
