@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from synthgen.similarity.row_file import RowFile
 
-VERSION = 1
+VERSION = 2
 WRITES: Literal["rows"] = "rows"
 SEEDED = True
 RULE = "select"
@@ -37,7 +37,7 @@ class PerGroup(Component):
 
     n: int = Field(1, ge=1, description="rows to keep of each group")
     by: str = Field("question", description="`question`, a field, or a path such as meta.topic; rows without it are groups of their own")
-    prefer: str = Field("shortest", description="shortest or longest `field`, first, agreement (the answer that most of the group give), or the name of a score in meta.scores or a path: highest first")
+    prefer: str = Field("shortest", description="shortest or longest `field` (rows without it come last), first, agreement (the answer that most of the group give), or the name of a score in meta.scores or a path: highest first")
     field: str | tuple[str, ...] = Field("answer", description="whose length counts; `answer` is the rationale and output, or what the assistant says")
 
 
@@ -204,6 +204,8 @@ def _score(row: Row, per_group: PerGroup) -> float:
         return 0.0
     if prefer in ("shortest", "longest"):
         text = _answer(row) if per_group.field == "answer" and "answer" not in row else text_of(row, per_group.field)
+        if not text.strip():
+            return float("nan")  # no answer is not the shortest one: such rows come last
         return float(len(text) if prefer == "longest" else -len(text))
     found = value_at(row, f"meta.scores.{prefer}")
     found = value_at(row, prefer) if found is None else found

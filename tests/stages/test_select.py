@@ -35,6 +35,16 @@ def test_the_best_of_each_question(tmp_path, prefer, kept):
     assert done.outcome.counts.plain()["rejected"] == {"select": 3}
 
 
+@pytest.mark.parametrize("prefer", ["shortest", "longest"])
+def test_no_answer_is_not_the_shortest_one(tmp_path, prefer):
+    rows = [{"id": "none", "instruction": "a"}, {"id": "blank", "instruction": "a", "output": " \n"}, {"id": "some", "instruction": "a", "output": "xx"}, {"id": "alone", "instruction": "b", "output": ""}]
+    done = curate("select", tmp_path, rows, {"per_group": {"prefer": prefer}})
+    assert ids(done.rows) == ["some", "alone"]
+    assert [row["rejection"]["matched_id"] for row in done.rejected] == ["some", "some"]
+    with pytest.raises(StageFailed, match="no row has a score 'shortest'"):
+        curate("select", tmp_path, rows, {"per_group": {"prefer": "shortest", "field": "nothing"}})
+
+
 def test_the_top_k_of_each_group_by_a_path(tmp_path):
     done = curate("select", tmp_path, SAMPLES, {"per_group": {"by": "meta.source", "n": 2, "prefer": "judge"}})
     assert ids(done.rows) == ["a0", "a2", "b0", "b1"]
