@@ -90,7 +90,7 @@ class Batches:
                 self._download(part)
                 self._take(part, BATCH_SHARE)
                 self._ledger.commit(ChargeWrite(self._run, -part.usd, -part.tokens, -part.requests))
-            elif part.state in ("prepared", "replaced") and self._book.file("results", part.number).exists():
+            elif part.state in ("prepared", "submitting", "replaced") and self._book.file("results", part.number).exists():
                 self._take(part, 1.0)
             else:
                 continue

@@ -194,6 +194,19 @@ def test_a_submission_that_was_interrupted_is_found_again_and_not_paid_twice(des
     assert desk.spent()[2] == 1
 
 
+def test_results_made_elsewhere_are_taken_after_a_provider_has_refused_the_batch(desk, server, tmp_path):
+    desk.prepare([ask(i) for i in range(3)])
+    server.refuse_create = True
+    with pytest.raises(TeacherFailed):
+        desk.at(Batches.submit)
+    lines = [orjson.loads(line) for line in (tmp_path / "batches/requests-0001.jsonl").read_bytes().splitlines()]
+    results = [orjson.dumps({"custom_id": line["custom_id"], "response": {"status_code": 200, "body": reply_to(line)[1]}}) + b"\n" for line in lines]
+    (tmp_path / "batches/results-0001.jsonl").write_bytes(b"".join(results))
+    (taken,) = desk.at(Batches.collect)
+    assert taken.outcome["answered"] == 3 and [one.state for one in desk.render([ask(i) for i in range(3)])] == ["answered"] * 3
+    assert desk.at(Batches.submit) == [], "what is answered is not sent again"
+
+
 def test_results_of_run_batch_beside_the_requests_are_collected(tmp_path):
     desk = Desk(tmp_path, "http://127.0.0.1:9/v1", price=None)
     questions = [ask(number) for number in range(5)]
