@@ -31,8 +31,7 @@ def header(choices: Sequence[Choice]) -> dict[str, Any]:
 
 def stored_rules(folder: Path) -> list[str]:
     """The names of the rules that a folder's values are of."""
-    first = next(_lines(folder / VALUES), None) or {}
-    return [str(entry["name"]) for entry in first.get("rules", ())]
+    return [str(entry["name"]) for entry in _rules(next(_lines(folder / VALUES), None), folder)]
 
 
 def rethreshold(folder: Path, choices: Sequence[Choice], out: Path, stage: str) -> Counts:
@@ -53,7 +52,9 @@ def rethreshold(folder: Path, choices: Sequence[Choice], out: Path, stage: str) 
     counts = Counts()
     kept_before, dropped_before = _rows(folder / "rows.jsonl"), _rows(folder / "rejected.jsonl")
     with RowWriter(out / "rows.jsonl") as kept, RowWriter(out / "rejected.jsonl") as gone:
-        for line in lines:
+        for number, line in enumerate(lines, 2):
+            if not {"id", "dropped", "said"} <= line.keys():
+                raise InputError(f"{VALUES} holds a line of something else", f"{folder / VALUES}:{number}", "run the filter stage again")
             row = next(dropped_before if line["dropped"] else kept_before, None)
             while row is not None and line["dropped"] and row["rejection"]["rule"] not in judges:  # a broken line, or no row: no rule has seen it
                 counts.in_ += 1
@@ -61,7 +62,7 @@ def rethreshold(folder: Path, choices: Sequence[Choice], out: Path, stage: str) 
                 gone.write(row)
                 row = next(dropped_before, None)
             if row is None or row.get("id") != line["id"]:
-                raise InputError(f"{VALUES} does not fit the rows beside it", f"{folder}, row {line['id']}", "run the filter stage again")
+                raise _misfit(folder, line["id"])
             row = {name: value for name, value in row.items() if name != "rejection"}
             counts.in_ += 1
             said = _first_no(plan, line["said"])
@@ -72,7 +73,11 @@ def rethreshold(folder: Path, choices: Sequence[Choice], out: Path, stage: str) 
                 name, verdict = said
                 counts.reject(name)
                 gone.write(rejected(row, stage=stage, rule=name, value=verdict.value, threshold=verdict.threshold))
+        if (row := next(kept_before, None)) is not None:
+            raise _misfit(folder, row.get("id"))
         for row in dropped_before:  # such lines at the end
+            if row["rejection"]["rule"] in judges:
+                raise _misfit(folder, row.get("id"))
             counts.in_ += 1
             counts.reject(row["rejection"]["rule"])
             gone.write(row)
@@ -82,14 +87,16 @@ def rethreshold(folder: Path, choices: Sequence[Choice], out: Path, stage: str) 
     return counts
 
 
+def _misfit(folder: Path, row_id: Any) -> InputError:
+    return InputError(f"{VALUES} does not fit the rows beside it", f"{folder}, row {row_id}", "run the filter stage again")
+
+
 Plan = list[tuple[str, int, Rule | None]]
 """For each rule its name, its place in the stored lines, and itself where it decides anew from its values."""
 
 
 def _plan(first: dict[str, Any] | None, choices: Sequence[Choice], folder: Path) -> Plan:
-    stored = (first or {}).get("rules")
-    if not isinstance(stored, list):
-        raise InputError(f"{VALUES} has no first line that names the rules", str(folder / VALUES), "run the filter stage again with `values: true`")
+    stored = _rules(first, folder)
     plan: Plan = []
     taken: set[int] = set()
     for choice, (name, rule) in zip(choices, build_rules(choices), strict=True):
@@ -106,6 +113,14 @@ def _plan(first: dict[str, Any] | None, choices: Sequence[Choice], folder: Path)
             with_these = " or ".join(orjson.dumps(entry["options"]).decode() for entry in stored if entry["name"] == name) or "nothing: it was no rule of the stage"
             raise ConfigError(f"the values of {name} were not measured with these options, but with {with_these}", str(folder / VALUES), f"{can}; else run the filter stage again with `values: true`")
     return plan
+
+
+def _rules(first: dict[str, Any] | None, folder: Path) -> list[dict[str, Any]]:
+    """The rules that the first line names."""
+    stored = (first or {}).get("rules")
+    if not isinstance(stored, list) or not all(isinstance(entry, dict) and {"name", "version", "options"} <= entry.keys() for entry in stored):
+        raise InputError(f"{VALUES} has no first line that names the rules", str(folder / VALUES), "run the filter stage again with `values: true`")
+    return stored
 
 
 def _first_no(plan: Plan, said: Sequence[Any]) -> tuple[str, Verdict] | None:

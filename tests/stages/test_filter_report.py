@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -104,3 +105,21 @@ def test_what_was_not_measured_cannot_be_decided_again(tmp_path: Path) -> None:
         rethreshold(plain, choices(SHORT), again, "tidy")
     with pytest.raises(EmptyResult):
         rethreshold(measured, choices([{"length": {"max_words": 2, "min_words": 2}}, "echo"]), tmp_path, "tidy")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda lines: lines[:-1], lambda lines: lines[:1], lambda lines: [*lines[:2], *lines[3:]], lambda lines: [*lines, lines[-1]], lambda lines: [b'{"rules":[{}]}', *lines[1:]],
+        lambda lines: [b'{"rules":7}', *lines[1:]], lambda lines: [], lambda lines: [lines[0], b'{"id":"r0"}', *lines[2:]],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("rules", [SHORT, ["refusal"]])
+def test_values_that_were_cut_or_changed_lose_no_row_silently(tmp_path: Path, harm: Callable[[list[bytes]], list[bytes]], rules: list[object]) -> None:
+    _, measured = run(tmp_path, rules, values=True)
+    path = measured / "values.jsonl"
+    path.write_bytes(b"".join(line + b"\n" for line in harm(path.read_bytes().splitlines())))
+    again = tmp_path / "again"
+    again.mkdir()
+    with pytest.raises(InputError, match=r"values\.jsonl (does not fit|has no first line|holds a line)"):
+        rethreshold(measured, choices(rules), again, "tidy")
