@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from numbers import Real
 from typing import Any, Literal
 
+from synthgen.errors import StageFailed
 from synthgen.evaluation.answers import after_thinking, answers_equal, extract_answer
 from synthgen.evaluation.intervals import Interval, bootstrap, paired_difference, wilson
 from synthgen.evaluation.metrics import Metric
+from synthgen.own_code import blamed, defined_at
 
 Role = Literal["base", "student", "teacher"]
 
@@ -56,16 +60,31 @@ class ModelAnswers:
     """Metric -> each row's score; None where the row has no reference, or a judge's grade could not be read."""
 
 
-def score(models: Sequence[ModelAnswers], references: Sequence[Any], metrics: Mapping[str, Metric]) -> None:
-    """Fills in every model's `scores` for the metrics that ask nobody; a missing answer scores 0."""
+def score(models: Sequence[ModelAnswers], references: Sequence[Any], metrics: Mapping[str, Metric], ids: Sequence[str] = ()) -> None:
+    """Fills in every model's `scores` for the metrics that ask nobody; a missing answer scores 0.
+
+    Raises:
+        StageFailed: a metric raised, or gave what is no score; names the model and the row, by its id or its number.
+    """
+    named = ids or [str(number) for number in range(1, len(references) + 1)]
     for model in models:
         for name, metric in metrics.items():
             if metric.ASKS:
                 continue
             model.scores[name] = [
-                None if reference is None else (0.0 if answer.failed else metric.score(answer.said, answer.parsed, reference))
-                for answer, reference in zip(model.answers, references, strict=True)
+                None if reference is None else (0.0 if answer.failed else _scored(metric, name, answer, reference, f"row {row}, {model.name}"))
+                for answer, reference, row in zip(model.answers, references, named, strict=True)
             ]
+
+
+def _scored(metric: Metric, name: str, answer: Answer, reference: Any, subject: str) -> float:
+    with blamed(f"metric {name} cannot score a reply", metric, subject):
+        found: Any = metric.score(answer.said, answer.parsed, reference)
+    wanted = "0 or 1, for its SHARE is true" if metric.SHARE else "a number from 0 to 1"
+    value = float(found) if isinstance(found, Real) else math.nan
+    if not (value in (0, 1) if metric.SHARE else 0 <= value <= 1):
+        raise StageFailed(f"metric {name} gave {found!r:.100}, where a score is {wanted}", f"{subject}, {defined_at(metric.score)}", "mend the metric and run the same command again; answers are kept")
+    return value
 
 
 def compare(models: Sequence[ModelAnswers], metrics: Mapping[str, Metric]) -> dict[str, Any]:

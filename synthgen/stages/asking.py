@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered, Session
 from synthgen.errors import BudgetReached, EmptyResult, Interrupted, StageFailed
+from synthgen.own_code import asked, blamed, class_name
 from synthgen.records import Row
 from synthgen.stages.block import block_behind, rows_before
 from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Outcome
@@ -116,7 +117,7 @@ class RowWork(Work):
         return {"earlier": self._conversations(rows_before(artefacts))} if block_behind(artefacts) else {}
 
     def _conversations(self, rows: Iterable[Row]) -> Iterator[Conversation[list[Item]]]:
-        return (self.sending(partial(self.task.ask, row)) for row in rows)
+        return (self.sending(asked(self.task, row_told(row), partial(self.task.ask, row))) for row in rows)
 
     def _write(self, item: Item, parents: Sequence[str]) -> None:
         if isinstance(item, Rejected):
@@ -181,16 +182,21 @@ class PoolWork(Work):
         for item in items:
             item = with_policy(item, self.policies)
             if not isinstance(item, Rejected):
-                item = self.pool.judge(item) or item
+                item = self._judged(item)
             if isinstance(item, Rejected):
                 self.writer.reject(item)
             elif self.writer.counts.kept >= self.wanted:
                 self.writer.reject(Rejected(item, "surplus", threshold=self.wanted))
             else:
                 row = self.writer.keep(item)
-                self.pool.add(row)
+                with blamed(f"pool {class_name(self.pool)} cannot add a row", self.pool, row_told(row)):
+                    self.pool.add(row)
                 if self.task.round_calls:
                     self.kept.append(row)
+
+    def _judged(self, item: Row) -> Item:
+        with blamed(f"pool {class_name(self.pool)} cannot judge a row", self.pool, f"call {self.asked + 1}"):
+            return self.pool.judge(item) or item
 
     def _end_call(self, recent: deque[int], kept: int) -> None:
         self.asked += 1
@@ -209,7 +215,7 @@ class PoolWork(Work):
     def _conversations(self) -> Iterator[Conversation[list[Item]]]:
         calls = getattr(self.task, "calls", None)
         for index in count() if calls is None else range(calls):
-            yield self.sending(self._call(index))
+            yield self.sending(asked(self.task, f"call {index + 1}", self._call(index)))
 
     def _call(self, index: int) -> Callable[[], Asking]:
         """A call; from the third round on it shows rows kept up to the round before the last, as recorded or drawn now."""
@@ -231,6 +237,11 @@ class PoolWork(Work):
         if task.round_calls:
             calls = min(calls, (self.asked // task.round_calls + 2) * task.round_calls - 1 - self.asked)
         return calls
+
+
+def row_told(row: Row) -> str:
+    """How a message names a row."""
+    return f"row {row.get('id', '?')}"
 
 
 def input_rows(files: Sequence[Path], limit: int | None) -> Iterator[Row]:

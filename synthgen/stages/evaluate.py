@@ -117,7 +117,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         if teacher is not None:
             models.append(teacher.model)
         metrics = {choice.name: choice.load()(choice.options) for choice in config.metrics}
-        score(models, [row.get(config.reference) for row in rows], metrics)
+        score(models, [row.get(config.reference) for row in rows], metrics, [str(row.get("id", "?")) for row in rows])
         judging = Judging(context)
         for name, metric in metrics.items():
             if metric.ASKS:

@@ -6,8 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from synthgen.dispatch.contract import Conversation, Rendered
+from synthgen.own_code import asked
 from synthgen.records import Row, rejected
-from synthgen.stages.asking import input_rows
+from synthgen.stages.asking import input_rows, row_told
 from synthgen.stages.contract import Context, Inputs
 from synthgen.stages.generated import Births, with_policy
 from synthgen.stages.preview import Exchange, Preview, answers, why_failed
@@ -27,12 +28,12 @@ def preview(inputs: Inputs, config: Config, context: Context, n: int, ask: bool 
     pool = None
     if hasattr(task, "ask"):
         rows: list[Row | None] = list(input_rows([artefact.file for artefact in inputs["rows"]], n))
-        talks: list[Conversation[list[Item]]] = [partial(task.ask, row) for row in rows]
+        talks: list[Conversation[list[Item]]] = [asked(task, row_told(row or {}), partial(task.ask, row)) for row in rows]
     else:
         pool = task.pool()
         calls = min(n, task.round_calls * 2) if task.round_calls else min(n, getattr(task, "calls", n))
         rows = [None] * calls
-        talks = [partial(task.call, index, []) for index in range(calls)]
+        talks = [asked(task, f"call {index + 1}", partial(task.call, index, [])) for index in range(calls)]
     send = sending(config, session, context.sessions)
     shown: list[Preview] = []
     for number, log, rendered in answers(session, [send(talk) for talk in talks], f"preview {context.stage_id}", ask):
