@@ -20,7 +20,7 @@ MAX_CHARS = 200_000
 # Possessive, so that a long line without an end is given up at once, not after every way to part it.
 _FENCE = re.compile(r"^[ \t]*+(`{3,}+|~{3,}+)[ \t]*+([\w+-]*+)[^\n]*+\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _PYTHON = frozenset({"python", "py", "python3"})
-_PROMPTED = re.compile(r"^\s*(?:>>>|\$ |In \[\d+\]:|%|!)", re.MULTILINE)
+_PROMPTED = re.compile(r"^[^\S\n]*+(?:>>>|\$ |In \[\d+\]:|%|!)", re.MULTILINE)
 
 
 class CodeParsesConfig(Component):

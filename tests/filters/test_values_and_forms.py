@@ -190,6 +190,7 @@ def test_a_fence_whose_line_is_without_end_does_not_take_for_ever() -> None:
     try:
         for text in ("```" + "a" * 2_000_000, "`" * 2_000_000, "~" * 2_000_000):
             assert not verdict("code_parses", output=text).reject
+        assert not verdict("code_parses", output="```python\n" + "\n" * 190_000 + "x = 1\n```").reject
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
