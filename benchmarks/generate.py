@@ -2,7 +2,7 @@
 
     python -m benchmarks.generate                              # 10,000 rows, 0.5 s latency, 256 in flight; then no latency, 64
     python -m benchmarks.generate --rows 2000 --latency 0 --in-flight 64 --tools synthgen,openai
-    python -m benchmarks.generate --peers /tmp/peers --install # makes an environment for each peer there, and runs them too
+    python -m benchmarks.generate --peers ../peers --install # makes an environment for each peer there, and runs them too
     python -m benchmarks.generate --in-flight 2048 --latency 0.5 --workers 2 --tools synthgen,synthgen-workers
     python -m benchmarks.generate --memory                     # synthgen alone at 10,000 and at 300,000 rows
 
