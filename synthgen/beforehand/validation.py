@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel
-
 from synthgen import registry
+from synthgen.beforehand.caps import cap_faults
+from synthgen.beforehand.hub import student_faults
+from synthgen.beforehand.parts import configs_in
 from synthgen.beforehand.split_sizes import split_faults
 from synthgen.config import InputFile, PromptName
 from synthgen.digest import input_files
 from synthgen.errors import Fault, SynthgenError
 from synthgen.pipeline_file import Pipeline
-from synthgen.registry import Choice
 from synthgen.similarity.embedding_options import EmbeddingsConfig
 from synthgen.teachers.config import TeacherConfig
 
@@ -37,7 +37,7 @@ class Finding:
 
 def findings(pipeline: Pipeline, offline: bool = False) -> list[Finding]:
     """All that is wrong or worth knowing, errors first; with `offline` no server is reached for."""
-    found = [*_files_and_prompts(pipeline), *(Finding("error", fault) for fault in split_faults(pipeline)), *_teachers(pipeline, offline), *_embedders(pipeline, offline), *_extras(pipeline), *_disk()]
+    found = [*_files_and_prompts(pipeline), *(Finding("error", fault) for fault in split_faults(pipeline)), *_teachers(pipeline, offline), *_embedders(pipeline, offline), *_students(pipeline, offline), *_unread(pipeline), *_extras(pipeline), *_disk()]
     return sorted(found, key=lambda item: ("error", "warning", "note").index(item.level))
 
 
@@ -62,26 +62,13 @@ def _files_and_prompts(pipeline: Pipeline) -> Iterator[Finding]:
 
 def _marked(value: Any, marker: type) -> Iterator[Any]:
     """The values of all options that carry a marker, in nested configs and components too."""
-    for config in _configs(value):
+    for config in configs_in(value):
         for name, info in type(config).model_fields.items():
             if any(isinstance(one, marker) for one in info.metadata):
                 part = getattr(config, name)
                 yield from [part] if isinstance(part, str | Path) else part or ()
         if marker is PromptName and callable(named := getattr(config, "prompts", None)):
             yield from named()
-
-
-def _configs(value: Any) -> Iterator[BaseModel]:
-    """A config and all that it holds, those of its components too."""
-    if isinstance(value, Choice):
-        yield from _configs(value.options)
-    elif isinstance(value, BaseModel):
-        yield value
-        for name in type(value).model_fields:
-            yield from _configs(getattr(value, name))
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _configs(part)
 
 
 def _teachers(pipeline: Pipeline, offline: bool) -> Iterator[Finding]:
@@ -98,6 +85,7 @@ def _teachers(pipeline: Pipeline, offline: bool) -> Iterator[Finding]:
             yield Finding("error", Fault(f"{label} needs a key in the environment variable {variable}", where, f"export {variable}=… or give --env-file FILE"))
         for fault in provider.faults() if hasattr(provider, "faults") else ():
             yield Finding("error", Fault(f"{label}: {fault.what}", fault.where, fault.next))
+        yield from (Finding("error", fault) for fault in cap_faults(pipeline, name, config, provider))
         if not offline:
             yield from _reach(provider.addresses(), label, where)
         yield from _remarks(provider, config, label, where)
@@ -105,7 +93,7 @@ def _teachers(pipeline: Pipeline, offline: bool) -> Iterator[Finding]:
 
 def _embedders(pipeline: Pipeline, offline: bool) -> Iterator[Finding]:
     for spec in pipeline.stages:
-        for config in _configs(spec.config):
+        for config in configs_in(spec.config):
             if not isinstance(config, EmbeddingsConfig) or not config.base_url:
                 continue
             label, where, variable = f"{spec.id}: the embeddings server", str(pipeline.path), config.api_key_env
@@ -113,6 +101,23 @@ def _embedders(pipeline: Pipeline, offline: bool) -> Iterator[Finding]:
                 yield Finding("error", Fault(f"{label} needs a key in the environment variable {variable}", where, f"export {variable}=… or give --env-file FILE"))
             if not offline:
                 yield from _reach((config.base_url,), label, where)
+
+
+def _students(pipeline: Pipeline, offline: bool) -> Iterator[Finding]:
+    for spec in () if offline else pipeline.stages:
+        student = getattr(spec.config, "student", None)
+        model = getattr(student, "model", None)
+        if spec.module.WRITES == "model" and model and not spec.module.faults(spec.config):
+            for certain, fault in student_faults(spec.id, model, getattr(student, "revision", None), str(pipeline.path)):
+                yield Finding("error" if certain else "warning", fault)
+
+
+def _unread(pipeline: Pipeline) -> Iterator[Finding]:
+    """Rows that are loaded for nobody; those of the last stage may be for another run."""
+    read = {reference.partition(".")[0] for spec in pipeline.stages for references in spec.reads.values() for reference in references}
+    for spec in pipeline.stages[:-1]:
+        if spec.kind == "load" and spec.id not in read:
+            yield Finding("warning", Fault(f"nothing reads {spec.id}", str(pipeline.path), f"say `input: {spec.id}` in the stage that it is for, or leave it out"))
 
 
 def _reach(addresses: tuple[str, ...], label: str, where: str) -> Iterator[Finding]:

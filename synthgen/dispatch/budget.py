@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from synthgen.dispatch.keys import Keyed
-from synthgen.errors import BudgetReached, ConfigError
+from synthgen.errors import BudgetReached, ConfigError, Fault
 from synthgen.store.ledger import Ledger
 from synthgen.store.ledger_writer import ReleaseWrite, ReserveWrite, Told
 from synthgen.teachers.config import Budget, Price, TeacherConfig
@@ -24,6 +24,9 @@ TEMPLATE_TOKENS = 64  # what a chat template may add to a conversation beyond it
 TURN_TOKENS = 16  # and to each turn
 
 FAR_ABOVE = 10  # times its worst case: a reply that cost more shows that the price in the pipeline file is not the provider's
+
+
+NO_BOUND = Fault("a budget needs a bound on each answer", next="set teacher.sampling.max_tokens in the pipeline file, or with --set teacher.sampling.max_tokens=N")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,18 @@ def worst_case(keyed: Keyed, n: int, config: TeacherConfig, budget: Budget) -> C
     """
     limit = keyed.max_tokens
     if limit is None:
-        if budget.tokens is None and (budget.usd is None or not _has_price(config.price)):
+        if not needs_bound(budget, config):
             return Cost(0.0, 0)
-        raise ConfigError("a budget needs a bound on each answer", next="set teacher.sampling.max_tokens")
+        raise ConfigError(NO_BOUND.what, NO_BOUND.where, NO_BOUND.next)
     turns = len(keyed.body.get("messages", ()))
     prompt = len(keyed.canonical) + TEMPLATE_TOKENS + TURN_TOKENS * turns
     price = config.price or Price()
     return Cost(n * (prompt * price.input_per_mtok + limit * price.output_per_mtok) / 1e6, n * (prompt + limit))
+
+
+def needs_bound(budget: Budget, config: TeacherConfig) -> bool:
+    """Whether a cap can only be kept where each answer is bounded: it is in tokens, or in dollars and there is a price."""
+    return budget.tokens is not None or (budget.usd is not None and _has_price(config.price))
 
 
 def real_cost(parsed: Mapping[str, Any], price: Price | None) -> tuple[int | None, int | None, float | None]:

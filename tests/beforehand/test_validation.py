@@ -61,3 +61,44 @@ def test_seed_files_without_a_seed_are_an_error(in_tmp: Path, seeds: str, told: 
     (in_tmp / "p.yaml").write_text("version: 1\nname: s\nteacher: {provider: builtin}\nstages:\n  - generate: {task: self_instruct, seeds: seeds.jsonl, num_rows: 5}\n")
     found = [finding.fault for finding in findings(load_pipeline(in_tmp / "p.yaml"), offline=True) if finding.level == "error"]
     assert [fault.what for fault in found] == ([told] if told else []) and all(fault.where == "seeds.jsonl" for fault in found)
+
+
+CAPPED = """
+version: 1
+name: c
+teacher: {{provider: builtin{teacher}}}
+budget: {{{budget}}}
+stages:
+  - load: {{sources: rows.jsonl}}
+  - generate: {{task: respond{task}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("budget", "teacher", "task", "told"),
+    [
+        ("tokens: 1000", "", "", ["the teacher: a budget needs a bound on each answer"]),
+        ("usd: 1", ", price: {output_per_mtok: 2}", "", ["the teacher: a budget needs a bound on each answer"]),
+        ("tokens: 1000", ", sampling: {max_tokens: 9}", "", []),
+        ("tokens: 1000", ", extra_body: {max_tokens: 9}", "", []),
+        ("tokens: 1000", "", ", sampling: {max_tokens: 9}", []),
+        ("requests: 5", "", "", []),
+        ("usd: 1", "", "", []),
+        ("usd: 1", ", base_url: 'https://example.invalid/v1'", "", ["the teacher: a budget in dollars needs the price of 'builtin-1'"]),
+    ],
+)
+def test_a_cap_that_cannot_be_kept_is_told_before_the_run(in_tmp: Path, budget: str, teacher: str, task: str, told: list[str]):
+    (in_tmp / "rows.jsonl").write_text('{"instruction": "a"}\n')
+    (in_tmp / "p.yaml").write_text(CAPPED.format(budget=budget, teacher=teacher, task=task))
+    found = [finding.fault for finding in findings(load_pipeline(in_tmp / "p.yaml"), offline=True) if finding.level == "error"]
+    assert [fault.what for fault in found] == told and all(fault.where.endswith("p.yaml") for fault in found)
+
+
+def test_loaded_rows_that_nothing_reads_are_told(in_tmp: Path):
+    (in_tmp / "rows.jsonl").write_text('{"instruction": "a"}\n')
+    text = "version: 1\nname: s\nstages:\n  - load: {id: benchmark, sources: rows.jsonl}\n  - load: {sources: rows.jsonl}\n  - filter: {rules: [length]%s}\n"
+    told = {}
+    for more in ("", ", input: [load, benchmark]"):
+        (in_tmp / "p.yaml").write_text(text % more)
+        told[more] = [finding.fault.what for finding in findings(load_pipeline(in_tmp / "p.yaml"), offline=True) if finding.level == "warning"]
+    assert list(told.values()) == [["nothing reads benchmark"], []]
