@@ -61,6 +61,7 @@ class RuleSet:
         """The first no of each row; a row that a rule edits goes to the next rule as it then is."""
         decided = Decided(list(rows), [None] * len(rows))
         left = list(range(len(rows)))
+        remarks: list[tuple[int, str]] = []
         batch = self.batch(rows)
         for name, rule in self.rules:
             verdicts = judge_all(name, rule, batch)
@@ -71,8 +72,7 @@ class RuleSet:
                 if verdict is KEEP:
                     continue
                 if verdict.note:
-                    note = f"{name}: {verdict.note}"
-                    decided.notes[note] = decided.notes.get(note, 0) + 1
+                    remarks.append((left[at], f"{name}: {verdict.note}"))
                 if verdict.reject:
                     decided.said[left[at]] = (name, verdict)
                     gone.append(at)
@@ -84,6 +84,9 @@ class RuleSet:
                 batch.drop(gone)
                 for at in reversed(gone):
                     del left[at]
+        for place, note in remarks:
+            if decided.said[place] is None:  # no later rule has dropped it
+                decided.notes[note] = decided.notes.get(note, 0) + 1
         return decided
 
 
@@ -95,7 +98,7 @@ def edited(row: Row, verdict: Verdict) -> Row:
 
 @dataclass
 class Decided:
-    """What became of a batch: the rows (edited where a rule did), the first no of each, and remarks counted."""
+    """What became of a batch: the rows (edited where a rule did), the first no of each, and remarks on kept rows counted."""
 
     rows: list[Row]
     said: list[tuple[str, Verdict] | None]

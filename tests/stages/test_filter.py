@@ -166,6 +166,13 @@ def test_rows_without_reference_are_kept_and_said(tmp_path: Path) -> None:
     assert outcome.counts.rejected == {"answer_match": 1}
 
 
+def test_remarks_count_kept_rows_alone(tmp_path: Path) -> None:
+    source = write_lines(tmp_path / "rows.jsonl", [{"id": "a", "output": "Ask a@firma.de about the harbour"}, {"id": "b", "output": "b@c.de"}, {"id": "c", "output": "7"}])
+    outcome, _ = run(tmp_path, [source], config({"pii": {"action": "mask"}}, "answer_match", {"length": {"min_chars": 12}}))
+    assert outcome.counts.kept == 1 and outcome.counts.rejected == {"length": 2}
+    assert outcome.extra["notes"] == {"answer_match: no reference": 1, "pii: masked": 1}
+
+
 def test_at_least_one_rule_is_needed_and_unknown_names_get_the_nearest() -> None:
     for raw in ({}, {"rules": []}, {"rules": ["lenght"]}):
         misfits: list[Misfit] = []
