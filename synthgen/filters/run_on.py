@@ -31,7 +31,7 @@ _ASKED_FOR = re.compile(
 # Several questions were asked for: then even worked answers may stand between them.
 _SEVERAL = re.compile(r"questions|(?:suggest|generate|write|create|ask|pose|form|make|come up|compose|classif|categori|identify|rephrase|rewrite|turn|convert)[^.?\n]{0,80}\bquestion|quiz|q\s?&\s?a|riddle|\bjokes?\b|puzzles|problems\b|exercises|interview|dialogue|conversation|\bfaqs?\b|flash\s?card|survey|questionnaire|transcript|role-?play|fragen|preguntas|вопросы|对话|對話|対話|대화", re.IGNORECASE)
 _ANSWER_IS = re.compile(
-    r"(?:the|final)\s+(?:final\s+)?answer ?(?:is\b|:)|^\s*####\s+\S|\\boxed\{|die antwort (?:ist|lautet)|la r[ée]ponse est|la respuesta es|la risposta è|ответ:|答案(?:是|为|：)|答えは|정답은|답은",
+    r"(?:the|final)\s+(?:final\s+)?answer ?(?:is\b|:)|^[^\S\n]*+####\s++\S|\\boxed\{|die antwort (?:ist|lautet)|la r[ée]ponse est|la respuesta es|la risposta è|ответ:|答案(?:是|为|：)|答えは|정답은|답은",
     re.IGNORECASE | re.MULTILINE,
 )
 # One of these is in every text that goes on.
@@ -63,7 +63,7 @@ class RunOn:
     dialogue were asked for, only a chat template's own marks count.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[Component]] = RunOnConfig
 
     def __init__(self, config: RunOnConfig) -> None:

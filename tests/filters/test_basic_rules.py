@@ -237,6 +237,7 @@ def test_a_reply_that_says_its_answer_for_ever_does_not_take_for_ever() -> None:
     try:
         assert not verdict("run_on", instruction="How many?", output="The answer is " * 100_000).reject
         assert not verdict("run_on", instruction="How many?", output="\\boxed{" * 200_000).reject
+        assert not verdict("run_on", instruction="How many?", output="####" + "\n" * 200_000).reject
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
