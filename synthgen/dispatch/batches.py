@@ -216,7 +216,12 @@ class _told:
             return
         status = getattr(error, "status_code", None)
         hint = "this provider takes no batch files; run them with `vllm run-batch`, then collect" if status in (404, 405, 501) else "the same command goes on; what was sent is not sent again"
-        raise TeacherFailed(f"the provider refuses the batch: {status or kind.__name__}", f"{self._config.model} at {self._config.provider}", hint) from error
+        address = next(iter(registry.find("teacher", self._config.provider)(self._config).addresses()), self._config.provider)
+        where = f"{self._config.model} at {address}"
+        if kind.__name__ in ("APIConnectionError", "APITimeoutError"):
+            hint = "see whether it runs; it may also have no batch API and hang up on the file: run the files with `vllm run-batch` then, and collect; else the same command goes on"
+            raise TeacherFailed(f"no answer about the batch: {kind.__name__}", where, hint) from error
+        raise TeacherFailed(f"the provider refuses the batch: {status or kind.__name__}", where, hint) from error
 
 
 def _remote(batch: Any, strike: Callable[[str], str]) -> dict[str, Any]:

@@ -207,6 +207,30 @@ def test_results_made_elsewhere_are_taken_after_a_provider_has_refused_the_batch
     assert desk.at(Batches.submit) == [], "what is answered is not sent again"
 
 
+def test_a_server_that_does_not_answer_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("BATCH_KEY", "none")
+    desk = Desk(tmp_path, "http://127.0.0.1:9/v1")
+    desk.prepare([ask(1)])
+
+    def submit_once(batches):
+        batches._client("").max_retries = 0
+        batches.submit()
+
+    with pytest.raises(TeacherFailed) as caught:
+        desk.at(submit_once)
+    text = str(caught.value)
+    assert "no answer about the batch: APIConnectionError" in text and "at m at http://127.0.0.1:9/v1" in text and "no batch API" in text
+
+
+def test_results_carried_by_hand_are_charged_in_full(tmp_path):
+    desk = Desk(tmp_path, "http://127.0.0.1:9/v1")
+    desk.prepare([ask(number, n=2) for number in range(10)])
+    lines = [orjson.loads(line) for line in (tmp_path / "batches/requests-0001.jsonl").read_bytes().splitlines()]
+    (tmp_path / "batches/results-0001.jsonl").write_bytes(b"".join(orjson.dumps({"custom_id": line["custom_id"], "response": {"status_code": 200, "body": reply_to(line)[1]}}) + b"\n" for line in lines))
+    desk.at(lambda batches: batches.collect())
+    assert desk.spent()[0] == pytest.approx(2 * 10 * ONE), "ONE is what a reply of a provider's batch costs"
+
+
 def test_results_of_run_batch_beside_the_requests_are_collected(tmp_path):
     desk = Desk(tmp_path, "http://127.0.0.1:9/v1", price=None)
     questions = [ask(number) for number in range(5)]

@@ -204,3 +204,14 @@ def test_a_cap_on_requests_alone_needs_no_bound_on_answers():
     for cap in (Budget(usd=1), Budget(tokens=9), Budget(requests=3, usd=1)):
         with pytest.raises(ConfigError, match="bound on each answer"):
             worst_case(keyed, 1, config, cap)
+
+
+def test_the_worst_case_is_what_the_docs_say():
+    from synthgen.dispatch.budget import Cost, worst_case
+    from synthgen.dispatch.keys import Keyed
+    from synthgen.teachers.config import Budget, TeacherConfig
+
+    body = {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}], "max_tokens": 30}
+    keyed, config = Keyed(b"", b"x" * 200, body, "chat", ""), TeacherConfig(model="m", price={"input_per_mtok": 2, "output_per_mtok": 5})
+    prompt = 200 + 64 + 2 * 16
+    assert worst_case(keyed, 3, config, Budget(usd=1)) == Cost(pytest.approx(3 * (prompt * 2 + 30 * 5) / 1e6), 3 * (prompt + 30))
