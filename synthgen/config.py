@@ -157,10 +157,16 @@ def _misfit(model: type[BaseModel], path: Location, error: Any) -> Misfit:
         near = nearest(str(where[-1]), known)
         return Misfit((*path, *where), f"unknown option {shown(where[-1])!r}", f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(known))}")
     if error["type"] == "missing":
-        return Misfit((*path, *where[:-1]), f"missing option {where[-1]!r}")
+        return Misfit((*path, *where[:-1]), f"missing option {where[-1]!r}", _example(model, where) if len(where) == 1 else "")
     message = str(error["msg"]).removeprefix("Value error, ")
     named = f"{shown(where[-1])}: " if where and isinstance(where[-1], str) else ""
     return Misfit((*path, *where), f"{named}{message[:1].lower()}{message[1:]}")
+
+
+def _example(model: type[BaseModel], where: tuple[str | int, ...]) -> str:
+    """What to write for an option that is missing, where its field has an example."""
+    info = model.model_fields.get(str(where[0]))
+    return f"for example {where[0]}: {info.examples[0]}" if info is not None and info.examples else ""
 
 
 def _fields_at(model: Any, where: Location) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from synthgen.config import Location
 from synthgen.errors import ConfigError, EmptyResult, InputError
 from synthgen.filters import DEFAULT_RULES
 from synthgen.formats.reading import sources_where
@@ -27,6 +28,8 @@ DEFAULTS: dict[str, tuple[str, list[Any]]] = {
     "decontaminate": ("against", []),
 }
 """Stage kind -> the option that is given on the command line, and what is used where it is not."""
+
+FLAGS = {"filter": "--rule", "dedup": "--method", "decontaminate": "--against"}
 
 
 def curate(
@@ -63,7 +66,13 @@ def curate(
     sources_of = Sources(Path("command line"), tree)
     for text in sets:
         put(tree, *assignment(text), f"--set {text}", sources_of)
-    pipeline = check_pipeline(Path("command line"), tree, lambda path: next((where for place, where in sources_of.overrides.items() if path[: len(place)] == place), ""))
+
+    def place(path: Location) -> str:
+        if path[2:4] == (kind, option) and len(path) > 4 and isinstance(at := path[4], int) and at < len(choices) and isinstance(choices[at], str):
+            return f"{FLAGS[kind]} {choices[at]}" + ("" if "=" in choices[at] else f" (options: {choices[at]}:key=value,…)")
+        return next((where for overridden, where in sources_of.overrides.items() if path[: len(overridden)] == overridden), "")
+
+    pipeline = check_pipeline(Path("command line"), tree, place)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
         runs = Path(scratch)
@@ -131,17 +140,30 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 
 def component(choice: Any) -> Any:
-    """`name:key=value,key=value` as `{name: {key: value}}`; the values are YAML."""
+    """`name:key=value,key=value` as `{name: {key: value}}`; the values are YAML, and the name may be a module:Class."""
     if not isinstance(choice, str) or ":" not in choice or choice.partition(":")[2].isidentifier():
         return choice
-    name, _, text = choice.partition(":")
+    outside = re.match(r"([\w.]+:[^\W\d]\w*):", choice)  # module:Class, and then its options
+    name, text = (outside[1], choice[outside.end() :]) if outside else choice.split(":", 1)
     options: dict[str, Any] = {}
-    for part in text.split(","):
+    for part in _parted(text):
         key, equals, value = part.partition("=")
         if not equals:
             raise ConfigError(f"{choice!r}: expected key=value, found {part!r}", next=f"for example {name}:field=output")
         options[key.strip()] = yaml_value(value, key)
     return {name: options}
+
+
+def _parted(text: str) -> list[str]:
+    """A text at its commas, those within brackets left out."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
 
 
 def _evaluation_file(choice: Any) -> Any:

@@ -138,3 +138,53 @@ def test_a_folder_in_that_place_that_is_not_ours_is_left_alone(in_tmp):
     with pytest.raises(EmptyResult) as caught:
         curate("filter", [Path("a.jsonl")], Path("kept/out"), choices=["length:min_words=9,field=output"])
     assert not caught.value.faults[0].where and (Path("kept/out.failed/mine")).exists()
+
+
+OWN = """
+from typing import ClassVar
+from pydantic import BaseModel
+from synthgen.filters.contract import Verdict
+
+class Options(BaseModel):
+    most: int = 0
+    words: list[str] = []
+
+class Questions:
+    VERSION: ClassVar[int] = 1
+    Config: ClassVar[type[BaseModel]] = Options
+
+    def __init__(self, config):
+        self.config = config
+
+    def judge(self, rows):
+        return [Verdict(row["output"].count("?") > self.config.most or row["output"] in self.config.words, None) for row in rows]
+"""
+
+
+def test_a_rule_of_ones_own_takes_options(in_tmp):
+    (in_tmp / "own_marks.py").write_text(OWN)
+    (in_tmp / "rows.jsonl").write_text("".join(f'{{"instruction": "a", "output": "{text}"}}\n' for text in ("what?", "why? why?", "no", "yes")))
+    kept = {}
+    for options in ("", ":most=1", ":most=2,words=[no, yes]"):
+        out = in_tmp / f"out{len(kept)}"
+        curate("filter", [Path("rows.jsonl")], out, choices=[f"own_marks:Questions{options}"])
+        kept[options] = [row["output"] for row in read_rows(out / "rows.jsonl")]
+    assert list(kept.values()) == [["no", "yes"], ["what?", "no", "yes"], ["what?", "why? why?"]]
+    with pytest.raises(ConfigError, match="expected key=value, found 'most'"):
+        curate("filter", [Path("rows.jsonl")], in_tmp / "none", choices=["own_marks:Questions:most"])
+
+
+def test_a_missing_option_is_told_with_its_place_and_an_example(in_tmp):
+    (in_tmp / "rows.jsonl").write_bytes(orjson.dumps(FRANCE) + b"\n")
+    told = str(command("dedup", "rows.jsonl", "-o", "clean", "--method", "exact", "--method", "semantic").exception)
+    assert "missing option 'embeddings'" in told and "--method semantic (options: semantic:key=value,…)" in told and "for example embeddings: {model: " in told
+    told = str(command("dedup", "rows.jsonl", "-o", "clean", "--method", "semantic:embeddings={model: m, base_url: 'ftp://x'}").exception)
+    assert "an address starts with http" in told
+
+
+def test_questions_without_an_output_are_told_apart_from_rows_that_are_too_short(in_tmp):
+    (in_tmp / "rows.jsonl").write_text('{"instruction": "Who?"}\n{"instruction": "Why?"}\n')
+    assert "they have no output" in (told := str(command("filter", "rows.jsonl", "-o", "kept").exception)) and "--rule length:field=instruction" in told
+    for rule in ("length:field=instruction,min_chars=9", "length:min_words=9"):
+        (in_tmp / "rows.jsonl").write_text('{"instruction": "Who?", "output": "Me."}\n')
+        assert "loosen length" in str(command("filter", "rows.jsonl", "-o", "kept", "--rule", rule, "--overwrite").exception)

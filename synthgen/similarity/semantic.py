@@ -28,7 +28,7 @@ MARGIN = 1e-4  # single precision over any order of sums is well within this
 class SemanticConfig(Component):
     """Options of `semantic`."""
 
-    embeddings: EmbeddingsConfig = Field(description="the model that embeds: {model, base_url, …}, see below")
+    embeddings: EmbeddingsConfig = Field(description="the model that embeds: {model, base_url, …}, see below", examples=["{model: text-embedding-3-small, base_url: https://api.openai.com/v1, api_key_env: OPENAI_API_KEY}"])
     field: Fields = Field("question", description="what is compared: a field, a path such as meta.source, `question`, or several")
     threshold: float = Field(0.9, ge=-1, lt=1, description="a row goes when the cosine of its vector with a kept one's is above this")
     exact_up_to: int = Field(100_000, ge=1, description="up to so many kept rows, a row is compared with all; beyond, with those that an approximate index proposes")

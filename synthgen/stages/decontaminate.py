@@ -31,9 +31,9 @@ Fields = str | tuple[str, ...]
 
 
 class EvaluationFile(Component):
-    """A file of evaluation rows, in any format that has one JSON object a line."""
+    """A file of evaluation rows, in any container that load reads."""
 
-    path: Annotated[Path, InputFile()] = Field(description="a JSON Lines file, also .gz or .zst")
+    path: Annotated[Path, InputFile()] = Field(description="a .jsonl, .json, .csv, .tsv or .parquet file, also .gz or .zst; JSON Lines where the name does not say")
     field: Fields = Field("question", description="the text that must not be repeated")
 
 
@@ -122,8 +122,8 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
 
 def _evaluation_rows(inputs: Inputs, config: Config, stage: str) -> tuple[list[tuple[str, str]], list[str]]:
     """(file or part, id or line) and text of each evaluation row."""
+    from synthgen.formats.containers import container_of, read_file, read_jsonl
     from synthgen.similarity.fields import text_of
-    from synthgen.store.jsonl import scan
 
     sources = [(artefact.name, artefact.file, "question") for part in ("test", "validation", "evaluated") for artefact in inputs.get(part, ()) if artefact.rows]
     for given in config.against:
@@ -136,14 +136,15 @@ def _evaluation_rows(inputs: Inputs, config: Config, stage: str) -> tuple[list[t
     texts: list[str] = []
     for name, path, field in sources:
         empty, before = 0, len(names)
-        for line in scan(path):
-            if line.row is None:
-                raise StageFailed(f"{stage}: an evaluation row cannot be read: {line.fault}", f"{path}:{line.number}", "mend the line: what cannot be read cannot be kept out of the training rows")
-            text = text_of(line.row, field)
+        for line in read_file(path) if container_of(path) else read_jsonl(path):
+            if line.fields is None:
+                advice = "a JSON array belongs into a .json file" if line.fault.endswith("found a list") else "mend the line: what cannot be read cannot be kept out of the training rows"
+                raise StageFailed(f"{stage}: an evaluation row cannot be read: {line.fault}", f"{path}:{line.number}", advice)
+            text = text_of(line.fields, field)
             if not text.strip():
                 empty += 1
                 continue
-            names.append((name, str(line.row.get("id", f"line {line.number}"))))
+            names.append((name, str(line.fields.get("id", f"line {line.number}"))))
             texts.append(text)
         if before == len(names):
             raise StageFailed(f"{stage}: no evaluation row has any text in {field!r}", f"{path} ({empty:,} rows)", "name the field: against: [{path: …, field: …}]")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from pydantic import Field
 
 from synthgen.config import ManyOf
 from synthgen.errors import EmptyResult, Interrupted
+from synthgen.filters.fields import column
 from synthgen.filters.judging import Action, Judged
 from synthgen.filters.pool import judge_blocks
 from synthgen.filters.replay import VALUES, header
@@ -20,11 +22,12 @@ from synthgen.registry import Choice
 from synthgen.stages.block import block_behind
 from synthgen.stages.contract import Artefact, Context, Counts, Inputs, Need, Outcome, StageConfig
 from synthgen.store.blocks import Block, read_blocks
-from synthgen.store.jsonl import RowWriter
+from synthgen.store.jsonl import RowWriter, read_rows
 
 VERSION = 1
 WRITES = "rows"
 SEEDED = False
+LOOKED_AT = 1000  # dropped rows that are looked at to say why none is left
 
 
 class Config(StageConfig):
@@ -65,7 +68,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
             account.add(judged)
             progress.update(done=account.counts.in_)
     if not account.counts.kept and not block_behind(inputs["rows"]):
-        raise _empty(account.counts, context.stage_id)
+        raise _empty(account.counts, context.stage_id, config, out / "rejected.jsonl")
     files: dict[str, int | None] = {"rows.jsonl": rows.rows, "rejected.jsonl": rejected.rows}
     if values is not None:
         files[VALUES] = None
@@ -106,10 +109,16 @@ def _blocks(artefacts: tuple[Artefact, ...], context: Context) -> Iterator[tuple
             yield block, artefact.file.name
 
 
-def _empty(counts: Counts, stage: str) -> EmptyResult:
+def _empty(counts: Counts, stage: str, config: Config, dropped: Path) -> EmptyResult:
     if not counts.in_:
         return EmptyResult(f"{stage}: no rows came in", next="look at the stage before")
     rule, most = max(counts.rejected.items(), key=lambda entry: entry[1])
+    of_outputs = any(choice.name == rule == "length" and getattr(choice.options, "field", "") == "output" for choice in config.rules)
+    if of_outputs and not any(text.strip() for text in column(list(islice(read_rows(dropped), LOOKED_AT)), "output")):
+        return EmptyResult(
+            f"{stage}: every one of the {counts.in_:,} rows was dropped: they have no output, which `length` and most rules look at",
+            next="answer them first (generate: {task: respond}), or have questions judged: --rule length:field=instruction, in a pipeline rules: [length: {field: instruction}]",
+        )
     return EmptyResult(
         f"{stage}: every one of the {counts.in_:,} rows was dropped, {most:,} of them by {rule}",
         next=f"loosen {rule}; `synthgen filter --report` shows what each rule would drop, alone and in order, with examples",

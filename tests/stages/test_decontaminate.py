@@ -106,11 +106,21 @@ def test_kept_rows_keep_their_bytes_whatever_the_workers(tmp_path, monkeypatch):
     assert len(done.rejected) == 17
 
 
+@pytest.mark.parametrize(("name", "text"), [("test.json", '[{"id": 7, "question": "%s"}]'), ("test.csv", 'id,question\n7,"%s"\n'), ("test.tsv", "id\tquestion\n7\t%s\n"), ("test.txt", '{"id": 7, "question": "%s"}\n')])
+def test_evaluation_rows_come_from_any_container(tmp_path, name, text):
+    (tmp_path / name).write_text(text % SHORT)
+    done = curate("decontaminate", tmp_path, rows_of(SHORT, "x"), {"against": [str(tmp_path / name)]})
+    assert [row["id"] for row in done.rows] == ["r1"] and done.rejected[0]["rejection"]["matched_id"] == "7"
+
+
 def test_what_cannot_be_compared_is_refused(tmp_path):
     with pytest.raises(StageFailed, match="nothing to compare with"):
         curate("decontaminate", tmp_path, rows_of("x"), {})
     with pytest.raises(ConfigError, match="no such evaluation file"):
         curate("decontaminate", tmp_path, rows_of("x"), {"against": [str(tmp_path / "none.jsonl")]})
+    (tmp_path / "array.jsonl").write_text('[{"question": "a"}]')
+    with pytest.raises(StageFailed, match="a JSON array belongs into a .json file"):
+        curate("decontaminate", tmp_path, rows_of("x"), {"against": [str(tmp_path / "array.jsonl")]})
     torn = tmp_path / "torn.jsonl"
     torn.write_bytes(b'{"question": "a"}\n{"question": \n')
     with pytest.raises(StageFailed, match="cannot be read") as fault:
