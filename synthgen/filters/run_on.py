@@ -19,7 +19,8 @@ _MARKS = (
     "[INST]", "[/INST]", "<<SYS>>", "<start_of_turn>", "<end_of_turn>",
 )  # fmt: skip
 _WORDS = "q|question|problem|exercise|human|user|student|instruction|input|prompt|task|frage|aufgabe|pregunta|problema|domanda|pergunta|vraag|вопрос|задача|问题|問題|质问|質問|質問文|문제|질문|سؤال|प्रश्न"
-_NEXT_TURN = re.compile(rf"\n[\s#*>_]*(?:next |new |neue |nouvelle )?({_WORDS})(?: ?(?:no\. ?)?\d+)? ?[*_]* ?[:：]|\n#+ (instruction|input|question|human|user)\b", re.IGNORECASE)
+# What stands before a turn's word is looked for in its own line only: over all lines before it, many blank ones would take for ever.
+_NEXT_TURN = re.compile(rf"\n(?:[^\S\n]|[#*>_])*+(?:next |new |neue |nouvelle )?({_WORDS})(?: ?(?:no\. ?)?\d+)? ?[*_]* ?[:：]|\n#+ (instruction|input|question|human|user)\b", re.IGNORECASE)
 _OPENING = re.compile(rf"\s*[ \t#*>_\d.)-]*({_WORDS}|a|answer|s|solution|antwort|respuesta|r[ée]ponse|答案|答)\s*\d*\s*[*_]*\s*[:：]", re.IGNORECASE)
 _QUESTION_WORD = re.compile(r"q|question|next question|frage|pregunta|domanda|pergunta|vraag|вопрос|问题|問題|质问|質問|질문|سؤال|प्रश्न", re.IGNORECASE)
 # Whoever asks for dialogues, forms or code gets lines that look like a next turn; `Question:` needs more of an excuse.
@@ -46,6 +47,7 @@ _HINTS = Hints(
     )
 )  # fmt: skip
 _SENTENCE_END = re.compile(r"[.。\n]\s")
+_BLANK = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace()) + "#*>_"
 _QUESTION_MARK = re.compile(r"[?？؟]")
 
 
@@ -91,14 +93,21 @@ def run_on_at(text: str, row: Row) -> int | None:
             if mark in text:
                 return text.index(mark)
     turn = _NEXT_TURN.search(text, 1) if "\n" in text and (":" in text or "：" in text or "#" in text) else None
+    turn_at = -1 if turn is None else turn.start() if turn[1] is None else _from_blank_lines(text, turn.start())
     if turn and not _OPENING.match(text):
         excuse = _SEVERAL if turn[1] and _QUESTION_WORD.fullmatch(turn[1]) else _ASKED_FOR
         if not excuse.search(asked(row)):
-            return turn.start()
+            return turn_at
     first = _ANSWER_IS.search(text)
     if first is None or _SEVERAL.search(asked(row)):
         return None
-    return turn.start() if turn and first.start() < turn.start() else _second_answer(text, first)
+    return turn_at if turn and first.start() < turn_at else _second_answer(text, first)
+
+
+def _from_blank_lines(text: str, at: int) -> int:
+    """The start of the blank lines, rules and marks that stand before a turn."""
+    before = len(text[1:at].rstrip(_BLANK)) + 1
+    return at if (line := text.find("\n", before, at)) < 0 else line
 
 
 def _second_answer(text: str, first: re.Match[str]) -> int | None:
