@@ -82,10 +82,10 @@ class RunResult:
         return f"RunResult({str(self.run_dir)!r}, {self.done})"
 
     def rows(self, stage_id: str, part: str | None = None) -> Iterator[dict[str, Any]]:
-        """The rows that a stage kept."""
-        from synthgen.store.jsonl import read_rows
+        """The rows that a stage kept, or those of a part: see `published_rows`."""
+        from synthgen.published import published_rows
 
-        return read_rows(self.run_dir / stage_id / f"{part or 'rows'}.jsonl")
+        return published_rows(self.run_dir, stage_id, part)
 
 
 def run_pipeline(pipeline: Pipeline, options: RunOptions, reporter: Reporter | None = None, open_sessions: OpenSessions | None = None) -> RunResult:
