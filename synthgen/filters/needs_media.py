@@ -54,11 +54,11 @@ _DRAWING = ("draw", "sketch", "doodle", "paint", "photograph", "film", "animate"
 _MAY_BE_ASKED_FOR = Hints((*_MADE_HINTS, *_DRAWING))
 _MAY_BE_GIVEN = Hints(_GIVEN_HINTS)
 _CODING = re.compile(r"\b(?:program|script|code|crawler|scraper|function|api|algorithm|query|command|css|html|regex|sql|normali[sz]e|parse|encode|decode|shorten|domain)\b")
-_VISIBLE = re.compile(r"```|<svg|<html|<div|<img|<canvas|graph (?:TD|LR)|digraph|⇓|→|↓|⬇|import |plt\.|def |function ?\(|\|\s*-{2,}|-->|->|┌|│|\n\s*[/\\|*_+=-]{3,}", re.IGNORECASE)
+_VISIBLE = re.compile(r"```|<svg|<html|<div|<img|<canvas|graph (?:TD|LR)|digraph|⇓|→|↓|⬇|import |plt\.|def |function ?\(|\|\s*-{2,}|-->|->|┌|│|\n[ \t]*[/\\|*_+=-]{3,}", re.IGNORECASE)
 
 # What can be written down: a song by its words, a cartoon by its panels, slides, a chart of boxes or an animation by its parts.
 _WRITABLE = re.compile(r"\b(?:song|tune|lullaby|cartoon|comic|animation|video|slideshow|powerpoint|flow ?chart|mind map|diagram)")
-_PARTS = re.compile(r"\b(?:panel|slide|scene|frame|verse) ?\d|(?:^\s*(?:\d+[.)]|[-•*|]|\[)[^\n]*(?:\n\s*|\Z)){4}", re.IGNORECASE | re.MULTILINE)
+_PARTS = re.compile(r"\b(?:panel|slide|scene|frame|verse) ?\d|(?:^[ \t]*(?:\d+[.)]|[-•*|]|\[)[^\n]*\n(?:[ \t]*\n)*){3}[ \t]*(?:\d+[.)]|[-•*|]|\[)", re.IGNORECASE | re.MULTILINE)
 
 
 class NeedsMediaConfig(Component):
