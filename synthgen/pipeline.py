@@ -173,12 +173,18 @@ class _Engine:
                 f"{spec.id}: {sum(lost.values()):,} of {asked:,} failed ({reasons}), more than max_failed allows ({allowed:.2%})", str(self.run_dir / spec.id / "rejected.jsonl"), what_mends(lost)
             )
 
+    def _asking(self, spec: StageSpec) -> dict[str, Any]:
+        """What the log says of how a stage asks: its worker processes, where there are more than the run's own."""
+        named = spec.module.teachers(spec.config) if hasattr(spec.module, "teachers") else ()
+        most = max((self.pipeline.teachers[name].limits.workers for name in named if name in self.pipeline.teachers), default=1)
+        return {"workers": f"{most} worker processes"} if most > 1 else {}
+
     def _run(self, spec: StageSpec, now: Standing, selected: list[StageSpec]) -> None:
         if spec.module.WRITES == "model":
             self._ask_before_training(spec, selected)
         started = time.monotonic()
         inputs = self.graph.inputs(spec)
-        self.log.append({"at": _now(), "event": "start", "stage": spec.id, "why": now.why})
+        self.log.append({"at": _now(), "event": "start", "stage": spec.id, "why": now.why, **self._asking(spec)})
         staging = staging_folder(self.run_dir, spec.id)
         context = self._context(spec, now.key)
         graceful = hasattr(spec.module, "teachers") or spec.module.WRITES == "model"

@@ -108,7 +108,10 @@ class Sender:
         self._pump()
 
     async def _open(self, say: Callable[[str], None]) -> None:
-        self._transport = await open_transport(self.config.transport, self.config.limits.workers, say)
+        workers = self.config.limits.workers
+        if workers > 1:
+            say(f"{workers} worker processes send the requests")
+        self._transport = await open_transport(self.config.transport, workers, say)
 
     async def _drop(self, mail: Mail) -> None:
         self._queue = deque(order for order in self._queue if order.mail is not mail)

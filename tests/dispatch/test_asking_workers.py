@@ -134,14 +134,15 @@ def test_a_killed_worker_costs_time_only(sessions):
                     victim = workers_of(os.getpid())[0]
                     os.kill(victim, signal.SIGKILL)
                     killed.append(victim)
-                    until(lambda: len(told) == len(killed))
+                    until(lambda: len(told) == 1 + len(killed))
                 yield question(number)
 
         session = opened.open()
         counts = session.fetch(conversations(), total=800, stage="g")
         assert counts.answered == 800 and len(killed) == 2
         assert len(teacher.seen) == 800 and teacher.requests <= 800 + 2 * 40
-        assert "1 of 2 left" in told[0] and "the run's own process asks" in told[1]
+        assert told[0] == "2 worker processes send the requests"
+        assert "1 of 2 left" in told[1] and "the run's own process asks" in told[2]
         assert {one.state for one in session.render(question(i) for i in range(800))} == {"answered"}
 
 
@@ -245,10 +246,12 @@ stages:
 @pytest.mark.slow
 def test_a_task_that_makes_rows_until_enough_are_kept_and_a_server_that_the_run_starts(tmp_path):
     made = []
-    for workers in (1, 2):
+    for workers in (1, 2):  # each in a folder of its own, or the second would take the first one's result
         path = tmp_path / f"{workers}.yaml"
         path.write_text(POOL.replace("WORKERS", str(workers)).replace("SEEDS", str(shipped("data/seeds/arithmetic.jsonl"))))
-        run_in_process(load_pipeline(path), RunOptions(run_dir=tmp_path / f"run {workers}", ledger=tmp_path / f"ledger {workers}"), Reporter("silent"))
-        made.append([(tmp_path / f"run {workers}" / "generate" / name).read_bytes() for name in ("rows.jsonl", "rejected.jsonl")])
+        run_in_process(load_pipeline(path), RunOptions(run_dir=tmp_path / str(workers) / "run", ledger=tmp_path / f"ledger {workers}"), Reporter("silent"))
+        made.append([(tmp_path / str(workers) / "run" / "generate" / name).read_bytes() for name in ("rows.jsonl", "rejected.jsonl")])
         assert not workers_of(os.getpid())
+        logged = [json.loads(line) for line in (tmp_path / str(workers) / "run" / "run.log.jsonl").read_text().splitlines()]
+        assert [entry.get("workers") for entry in logged if entry["event"] == "start"] == [None if workers == 1 else "2 worker processes"]
     assert made[0] == made[1] and made[0][0].count(b"\n") == 60
