@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -114,6 +115,9 @@ class Interrupted(SynthgenError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like `name`, or None where none is near."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    """The known name most like `name`, or None where none is near; endings such as .csv do not make names alike."""
+    ending = re.compile(r"(\.[A-Za-z]+)+$")
+    stem = ending.sub("", name) or name
+    alike = [other for other in known if difflib.SequenceMatcher(None, ending.sub("", other) or other, stem).ratio() >= 0.6]
+    found = difflib.get_close_matches(name, alike, n=1, cutoff=0.6)
     return found[0] if found else None

@@ -19,6 +19,7 @@ from synthgen.config import (
     fingerprint,
     resolved,
 )
+from synthgen.errors import nearest
 from synthgen.registry import Choice
 from synthgen.stages import STAGES
 
@@ -141,6 +142,14 @@ def test_every_stage_says_what_it_writes():
     for name in STAGES:
         module = registry.find("stage", name)
         assert module.WRITES in ("rows", "split", "model", "metrics") and isinstance(module.SEEDED, bool)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "near"),
+    [("q2.csv", ["u16.csv"], None), ("qestions.csv", ["u.csv", "questions.csv"], "questions.csv"), ("rows.json", ["rows.jsonl"], "rows.jsonl"), ("filtr.length", ["filter.length", "dedup"], "filter.length"), (".x", [".csv"], None), ("", ["a"], None)],
+)
+def test_an_ending_alone_does_not_make_names_alike(name, known, near):
+    assert nearest(name, known) == near
 
 
 def test_an_unknown_name_gets_the_nearest_one():

@@ -1,4 +1,4 @@
-"""Alpaca: {instruction, input, output}, with an optional `system`; questions without an output are welcome."""
+"""Alpaca: {instruction, input, output}, with an optional `system`; questions without an output can be loaded, but not exported."""
 
 from __future__ import annotations
 

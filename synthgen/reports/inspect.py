@@ -162,7 +162,7 @@ def inspect_text(found: dict[str, Any]) -> str:
 
 
 def _file_lines(found: dict[str, Any]) -> Iterator[str]:
-    yield f"{found['file']}: {found['rows']:,} rows" + (f", {found['broken']:,} lines that cannot be read" if found["broken"] else "")
+    yield f"{found['file']}: {found['rows']:,} rows" + (f", {found['broken']:,} line{'s' * (found['broken'] > 1)} that cannot be read" if found["broken"] else "")
     for line in found["broken_lines"]:
         yield f"  line {line['line']}: {line['fault']}"
     yield from _rows_lines(found)

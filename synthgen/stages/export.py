@@ -6,6 +6,7 @@ why it publishes "metrics" and not "rows".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ class Config(StageConfig):
         if kind is None or (kind == "parquet" and path.suffix in PACKED):
             raise ValueError(f"file: the ending of {self.file_name!r} is not known; use .jsonl .json .csv .tsv (also .gz or .zst) or .parquet")
         if self.format in AS_THEY_ARE and kind != self.format:
-            raise ValueError(f"file: format {self.format} cannot be a .{kind} file")
+            ends = {"jsonl": ".jsonl (also .jsonl.gz or .jsonl.zst)", "parquet": ".parquet"}[self.format]
+            raise ValueError(f"file: format {self.format} cannot be a .{kind} file: it writes rows as they are, into {ends}; {', '.join(registry.names('format'))} go into any of .jsonl .json .csv .tsv .parquet")
         if self.format in AS_THEY_ARE and "keep" in self.model_fields_set:
             raise ValueError(f"keep: format {self.format} keeps every field")
         return self
@@ -76,7 +78,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """
     layout: Format | None = None if config.format in AS_THEY_ARE else registry.find("format", config.format)()
     summary = Summary(config.format, config.file_name)
-    counts = Counts()
+    counts, lacking = Counts(), Counter[str]()
     context.work.mkdir(parents=True, exist_ok=True)
     plain = context.work / "records.jsonl"
     plain.unlink(missing_ok=True)
@@ -89,6 +91,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
             except Unfit as fault:
                 refused.write(rejected(row, stage=context.stage_id, rule=fault.rule, value=fault.value))
                 counts.reject(fault.rule)
+                lacking[str(fault.value)] += fault.rule == "missing_field"
             else:
                 records.write(record)
                 counts.kept += 1
@@ -98,8 +101,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
                 if signal := context.stopping():
                     raise Interrupted(signal)
     if not counts.kept:
-        reasons = ", ".join(f"{rule}: {count}" for rule, count in sorted(counts.rejected.items()))
-        raise EmptyResult(f"no row fits format {config.format}", reasons or source.name, "choose another format, or answer the rows first")
+        raise _empty(config, counts, lacking, source.name)
 
     def again() -> Iterator[Row]:
         return read_rows(plain)
@@ -109,6 +111,17 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     (out / "README.md").write_text(card(summary, counts.plain()), encoding="utf-8")
     files: dict[str, int | None] = {config.file_name: written, "rejected.jsonl": refused.rows, "README.md": None}
     return Outcome(counts, files, extra={"left_out": summary.left_out}, table=_table(config, counts, summary))
+
+
+def _empty(config: Config, counts: Counts, lacking: Counter[str], source: str) -> EmptyResult:
+    reasons = ", ".join(f"{rule}: {count:,}" for rule, count in sorted(counts.rejected.items()))
+    if lacking["output"] == counts.in_ > 0:
+        return EmptyResult(
+            f"no row fits format {config.format}: none of the {counts.in_:,} rows has an output, which it needs", source,
+            "answer them first (generate: {task: respond}), or export the questions as they are: format: jsonl or parquet",
+        )  # fmt: skip
+    missing = ", ".join(f"{field} ({count:,})" for field, count in lacking.most_common(3) if count)
+    return EmptyResult(f"no row fits format {config.format}: {reasons or 'there are no rows'}", source, f"what they lack: {missing}" if missing else "choose another format; jsonl and parquet take rows as they are")
 
 
 def _record(layout: Format, row: Row, keep: tuple[str, ...]) -> dict[str, Any]:

@@ -161,3 +161,10 @@ def test_figures_are_rounded_and_said_once():
     assert measured({"value": 2 / 3}, ("value", "score"), 60) == ["value 0.6667"]
     assert measured({"value": "x" * 100}, ("value",), 60) == ["value " + "x" * 59 + "…"]
     assert "judge 0.3333" in "\n".join(row_lines({"meta": {"scores": {"judge": 1 / 3}}}))
+
+
+def test_one_line_that_cannot_be_read_is_one_line(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"instruction": "a"}\n{torn\n')
+    assert "1 rows, 1 line that cannot be read" in inspect_text(inspect_path(tmp_path / "rows.jsonl"))
+    (tmp_path / "rows.jsonl").write_text('{"instruction": "a"}\n{torn\n{torn\n')
+    assert "2 lines that cannot be read" in inspect_text(inspect_path(tmp_path / "rows.jsonl"))

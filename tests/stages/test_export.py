@@ -79,11 +79,27 @@ def test_nothing_that_fits_is_a_failure(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("rows", "name", "told"),
+    [
+        ([ROWS[3], {"id": "e", "instruction": "Why?", "meta": {}}], "alpaca", ["none of the 2 rows has an output", "{task: respond}", "format: jsonl"]),
+        ([ROWS[3], ROWS[2]], "alpaca", ["missing_field: 1, shape: 1", "what they lack: output (1)"]),
+        (ROWS[:1], "preference", ["shape: 1", "jsonl and parquet take rows as they are"]),
+        ([], "alpaca", ["there are no rows"]),
+    ],
+)
+def test_what_the_rows_lack_is_told(tmp_path, rows, name, told):
+    with pytest.raises(EmptyResult) as caught:
+        curate("export", tmp_path, rows, {"format": name})
+    assert all(words in str(caught.value) for words in told), str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("raw", "told"),
     [
         ({"format": "alpacca"}, "did you mean 'alpaca'"),
         ({"format": "alpaca", "file": "data.txt"}, "ending"),
         ({"format": "parquet", "file": "data.jsonl"}, "cannot be a .jsonl file"),
+        ({"format": "jsonl", "file": "train.csv.gz"}, "cannot be a .csv file: it writes rows as they are, into .jsonl (also .jsonl.gz or .jsonl.zst); preference, alpaca,"),
         ({"format": "alpaca", "file": "../out.jsonl"}, "pattern"),
         ({"format": "jsonl", "keep": ["id"]}, "keeps every field"),
         ({}, "missing option 'format'"),
