@@ -11,7 +11,7 @@ from synthgen.cli import options as o
 
 def validate(
     pipeline: o.PipelinePath,
-    offline: Annotated[bool, typer.Option("--offline", help="do not try to reach the teachers")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="do not try to reach the teachers, nor look students up on the hub")] = False,
     set: o.Set = None,
     values: o.Values = None,
     env_file: o.EnvFile = None,

@@ -241,7 +241,7 @@ def read_seeds(paths: Sequence[str], kind: str) -> tuple[list[Row], list[Rejecte
             seeds.append(row)
     if not seeds:
         wanted = "question and answer" if kind == "question" else "instruction and output"
-        raise InputError(f"no usable seed ({len(faults)} lines looked at)", ", ".join(paths), f"each line is a JSON object with {wanted}")
+        raise InputError(f"no usable seed ({len(faults)} line{'s' * (len(faults) != 1)} looked at)", ", ".join(paths), f"each line is a JSON object with {wanted}")
     return seeds, faults
 
 

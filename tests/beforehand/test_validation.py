@@ -55,7 +55,7 @@ def test_an_embeddings_server_that_cannot_be_reached_is_an_error_unless_offline(
         assert errors(closed, offline=True) == []
 
 
-@pytest.mark.parametrize(("seeds", "told"), [("", "generate: no usable seed (0 lines looked at)"), ('{"instruction": "a"}\n', "generate: no usable seed (1 lines looked at)"), ('{"instruction": "a", "output": "b"}\n', None)])
+@pytest.mark.parametrize(("seeds", "told"), [("", "generate: no usable seed (0 lines looked at)"), ('{"instruction": "a"}\n', "generate: no usable seed (1 line looked at)"), ('{"instruction": "a", "output": "b"}\n', None)])
 def test_seed_files_without_a_seed_are_an_error(in_tmp: Path, seeds: str, told: str | None):
     (in_tmp / "seeds.jsonl").write_text(seeds)
     (in_tmp / "p.yaml").write_text("version: 1\nname: s\nteacher: {provider: builtin}\nstages:\n  - generate: {task: self_instruct, seeds: seeds.jsonl, num_rows: 5}\n")
