@@ -17,7 +17,8 @@ class Request:
     `n` samples are wanted. `sampling` overrides the teacher's own (temperature, max_tokens, stop, response_format,
     logprobs …). `label` names the task or step; it travels as a header and is no part of the ledger key. `draw` is part
     of it: a higher one asks for fresh replies on purpose. `teacher` names another of the pipeline's teachers than the
-    stage's own; who answers is part of the key, that name is not.
+    stage's own; who answers is part of the key, that name is not. Where `optional` is set, a permanent refusal comes back as
+    a reply with `refused` and does not end the conversation; it is no part of the key either.
     """
 
     messages: tuple[dict[str, Any], ...] = ()
@@ -27,6 +28,7 @@ class Request:
     label: str = ""
     draw: int = 1
     teacher: str | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Reply:
-    """A teacher's answer to one request: n samples in order."""
+    """A teacher's answer to one request: n samples in order; none where an optional request was `refused` for good."""
 
     samples: tuple[Sample, ...]
+    refused: str = ""
 
     @property
     def first(self) -> Sample:

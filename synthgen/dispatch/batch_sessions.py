@@ -60,7 +60,7 @@ class PreparingSession:
                         counts.planned += 1
                         found = talk.look(sessions.ledger, sessions.run, sessions.since)
                         if not talk.missing:
-                            counts.answered += 1
+                            counts.answer(talk.refused)
                             continue
                         if found.reason:
                             counts.failed[found.reason] = counts.failed.get(found.reason, 0) + 1

@@ -19,6 +19,9 @@ from synthgen.teachers.config import TeacherConfig
 
 T = TypeVar("T")
 
+OPTIONAL_REFUSED = "continuation_refused"
+"""How refused optional requests are counted: what asks so is the going on of a reply that was cut."""
+
 Conversation = Callable[[], Generator[Request, Reply, T]]
 
 
@@ -28,7 +31,7 @@ class Rendered(Generic[T]):
 
     `failed`: a permanent refusal, or transient errors until the tries were spent (`reason` is short and countable, such
     as "http_400" or "timeout"; `detail` the server's own words without keys). `unsent`: stopped before it was asked.
-    `keys` are the ledger keys of all replies that it used, in order; `requests` how many requests it made so far.
+    `keys` are the ledger keys of all replies that it used, in order; `requests` how many requests it made so far, `refusals` how many optional ones of them were refused.
     """
 
     state: Literal["answered", "failed", "unsent"]
@@ -37,6 +40,7 @@ class Rendered(Generic[T]):
     detail: str = ""
     keys: tuple[str, ...] = ()
     requests: int = 0
+    refusals: int = 0
 
 
 @dataclass
@@ -52,6 +56,13 @@ class FetchCounts:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
+
+    def answer(self, refused: str) -> None:
+        """Counts a request that the ledger or the teacher answered; an optional one that was refused is no answer."""
+        if refused:
+            self.failed[OPTIONAL_REFUSED] = self.failed.get(OPTIONAL_REFUSED, 0) + 1
+        else:
+            self.answered += 1
 
 
 @dataclass(frozen=True)

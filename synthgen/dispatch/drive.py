@@ -120,8 +120,8 @@ class Drive(Generic[T]):
         found = talk.look(self._ledger, self._run, self._since)
         missing = talk.missing
         if not missing:
-            self.counts.answered += 1
-            self.counts.reused += 1
+            self.counts.answer(talk.refused)
+            self.counts.reused += not talk.refused
             return True
         assert talk.keyed is not None
         if found.reason:
@@ -168,15 +168,19 @@ class Drive(Generic[T]):
         counts.prompt_tokens += done.prompt_tokens
         counts.completion_tokens += done.completion_tokens
         counts.cost_usd += done.cost_usd
-        for sample, (parsed, choice) in done.samples.items():
-            talk.take(sample, parsed, choice)
         keyed = done.order.keyed
         waiting = self._asking.get(keyed.digest, [])
         if talk not in waiting:
-            return  # another part of its request has failed already
+            return  # another part of its request has failed already, and it may have gone on
+        for sample, (parsed, choice) in done.samples.items():
+            talk.take(sample, parsed, choice)
         if done.failure is not None:
             self._free(keyed.digest, talk)
-            self._fail(talk, done.failure.reason, done.failure.detail)
+            if done.failure.kind == "row" and talk.refuse(done.failure.reason):
+                counts.answer(talk.refused)
+                self._advance(talk)
+            else:
+                self._fail(talk, done.failure.reason, done.failure.detail)
         elif not talk.missing:
             self._free(keyed.digest, talk)
             counts.answered += 1

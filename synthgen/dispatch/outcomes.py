@@ -7,7 +7,8 @@
     escalate   the request is asked once more, with `ESCALATION` times the tokens
 
 A wrapped conversation asks for what its policy wants as requests of its own, so all of it is in the ledger, is paid once and
-replays like any other request.
+replays like any other request. Where such a request is refused for good (the prompt with the reply in it no longer fits, say),
+the reply stays as it was: cut, and paid for. Transient errors until the tries were spent fail the row, as anywhere.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ def _escalated(request: Request, reply: Reply, config: TeacherConfig) -> Generat
     if not isinstance(limit, int):
         return reply
     cut = [sample.index for sample in reply.samples if sample.finish_reason == "length"]
-    longer = yield replace(request, n=len(cut), sampling={**request.sampling, "max_tokens": limit * ESCALATION})
+    longer = yield replace(request, n=len(cut), sampling={**request.sampling, "max_tokens": limit * ESCALATION}, optional=True)
+    if longer.refused:
+        return reply
     found = {sample.index: sample for sample in reply.samples}
     for index, sample in zip(cut, longer.samples, strict=True):
         found[index] = replace(sample, index=index)
@@ -75,7 +78,10 @@ def _continued(request: Request, reply: Reply, config: TeacherConfig) -> Generat
         for _ in range(CONTINUATIONS):
             if sample.finish_reason != "length" or not sample.text:  # thought to the end, and has said nothing yet
                 break
-            more = (yield _going_on(request, sample, config)).first
+            going_on = yield replace(_going_on(request, sample, config), optional=True)
+            if going_on.refused:
+                break
+            more = going_on.first
             sample = replace(sample, text=sample.text + more.text, finish_reason=more.finish_reason, logprobs=_joined(sample.logprobs, more.logprobs))
         samples.append(sample)
     return Reply(tuple(samples))

@@ -52,7 +52,7 @@ class Occurrences:
 class Talk(Generic[T]):
     """One conversation; `step` goes on with it as far as the ledger's replies reach."""
 
-    __slots__ = ("index", "_generator", "request", "keyed", "start", "have", "keys", "requests", "result")
+    __slots__ = ("index", "_generator", "request", "keyed", "start", "have", "keys", "requests", "refusals", "refused", "result")
 
     def __init__(self, index: int, conversation: Conversation[T]) -> None:
         self.index = index
@@ -62,7 +62,8 @@ class Talk(Generic[T]):
         self.start = 0
         self.have: dict[int, Sample] = {}
         self.keys: list[str] = []
-        self.requests = 0
+        self.requests = self.refusals = 0
+        self.refused = ""
         self.result: T | None = None
 
     def go_on(self, make_key: MakeKey, occurrences: Occurrences) -> bool:
@@ -70,6 +71,8 @@ class Talk(Generic[T]):
         try:
             if self.request is None:
                 request = next(self._generator)
+            elif self.refused:
+                request = self._generator.send(Reply((), self.refused))
             else:
                 samples = tuple(self.have[sample] for sample in range(self.start, self.start + self.request.n))
                 self.keys.extend(sample.key for sample in samples)
@@ -78,7 +81,7 @@ class Talk(Generic[T]):
             self.result = stop.value
             return False
         first = self.request is None
-        self.request, self.keyed, self.have = request, make_key(request), {}
+        self.request, self.keyed, self.have, self.refused = request, make_key(request), {}, ""
         self.start = occurrences.first_sample(self.keyed.digest, request.n) if first else 0
         self.requests += 1
         return True
@@ -90,6 +93,8 @@ class Talk(Generic[T]):
         for sample, stored in found.samples.items():
             if sample not in self.have:
                 self.take(sample, parse_body(stored.body) or {}, stored.choice)
+        if found.permanent and self.missing:
+            self.refuse(found.reason)
         return found
 
     def take(self, sample: int, parsed: dict[str, object], choice: int) -> None:
@@ -98,25 +103,35 @@ class Talk(Generic[T]):
         name = str(self.keyed.body.get("model") or "")
         self.have[sample] = sample_of(parsed, choice, key=key_of(self.keyed.digest, sample), index=sample - self.start, model=name)
 
+    def refuse(self, reason: str) -> bool:
+        """Takes a permanent refusal for the answer, where the request is optional; whether it is."""
+        assert self.request is not None
+        if self.request.optional:
+            self.refused = reason
+            self.refusals += 1
+        return self.request.optional
+
     @property
     def missing(self) -> tuple[int, ...]:
         """The ledger's sample indexes that are still wanted."""
         assert self.request is not None
+        if self.refused:
+            return ()
         return tuple(sample for sample in range(self.start, self.start + self.request.n) if sample not in self.have)
 
     def answered(self) -> Rendered[T]:
         """The end of a conversation that came to a result."""
-        return Rendered("answered", self.result, keys=tuple(self.keys), requests=self.requests)
+        return Rendered("answered", self.result, keys=tuple(self.keys), requests=self.requests, refusals=self.refusals)
 
     def failed(self, reason: str, detail: str) -> Rendered[T]:
         """The end of a conversation that had no reply to a request."""
         self._generator.close()
-        return Rendered("failed", None, reason, detail, tuple(self.keys), self.requests)
+        return Rendered("failed", None, reason, detail, tuple(self.keys), self.requests, self.refusals)
 
     def unsent(self) -> Rendered[T]:
         """A conversation that waits for a reply which nobody asked for."""
         self._generator.close()
-        return Rendered("unsent", None, "unsent", "", tuple(self.keys), self.requests)
+        return Rendered("unsent", None, "unsent", "", tuple(self.keys), self.requests, self.refusals)
 
 
 def render_one(talk: Talk[T], make_key: MakeKey, occurrences: Occurrences, ledger: Ledger, run: str, since: float) -> Rendered[T]:

@@ -11,7 +11,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any, cast
 
-from synthgen.dispatch.contract import Conversation, FetchCounts, Rendered, Session
+from synthgen.dispatch.contract import OPTIONAL_REFUSED, Conversation, FetchCounts, Rendered, Session
 from synthgen.errors import BudgetReached, EmptyResult, Interrupted, StageFailed
 from synthgen.own_code import asked, blamed, class_name
 from synthgen.records import Row
@@ -37,6 +37,7 @@ class Work:
         self.task, self.session, self.context, self.writer, self.policies, self.sending = task, session, context, writer, policies, sending
         self.asked = 0  # rows or calls
         self.failed: dict[str, int] = {}
+        self.refusals = 0  # of requests that may be refused, in a pool
         self.words: dict[str, str] = {}  # what the server first said, by reason
         self.requests: dict[str, Any] = {}
         self.usage: dict[str, Any] = {}
@@ -151,6 +152,7 @@ class PoolWork(Work):
             with closing(self.session.stream(self._conversations(), ahead=self._ahead, stage=self.context.stage_id, total=None)) as replies:  # type: ignore[type-var]
                 for rendered in replies:
                     planned += max(1, rendered.requests)
+                    self.refusals += rendered.refusals
                     before = self.writer.counts.kept
                     self._judge(rendered)
                     self._end_call(recent, self.writer.counts.kept - before)
@@ -165,8 +167,8 @@ class PoolWork(Work):
             self.extra = self.pool.report()
         if self.plan is not None:
             self.extra = {**self.extra, **self.plan.report(self.asked)}
-        failed = sum(self.failed.values())
-        self.requests = {"planned": planned, "answered": planned - failed, "failed": dict(sorted(self.failed.items())), "unsent": 0}
+        lost = {**self.failed, **({OPTIONAL_REFUSED: self.refusals} if self.refusals else {})}
+        self.requests = {"planned": planned, "answered": planned - sum(lost.values()), "failed": dict(sorted(lost.items())), "unsent": 0}
         over = self.session.left_over(AHEAD_SECONDS)
         if over.requests:
             self.requests["ahead"] = over.requests

@@ -70,6 +70,7 @@ class Found:
     samples: dict[int, Stored]
     reason: str = ""
     detail: str = ""
+    permanent: bool = False
 
 
 NOTHING = Found({})
@@ -114,7 +115,7 @@ class Ledger:
         asked at the same moment), the older one holds.
         """
         found: dict[int, tuple[float, Stored]] = {}
-        reason = detail = ""
+        reason, detail, permanent = "", "", False
         with self._lock:
             for reader in self._all_readers():
                 rows = reader.execute(_SAMPLES, (digest, start, start + n)).fetchall()
@@ -122,11 +123,11 @@ class Ledger:
                     if sample is not None and (sample not in found or created < found[sample][0]):
                         found[sample] = (created, Stored(body, choice))
                 if rows and len(found) < n and not reason:
-                    reason, detail = _refusal(reader, rows[0][0], start, n, run, since)
+                    reason, detail, permanent = _refusal(reader, rows[0][0], start, n, run, since)
         if not found and not reason:
             return NOTHING
         samples = {sample: stored for sample, (_, stored) in found.items()}
-        return Found(samples) if len(samples) == n else Found(samples, reason, detail)
+        return Found(samples) if len(samples) == n else Found(samples, reason, detail, permanent)
 
     def shared(self) -> bool:
         """Whether there are files beside this process's own, which another process may be writing to."""
@@ -331,14 +332,14 @@ def _entry(row: Any) -> Entry:
     )  # fmt: skip
 
 
-def _refusal(reader: sqlite3.Connection, request: int, start: int, n: int, run: str, since: float) -> tuple[str, str]:
-    row = reader.execute("SELECT reason, detail FROM refusals WHERE request=?", (request,)).fetchone()
+def _refusal(reader: sqlite3.Connection, request: int, start: int, n: int, run: str, since: float) -> tuple[str, str, bool]:
+    row = reader.execute("SELECT reason, detail, 1 FROM refusals WHERE request=?", (request,)).fetchone()
     if row is None and run:
         row = reader.execute(
-            "SELECT reason, detail FROM failures WHERE run=? AND request=? AND sample>=? AND sample<? AND created>=? ORDER BY sample LIMIT 1",
+            "SELECT reason, detail, 0 FROM failures WHERE run=? AND request=? AND sample>=? AND sample<? AND created>=? ORDER BY sample LIMIT 1",
             (run, request, start, start + n, since),
         ).fetchone()
-    return (row[0], row[1]) if row is not None else ("", "")
+    return (row[0], row[1], bool(row[2])) if row is not None else ("", "", False)
 
 
 def open_ledger(folder: Path | str) -> Ledger:
