@@ -169,6 +169,8 @@ class _Engine:
         lost = {reason: rows for reason, rows in manifest.counts.get("failed", {}).items() if reason != "budget"}
         if asked and allowed is not None and sum(lost.values()) > allowed * asked:
             reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(lost.items()))
+            if manifest.writes == "metrics" and manifest.extra.get("table"):
+                self.reporter.say(f"{spec.id}, whose result stands all the same:\n{manifest.extra['table']}")
             raise TooManyFailed(
                 f"{spec.id}: {sum(lost.values()):,} of {asked:,} failed ({reasons}), more than max_failed allows ({allowed:.2%})", str(self.run_dir / spec.id / "rejected.jsonl"), what_mends(lost)
             )

@@ -147,7 +147,7 @@ def standing(spec: StageSpec, pipeline: Pipeline, graph: Graph, *, limit: int | 
     if manifest is None:
         return Standing("run", "has not run yet", key, parts)
     if manifest.key != key:
-        return Standing("run", what_changed(manifest, parts, resolved(spec.config)), key, parts, manifest)
+        return Standing("run", what_changed(manifest, parts, resolved(spec.config), frozenset(type(spec.config).model_fields)), key, parts, manifest)
     gone = altered(folder, manifest, verify)
     if gone:
         missing = [name for name in gone if not (folder / name).exists()]
@@ -178,16 +178,20 @@ def is_current(pipeline: Pipeline, run_dir: Path, stage_ids: Iterable[str], limi
     return all(found[stage_id].state == "done" for stage_id in stage_ids)
 
 
-def what_changed(manifest: Manifest, parts: Mapping[str, str], config: Mapping[str, Any]) -> str:
-    """The names of the parts of a key that differ; an option that reads as before differs by what its files or prompts hold."""
+def what_changed(manifest: Manifest, parts: Mapping[str, str], config: Mapping[str, Any], own: frozenset[str] = frozenset()) -> str:
+    """The names of the parts of a key that differ; an option that reads as before differs by what its files or prompts hold.
+
+    `own` are the stage's own options: any others in `config` are those of a component that is written among them, as a task is.
+    """
     old = manifest.key_parts
+    beside = sorted(name for name in {*manifest.config, *config} - own if manifest.config.get(name) != config.get(name)) if own else []
     names = []
     for name in sorted({**old, **parts}):
         if old.get(name) == parts.get(name):
             continue
         option = name.removeprefix("option ")
         same = name.startswith("option ") and option in config and manifest.config.get(option) == config[option]
-        names.append(f"the content of what {option} names" if same else name)
+        names += [f"option {one}" for one in beside] if same and beside else [f"the content of what {option} names" if same else name]
     return f"changed: {', '.join(names)}" if names else "changed"
 
 

@@ -7,6 +7,7 @@ Everything here goes to stderr; stdout is for results.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -18,6 +19,11 @@ import orjson
 
 PLAIN_SECONDS = 10.0  # between two plain lines
 STATUS_SECONDS = 1.0  # between two writes of status.json
+
+
+def dollars(value: float) -> str:
+    """An amount for people: dollars and cents, under a cent two significant digits."""
+    return f"${value:.{1 - math.floor(math.log10(value))}f}" if 0 < value < 0.01 else f"${value:,.2f}"
 
 
 class Progress:
@@ -56,7 +62,7 @@ class Progress:
         if self.tokens:
             parts.append(f"{self.tokens / seconds:,.0f} tok/s")
         if self.cost:
-            parts.append(f"${self.cost:,.2f}" + (f" of ${self.cap:,.0f}" if self.cap else ""))
+            parts.append(f"{dollars(self.cost)} of {dollars(self.cap).removesuffix('.00')}" if self.cap else dollars(self.cost))
         if self.total is not None and fresh and self.total > self.done and seconds > 2:
             parts.append(f"{duration((self.total - self.done) / rate)} left")
         if self.failed:

@@ -7,13 +7,15 @@ import pytest
 import toystages
 
 from synthgen import plan
+from synthgen.config import resolved
 from synthgen.errors import ConfigError, EmptyResult, StageFailed, TooManyFailed
 from synthgen.pipeline import RunOptions, run_pipeline
-from synthgen.pipeline_file import check_pipeline
+from synthgen.pipeline_file import check_pipeline, load_pipeline
 from synthgen.progress import Reporter
 from synthgen.reports.inspect import inspect_run, inspect_text
 from synthgen.store.failed import read_failure
 from synthgen.store.jsonl import read_rows
+from synthgen.store.manifest import Manifest
 
 
 def pipeline(make=None, keep=None, name="numbers", seed=0):
@@ -62,6 +64,17 @@ def test_the_reason_names_what_changed(in_tmp):
     run()
     graph = plan.Graph(pipeline(keep={"below": 2}), Path("data/runs/numbers"))
     assert plan.standing(graph.pipeline.stage("keep"), graph.pipeline, graph, limit=None).why == "changed: option below"
+
+
+def test_the_option_of_a_task_that_changed_is_named(in_tmp):
+    Path("rows.jsonl").write_text('{"instruction": "What is 1 + 1?"}\n')
+    Path("p.yaml").write_text("name: p\nteacher: {provider: builtin}\nstages:\n  - load: {sources: [rows.jsonl]}\n  - generate: {task: respond, max_failed: 1%}\n")
+    before, now = (load_pipeline(Path("p.yaml"), sets=sets).stage("generate") for sets in ((), ("generate.samples=2", "generate.max_failed=2%")))
+    graph = plan.Graph(load_pipeline(Path("p.yaml")), Path("data/runs/p"))
+    run(graph.pipeline, until="load")
+    parts = [plan.key_parts(spec, graph.pipeline, graph.inputs(spec), None) for spec in (before, now)]
+    manifest = Manifest(stage="generate", kind="generate", writes="rows", key="", key_parts=parts[0], config=resolved(before.config))
+    assert plan.what_changed(manifest, parts[1], resolved(now.config), frozenset(type(now.config).model_fields)) == "changed: option samples"
 
 
 def test_a_changed_input_file_is_named_as_such_and_what_reads_it_is_not_promised(in_tmp):

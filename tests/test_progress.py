@@ -49,6 +49,13 @@ def test_elsewhere_lines_are_plain():
     assert "generate 100/300 · " in done.stderr and done.stderr.endswith("generate: done\n")
 
 
+@pytest.mark.parametrize(("cost", "cap", "said"), [(3.123, 20, "$3.12 of $20"), (0.0123, 0.49, "$0.01 of $0.49"), (0.00045, 0.002, "$0.00045 of $0.0020"), (1.5, 1500.0, "$1.50 of $1,500")])
+def test_small_budgets_are_told_to_the_cent_and_below(cost, cap, said):
+    line = Reporter("silent").stage("generate", 10)
+    line.update(done=1, cost=cost, cap=cap)
+    assert said in line.line()
+
+
 def test_the_rate_counts_what_was_asked_now_and_not_what_was_in_the_ledger():
     line = Reporter("silent").stage("generate", 1000)
     line.started -= 10

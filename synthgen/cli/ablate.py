@@ -45,4 +45,5 @@ def ablate(
         return
     found = ablate(checked, chosen, without=without or (), student=student, rows=rows)
     o.out_json(found) if as_json else o.out(ablation_table(found))
-    o.hint(*(f"synthgen diff {found['variants'][0]['run']} {entry['run']}" for entry in found["variants"][1:2]))
+    others = [entry["run"] for entry in found["variants"] if entry["run"] != found["variants"][0]["run"]]
+    o.hint(*(f"synthgen diff {found['variants'][0]['run']} {run}" for run in others[:1]))

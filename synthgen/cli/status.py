@@ -16,6 +16,7 @@ def status(
     set: o.Set = None,
     values: o.Values = None,
     runs: o.Runs = o.RUNS,
+    ledger: o.Ledger = o.LEDGER,
     as_json: o.AsJson = False,
 ) -> None:
     """Show a run's stages, counts, rates and cost.
@@ -27,5 +28,5 @@ def status(
     folder = o.find_run(run, runs)
     file = pipeline or (Path(run) if Path(run).suffix in (".yaml", ".yml") else folder / "pipeline.resolved.yaml")
     checked = o.load(file, set, values)
-    found = run_status(folder, checked)
+    found = run_status(folder, checked, ledger)
     o.out_json(found) if as_json else o.out(status_table(found))

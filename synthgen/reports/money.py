@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from synthgen.digest import value_hash
+from synthgen.progress import dollars
 
 FIGURES = ("prompt_tokens", "completion_tokens", "cost_usd")
 
@@ -37,7 +38,7 @@ def account(stages: Iterable[Mapping[str, Any]], estimate: Mapping[str, Any] | N
             kept = counts["kept"]
         if not requests:
             continue
-        entry = {"stage": stage["stage"], "requests": requests.get("planned", 0), **_plain(usage), "ahead": {"requests": requests.get("ahead", 0), **_plain(usage.get("ahead") or {})}, "kept_rows": counts.get("kept", 0)}
+        entry = {"stage": stage["stage"], "requests": requests.get("planned", 0) - requests.get("unsent", 0), **_plain(usage), "ahead": {"requests": requests.get("ahead", 0), **_plain(usage.get("ahead") or {})}, "kept_rows": counts.get("kept", 0)}
         found = foreseen.get(stage["stage"])
         entry["estimated"] = _figures(found) if found is not None else None
         entry["other_options"] = found is not None and stage.get("options") is not None and found.get("options") != value_hash(stage["options"])
@@ -82,7 +83,7 @@ def money_lines(found: Mapping[str, Any]) -> list[str]:
     if not total["requests"]:
         return []
     ahead = total["ahead"]
-    cost = f", ${total['usd_per_kept_row']:.4f} for each of {total['kept_rows']:,} kept rows" if total["usd_per_kept_row"] else ""
+    cost = f", {dollars(total['usd_per_kept_row'])} for each of {total['kept_rows']:,} kept rows" if total["usd_per_kept_row"] else ""
     lines = [f"came to {_said(total)}{'' if ahead['requests'] else cost}"]
     if ahead["requests"]:
         both = {name: total[name] + ahead[name] for name in ("requests", *FIGURES)}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from synthgen.progress import duration
+from synthgen.progress import dollars, duration
 from synthgen.reports.attempts import Attempt, last_attempts
 from synthgen.reports.money import account, money_lines, read_estimate
 from synthgen.store.failed import Failure, read_failure
@@ -21,12 +21,18 @@ if TYPE_CHECKING:
     from synthgen.plan import Standing
 
 
-def run_status(run_dir: Path, pipeline: Pipeline) -> dict[str, Any]:
+def run_status(run_dir: Path, pipeline: Pipeline, ledger: Path | None = None) -> dict[str, Any]:
     """Plain figures of a run.
+
+    Args:
+        run_dir: the run's folder.
+        pipeline: what it is held against.
+        ledger: the folder of the ledger, which knows what was paid for stages that have not finished, too.
 
     Returns:
         `stages`, each with `stage`, `kind`, `state`, `why`, and where there is a result `counts`, `requests`, `usage` and
-        `seconds`; `live`, what is under way, or None; `money`, what it took against the estimate (see `money.account`).
+        `seconds`; `live`, what is under way, or None; `money`, what it took against the estimate (see `money.account`); `paid`, what the
+        ledger has charged to this run in all, or None.
         `state` is done, run (it would run: why), waits (for another stage), maybe, running, failed, interrupted, or stopped
         (at the budget); of a stage that did not end well `rerun` says why it would run again, `progress` how far it came,
         and `failed_counts` what became of its rows.
@@ -56,7 +62,20 @@ def run_status(run_dir: Path, pipeline: Pipeline) -> dict[str, Any]:
     money = account(stages, read_estimate(run_dir))
     for entry in stages:
         entry.pop("options", None)
-    return {"run": run_dir.name, "folder": str(run_dir), "live": live, "stages": stages, "money": money}
+    return {"run": run_dir.name, "folder": str(run_dir), "live": live, "stages": stages, "money": money, "paid": _paid(ledger, run_dir.name)}
+
+
+def _paid(folder: Path | None, run: str) -> dict[str, Any] | None:
+    from synthgen.store.ledger import open_ledger
+
+    if folder is None or not folder.is_dir():
+        return None
+    ledger = open_ledger(folder)
+    try:
+        usd, tokens, requests = ledger.spent(run)
+    finally:
+        ledger.close()
+    return {"requests": requests, "tokens": tokens, "cost_usd": usd} if requests else None
 
 
 def _tried(attempt: Attempt, now: Standing, failure: Failure | None) -> dict[str, Any]:
@@ -127,6 +146,9 @@ def status_table(found: dict[str, Any]) -> str:
     head = f"run {found['run']} in {found['folder']}" + ("" if found["live"] is None else f" · at work now: {found['live']['line']}")
     students = [f"{stage['stage']} ({stage['completion']})" for stage in found["stages"] if "completion" in stage]
     money = money_lines(found["money"])
+    total, paid = found["money"]["total"], found["paid"]
+    if paid is not None and paid["requests"] != total["requests"] + total["ahead"]["requests"]:
+        money.append(f"this run has paid, over all its tries and for unfinished stages too: {paid['requests']:,} requests, {paid['tokens']:,} tokens, {dollars(round(paid['cost_usd'], 6))}")
     return "\n".join([head, "", *lines, *(["", f"students and what they learned to say: {', '.join(students)}"] if students else []), *([""] if money else []), *money])
 
 

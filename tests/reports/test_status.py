@@ -82,6 +82,10 @@ def test_a_run_that_stopped_at_its_budget(teacher, in_tmp):
     assert state["worked"] == "stopped" and stage["worked"]["exit_code"] == 3
     assert stage["worked"]["why"].startswith("at 12 of 40; the next request could pass the budget: 12 of 12 requests") and "at 12 of 40" in text
     assert stage["worked"]["progress"]["done"] == 12 and state["filter"] == "waits"
+    found = run_status(RUN, made, Path("data/ledger"))
+    assert found["paid"]["requests"] == 12 and "this run has paid, over all its tries and for unfinished stages too: 12 requests" in status_table(found)
+    run(made, accept_partial=True)
+    assert states(made)[2].count("came to 12 requests") == 1
 
 
 def test_too_many_rows_that_failed(in_tmp):
