@@ -311,6 +311,7 @@ def test_shard_and_merge_from_the_command_line(in_tmp):
     dry = ["run", "small.yaml", "--only", "filter", "--shard", "1/2", "--dry-run"]  # before there is any shard's folder
     for words in (["run", "small.yaml", "--until", "split"], dry, ["filter", "small.yaml", "--shard", "1/2"], ["run", "small.yaml", "--only", "filter", "--shard", "2/2"]):
         assert CliRunner().invoke(app, words).exit_code == 0
-    done = CliRunner().invoke(app, ["merge", "small.yaml"])
+    done = CliRunner().invoke(app, ["merge", "small.yaml", "--set", "dedup.methods=[exact]"])
+    assert "next: synthgen run small.yaml --set 'dedup.methods=[exact]'" in done.stderr
     assert done.exit_code == 0 and "rows of 2 shards" in done.stdout
     assert read_manifest(Path("data/runs/small/filter")).extra["shards"] == 2

@@ -23,18 +23,19 @@ def prepare(
     """Write requests that the ledger lacks into batch files."""
     from synthgen.batching import prepare_batch
 
+    given = o.with_values(pipeline, set, values)
     done = prepare_batch(o.load(pipeline, set, values), o.run_options(limit=limit, runs=runs, run_dir=run_dir, ledger=ledger, retry_failed=retry_failed))
     if as_json:
         o.out_json(asdict(done))
         return
     if not done.waiting:
         o.out("every reply is there; nothing waits for a batch")
-        o.hint(f"synthgen run {pipeline}")
+        o.hint(f"synthgen run {given}")
         return
     for stage, requests in done.waiting.items():
         o.out(f"{stage}: {requests:,} requests wait for a batch")
     _show(done.parts, False)
-    o.hint(*(done.commands or [f"synthgen batch submit {pipeline}"]), f"synthgen batch collect {pipeline}")
+    o.hint(*(done.commands or [f"synthgen batch submit {given}"]), f"synthgen batch collect {given}")
 
 
 @app.command("submit")
@@ -46,7 +47,8 @@ def submit(
     from synthgen.batching import submit_batch
 
     _show(submit_batch(o.load(pipeline, set, values, env_file), o.run_options(limit=limit, runs=runs, run_dir=run_dir, ledger=ledger)), as_json, "nothing was prepared")
-    o.hint(f"synthgen batch status {pipeline}", f"synthgen batch collect {pipeline}")
+    given = o.with_values(pipeline, set, values)
+    o.hint(f"synthgen batch status {given}", f"synthgen batch collect {given}")
 
 
 @app.command("status")
@@ -69,7 +71,8 @@ def collect(
     from synthgen.batching import collect_batch
 
     _show(collect_batch(o.load(pipeline, set, values, env_file), o.run_options(limit=limit, runs=runs, run_dir=run_dir, ledger=ledger)), as_json, "no file has ended yet")
-    o.hint(f"synthgen batch prepare {pipeline}", f"synthgen run {pipeline}")
+    given = o.with_values(pipeline, set, values)
+    o.hint(f"synthgen batch prepare {given}", f"synthgen run {given}")
 
 
 def _show(parts: list[Part], as_json: bool, otherwise: str = "") -> None:

@@ -28,7 +28,7 @@ def stats(ledger: o.Ledger = o.LEDGER, as_json: o.AsJson = False) -> None:
         return
     rows = [[name, f"{share['replies']:,}", f"{share['prompt_tokens']:,}", f"{share['completion_tokens']:,}", f"${share['cost_usd']:,.2f}"] for name, share in found["models"].items()]
     o.out(table(["model", "replies", "prompt tokens", "completion tokens", "cost"], rows))
-    o.out(f"\n{found['requests']:,} requests, {found['samples']:,} samples, {found['refusals']:,} refused for good, {found['failures']:,} failed; {found['bytes'] / 1e6:,.1f} MB in {found['files']} file(s)")
+    o.out(f"\n{found['requests']:,} requests, {found['samples']:,} samples, {found['refusals']:,} refused for good, {found['failures']:,} given up at some time (`run --retry-failed` asks again); {found['bytes'] / 1e6:,.1f} MB in {found['files']} file(s)")
 
 
 @app.command("export")

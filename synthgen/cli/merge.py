@@ -27,4 +27,4 @@ def merge(
     from synthgen.shards import merge as merged
 
     show(merged(o.load(pipeline, set, values), o.run_options(runs=runs, run_dir=run_dir, force=force), of), as_json)
-    o.hint(f"synthgen run {pipeline}")
+    o.hint(f"synthgen run {o.with_values(pipeline, set, values)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,16 +48,16 @@ def run(
     if dry_run:
         print_plan(checked, chosen, as_json)
         return
-    execute(checked, chosen, as_json, pipeline)
+    execute(checked, chosen, as_json, o.with_values(pipeline, set, values))
 
 
-def execute(checked: Pipeline, chosen: RunOptions, as_json: bool, file: Path) -> None:
-    """Runs and prints what it came to."""
+def execute(checked: Pipeline, chosen: RunOptions, as_json: bool, given: str) -> None:
+    """Runs and prints what it came to; `given` is the pipeline file as the next command wants it."""
     from synthgen.pipeline import run_pipeline
 
     show(run_pipeline(checked, chosen), as_json)
     if chosen.account:
-        o.hint(f"synthgen merge {file}")
+        o.hint(f"synthgen merge {given}")
 
 
 def show(result: RunResult, as_json: bool) -> None:

@@ -67,7 +67,7 @@ def run_kind(
     from synthgen.cli.run import execute
 
     checked = o.load(path, set, values, env_file)
-    execute(*o.sharded(checked, o.run_options(only=list(ids_of_kind(checked, kind, stage)), **given), shard), as_json, path)
+    execute(*o.sharded(checked, o.run_options(only=list(ids_of_kind(checked, kind, stage)), **given), shard), as_json, o.with_values(path, set, values))
 
 
 def ids_of_kind(checked: Pipeline, kind: str, stage: str | None) -> tuple[str, ...]:

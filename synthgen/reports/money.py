@@ -28,7 +28,7 @@ def account(stages: Iterable[Mapping[str, Any]], estimate: Mapping[str, Any] | N
     Returns:
         `stages`: each with `stage`, `requests`, tokens and `cost_usd`, `ahead` (the same of calls that were not needed),
         `kept_rows`, `usd_per_kept_row` and `estimated` (p50 and p95 by figure, or None); `total` likewise, whose kept rows are
-        those of the last stage that makes rows.
+        those of the last stage that makes rows, and whose `unfinished` are the stages that the estimate counts beside them.
     """
     foreseen = {str(entry.get("stage")): entry for entry in (estimate or {}).get("stages", ())}
     entries, kept = [], 0
@@ -46,7 +46,7 @@ def account(stages: Iterable[Mapping[str, Any]], estimate: Mapping[str, Any] | N
     total = {name: sum(entry[name] for entry in entries) for name in ("requests", *FIGURES)}
     ahead = {name: sum(entry["ahead"][name] for entry in entries) for name in ("requests", *FIGURES)}
     whole = _figures(estimate["total"]) if estimate is not None and set(foreseen) >= {entry["stage"] for entry in entries} else None
-    return {"stages": entries, "total": _with_share({**total, "ahead": ahead, "kept_rows": kept, "estimated": whole, "other_options": any(entry["other_options"] for entry in entries)})}
+    return {"stages": entries, "total": _with_share({**total, "ahead": ahead, "kept_rows": kept, "estimated": whole, "unfinished": sorted(set(foreseen) - {entry["stage"] for entry in entries}), "other_options": any(entry["other_options"] for entry in entries)})}
 
 
 def read_estimate(run_dir: Path) -> dict[str, Any] | None:
@@ -91,7 +91,8 @@ def money_lines(found: Mapping[str, Any]) -> list[str]:
     expected = total["estimated"]
     if expected is not None:
         of = " (with other options than now)" if total["other_options"] else ""
-        lines.append(f"estimated{of} {_both(expected['requests'], '{:,.0f}')} requests, {_both(expected['tokens'], '{:,.0f}')} tokens, {_both(expected['cost_usd'], '${:,.2f}')}")
+        waiting = f" (with {', '.join(total['unfinished'])}, not finished yet)" if total["unfinished"] else ""
+        lines.append(f"estimated{of}{waiting} {_both(expected['requests'], '{:,.0f}')} requests, {_both(expected['tokens'], '{:,.0f}')} tokens, {_both(expected['cost_usd'], '${:,.2f}')}")
     return lines
 
 

@@ -148,7 +148,7 @@ def status_table(found: dict[str, Any]) -> str:
     money = money_lines(found["money"])
     total, paid = found["money"]["total"], found["paid"]
     if paid is not None and paid["requests"] != total["requests"] + total["ahead"]["requests"]:
-        money.append(f"this run has paid, over all its tries and for unfinished stages too: {paid['requests']:,} requests, {paid['tokens']:,} tokens, {dollars(round(paid['cost_usd'], 6))}")
+        money.append(f"paid by this run itself, over all its tries and for unfinished stages too: {paid['requests']:,} requests, {paid['tokens']:,} tokens, {dollars(round(paid['cost_usd'], 6))}")
     return "\n".join([head, "", *lines, *(["", f"students and what they learned to say: {', '.join(students)}"] if students else []), *([""] if money else []), *money])
 
 

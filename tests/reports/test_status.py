@@ -83,7 +83,7 @@ def test_a_run_that_stopped_at_its_budget(teacher, in_tmp):
     assert stage["worked"]["why"].startswith("at 12 of 40; the next request could pass the budget: 12 of 12 requests") and "at 12 of 40" in text
     assert stage["worked"]["progress"]["done"] == 12 and state["filter"] == "waits"
     found = run_status(RUN, made, Path("data/ledger"))
-    assert found["paid"]["requests"] == 12 and "this run has paid, over all its tries and for unfinished stages too: 12 requests" in status_table(found)
+    assert found["paid"]["requests"] == 12 and "paid by this run itself, over all its tries and for unfinished stages too: 12 requests" in status_table(found)
     run(made, accept_partial=True)
     assert states(made)[2].count("came to 12 requests") == 1
 
@@ -163,6 +163,8 @@ def test_a_result_that_stands_though_making_it_again_failed(teacher, in_tmp):
 def test_what_was_estimated_stands_beside_what_it_came_to(teacher, in_tmp):
     made = asking_pipeline(teacher.url, LOAD + WORK + "  - score: {judge: {kind: score}}\n")
     foreseen = estimate_pipeline(made, 5, reporter=QUIET)
+    run(made, until="worked")
+    assert "estimated (with score, not finished yet) 80 (p95 80) requests" in status_table(run_status(RUN, made))
     run(made)
     money = run_status(RUN, made)["money"]
     assert [entry["stage"] for entry in money["stages"]] == ["worked", "score"]
