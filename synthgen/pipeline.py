@@ -19,7 +19,7 @@ from synthgen.errors import EmptyResult, Interrupted, StageFailed, SynthgenError
 from synthgen.lazy_sessions import LazySessions, OpenSessions
 from synthgen.pipeline_file import Pipeline, StageSpec
 from synthgen.plan import Graph, Standing, choose, standing
-from synthgen.progress import Reporter, duration
+from synthgen.progress import Reporter, dollars, duration
 from synthgen.signals import Stopping
 from synthgen.stages.block import block_behind
 from synthgen.stages.contract import Context, Inputs, Outcome
@@ -307,7 +307,7 @@ def _counts_line(manifest: Manifest) -> str:
         if shares:
             parts.append(f"{sum(shares.values()):,} {word} ({', '.join(f'{name} {rows:,}' for name, rows in sorted(shares.items(), key=lambda share: -share[1])[:5])})")
     cost = (manifest.usage or {}).get("cost_usd")
-    return ", ".join(parts) + (f", ${cost:,.2f}" if cost else "")
+    return ", ".join(parts) + (f", {dollars(cost)}" if cost else "")
 
 
 def _where_they_went(outcome: Outcome) -> str:

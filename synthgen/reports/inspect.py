@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.errors import InputError
+from synthgen.progress import dollars
 from synthgen.records import Row, question_text
 from synthgen.reports.run_folder import Stage, published_rows, rows_by_id, stages_of, under_way
 from synthgen.reports.survey import Survey
@@ -186,7 +187,7 @@ def _run_lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"\n{writing['stage']} is under way: {writing['rows']:,} rows on disk so far"
         if writing["ledger"]:
             book = writing["ledger"]
-            yield f"in the ledger for this run: {book['requests']:,} requests, {book['tokens']:,} tokens" + (f", ${book['cost_usd']:,.2f}" if book["cost_usd"] else "")
+            yield f"in the ledger for this run: {book['requests']:,} requests, {book['tokens']:,} tokens" + (f", {dollars(book['cost_usd'])}" if book["cost_usd"] else "")
             for newest in book["newest"]:
                 yield f"  {newest['key'][:12]}… [{newest['finish_reason']}] {shortened(newest['reply'], 300)}"
         yield from _rows_lines(writing)

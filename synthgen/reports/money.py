@@ -92,16 +92,17 @@ def money_lines(found: Mapping[str, Any]) -> list[str]:
     if expected is not None:
         of = " (with other options than now)" if total["other_options"] else ""
         waiting = f" (with {', '.join(total['unfinished'])}, not finished yet)" if total["unfinished"] else ""
-        lines.append(f"estimated{of}{waiting} {_both(expected['requests'], '{:,.0f}')} requests, {_both(expected['tokens'], '{:,.0f}')} tokens, {_both(expected['cost_usd'], '${:,.2f}')}")
+        lines.append(f"estimated{of}{waiting} {_both(expected['requests'], '{:,.0f}')} requests, {_both(expected['tokens'], '{:,.0f}')} tokens, {_both(expected['cost_usd'], dollars)}")
     return lines
 
 
 def _said(figures: Mapping[str, Any]) -> str:
-    return f"{figures['requests']:,} requests, {figures['prompt_tokens'] + figures['completion_tokens']:,} tokens, ${figures['cost_usd']:,.2f}"
+    return f"{figures['requests']:,} requests, {figures['prompt_tokens'] + figures['completion_tokens']:,} tokens, {dollars(figures['cost_usd'])}"
 
 
-def _both(figure: Mapping[str, float], form: str) -> str:
-    return f"{form.format(figure['p50'])} (p95 {form.format(figure['p95'])})"
+def _both(figure: Mapping[str, float], form: str | Callable[[float], str]) -> str:
+    shown = form.format if isinstance(form, str) else form
+    return f"{shown(figure['p50'])} (p95 {shown(figure['p95'])})"
 
 
 def likely(figure: Mapping[str, float], form: str | Callable[[float], str]) -> str:

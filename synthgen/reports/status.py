@@ -139,7 +139,7 @@ def status_table(found: dict[str, Any]) -> str:
         rows.append((
             stage["stage"], "partial" if stage.get("partial") and stage["state"] == "done" else stage["state"], _number(counts.get("in")), _number(counts.get("kept")),
             _number(sum(counts.get("rejected", {}).values()) if counts else None), _number(sum(counts.get("failed", {}).values()) if counts else None),
-            f"${cost:,.2f}" if cost else "", duration(stage["seconds"]) if "seconds" in stage else "", "" if stage["why"] == "unchanged" else stage["why"],
+            dollars(cost) if cost else "", duration(stage["seconds"]) if "seconds" in stage else "", "" if stage["why"] == "unchanged" else stage["why"],
         ))  # fmt: skip
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     lines = ["  ".join(cell.rjust(width) if 2 <= at <= 7 else cell.ljust(width) for at, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
@@ -148,7 +148,7 @@ def status_table(found: dict[str, Any]) -> str:
     money = money_lines(found["money"])
     total, paid = found["money"]["total"], found["paid"]
     if paid is not None and paid["requests"] != total["requests"] + total["ahead"]["requests"]:
-        money.append(f"paid by this run itself, over all its tries and for unfinished stages too: {paid['requests']:,} requests, {paid['tokens']:,} tokens, {dollars(round(paid['cost_usd'], 6))}")
+        money.append(f"paid by this run itself, over all its tries and for unfinished stages too: {paid['requests']:,} requests, {paid['tokens']:,} tokens, {dollars(paid['cost_usd'])}")
     return "\n".join([head, "", *lines, *(["", f"students and what they learned to say: {', '.join(students)}"] if students else []), *([""] if money else []), *money])
 
 

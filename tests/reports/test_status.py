@@ -20,6 +20,7 @@ from synthgen.beforehand.estimate import estimate_pipeline
 from synthgen.errors import BudgetReached, EmptyResult, Interrupted, TooManyFailed
 from synthgen.pipeline import RunOptions, run_pipeline
 from synthgen.progress import Reporter
+from synthgen.reports.money import account, money_lines
 from synthgen.reports.status import run_status, status_table
 from synthgen.store.ledger import open_ledger
 
@@ -192,3 +193,8 @@ def test_what_was_sent_ahead_is_paid_for_too(teacher, in_tmp):
     assert total["usd_per_kept_row"] == pytest.approx(teacher.billed / 40)
     text = status_table(run_status(RUN, made))
     assert f"sent ahead and not needed, kept in the ledger: {requests['ahead']} requests" in text and f"together {teacher.requests} requests" in text
+
+
+def test_amounts_below_a_cent_are_told():
+    stage = {"stage": "worked", "kind": "generate", "counts": {"kept": 4}, "requests": {"planned": 5, "unsent": 1}, "usage": {"prompt_tokens": 10, "completion_tokens": 20, "cost_usd": 0.0012}}
+    assert money_lines(account([stage], None)) == ["came to 4 requests, 30 tokens, $0.0012, $0.00030 for each of 4 kept rows"]
