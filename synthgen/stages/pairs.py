@@ -9,10 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
-
 from synthgen.errors import Interrupted, StageFailed
-from synthgen.stages import dedup
+from synthgen.stages import block, dedup
 from synthgen.stages.contract import Context, Counts, Inputs, Need, Outcome
 from synthgen.store.manifest import Manifest
 
@@ -24,17 +22,8 @@ WRITES: Literal["metrics"] = "metrics"
 SEEDED = False
 
 
-class Config(dedup.Config):
+class Config(dedup.Config, block.Config):
     """The options of `dedup`, and which part of how many."""
-
-    number: int = Field(ge=1, description="which part, from 1")
-    of: int = Field(ge=1, description="how many parts there are")
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> Config:
-        if self.number > self.of:
-            raise ValueError(f"there is no part {self.number} of {self.of}")
-        return self
 
 
 def needs(config: Config) -> dict[str, Need]:

@@ -19,8 +19,8 @@ class Sampling(Component):
     max_tokens: int | None = Field(None, ge=1, description="tokens that a reply may have; a budget needs it")
     stop: tuple[str, ...] | None = Field(None, description="texts at which a reply ends; they are not part of it")
     seed: int | None = Field(None, description="sent along, for providers that draw by it")
-    presence_penalty: float | None = Field(None, allow_inf_nan=False, description="above 0, tokens that the reply holds already become less likely")
-    frequency_penalty: float | None = Field(None, allow_inf_nan=False, description="above 0, tokens become less likely each time that they are used")
+    presence_penalty: float | None = Field(None, description="above 0, tokens that the reply holds already become less likely")
+    frequency_penalty: float | None = Field(None, description="above 0, tokens become less likely each time that they are used")
     logprobs: bool | None = Field(None, description="ask for the tokens' log-probabilities; the ledger keeps them")
     top_logprobs: int | None = Field(None, ge=0, le=20, description="and for so many other tokens that were likely at each place")
 
@@ -40,17 +40,17 @@ class Limits(Component):
     workers: int = Field(1, ge=1, le=64, description="processes that send requests; more than one where one process is the limit, from about 1,000 requests under way")
     requests_per_minute: int | None = Field(None, ge=1, description="never more, whatever the server allows")
     tokens_per_minute: int | None = Field(None, ge=1, description="never more, prompts and replies together")
-    timeout: float = Field(600.0, gt=0, allow_inf_nan=False, description="seconds for one attempt")
+    timeout: float = Field(600.0, gt=0, description="seconds for one attempt")
     max_attempts: int = Field(8, ge=1, description="times that a request is tried")
-    max_retry_seconds: float = Field(900.0, gt=0, allow_inf_nan=False, description="seconds from the first attempt to the last")
+    max_retry_seconds: float = Field(900.0, gt=0, description="seconds from the first attempt to the last")
 
 
 class Price(Component):
     """US dollars per million tokens; the provider's own `usage.cost` beats it."""
 
-    input_per_mtok: float = Field(0.0, ge=0, allow_inf_nan=False, description="for a million tokens of prompts")
-    output_per_mtok: float = Field(0.0, ge=0, allow_inf_nan=False, description="for a million tokens of replies, thinking included")
-    cached_input_per_mtok: float | None = Field(None, ge=0, allow_inf_nan=False, description="for a million tokens of prompts that the provider had cached; as input where left out")
+    input_per_mtok: float = Field(0.0, ge=0, description="for a million tokens of prompts")
+    output_per_mtok: float = Field(0.0, ge=0, description="for a million tokens of replies, thinking included")
+    cached_input_per_mtok: float | None = Field(None, ge=0, description="for a million tokens of prompts that the provider had cached; as input where left out")
 
 
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
@@ -111,6 +111,6 @@ class TeacherConfig(Component):
 class Budget(Component):
     """A hard cap on what a run may spend; never part of a hash."""
 
-    usd: float | None = Field(None, gt=0, allow_inf_nan=False, description="US dollars; needs a price, or a provider that says what each reply cost")
+    usd: float | None = Field(None, gt=0, description="US dollars; needs a price, or a provider that says what each reply cost")
     tokens: int | None = Field(None, ge=1, description="of prompts and replies together")
     requests: int | None = Field(None, ge=1, description="each that may be charged; one that is turned away counts as none")
