@@ -133,26 +133,6 @@ def gone(processes):
     return not left
 
 
-def test_two_processes_make_what_one_makes_and_one_set_of_files(place):
-    errors = place.run("two", "--set", "student.processes=2")
-    assert same(place, "two")
-    assert place.files("two") == place.files("one")
-    assert errors.count("student: preflight") == errors.count(f"student: {ROWS} kept of {ROWS}") == 1
-    manifest = json.loads((place.folder / "two/p/student/manifest.json").read_text())
-    assert manifest["extra"]["training"]["processes"] == 2
-    assert manifest["extra"]["training"]["steps"] == STEPS
-
-
-def test_torchrun_runs_the_whole_pipeline_once(place):
-    before = place.served()
-    errors = place.run("torchrun", launcher=TORCHRUN, ledger="another ledger")
-    assert place.served() - before == ROWS
-    assert same(place, "torchrun")
-    assert place.files("torchrun") == place.files("one")
-    assert errors.count("student: preflight") == 1
-    assert len(list(read_rows(place.folder / "torchrun/p/generate/rows.jsonl"))) == ROWS
-
-
 def test_a_signal_to_one_rank_ends_all_with_a_checkpoint_from_which_one_process_goes_on(place):
     process = place.start("stopped", "--set", "student.processes=2")
     ranks = wait_until_training(place, "stopped", process)
@@ -167,18 +147,28 @@ def test_a_signal_to_one_rank_ends_all_with_a_checkpoint_from_which_one_process_
     assert same(place, "stopped")
 
 
-def test_a_kill_of_one_rank_under_torchrun_leaves_a_checkpoint_from_which_two_go_on(place):
-    process = place.start("killed", launcher=TORCHRUN)
-    ranks = wait_until_training(place, "killed", process)
+def test_torchrun_runs_the_whole_pipeline_once_and_goes_on_after_a_kill_of_one_rank(place):
+    before, torchrun = place.served(), {"launcher": TORCHRUN, "ledger": "another ledger"}
+    process = place.start("torchrun", **torchrun)
+    ranks = wait_until_training(place, "torchrun", process)
     ranks[1].kill()
     _, errors = process.communicate(timeout=200)
     assert process.returncode != 0
     assert "error: rank 1 of 2 was killed by signal 9" in errors
+    assert errors.count("student: preflight") == 1
     assert gone(ranks.values())
-    step = place.checkpoints("killed")[-1]
+    step = place.checkpoints("torchrun")[-1]
     assert 4 <= step < STEPS
-    assert f"continuing from step {step}" in place.run("killed", "--set", "student.processes=2")
-    assert same(place, "killed")
+    errors = place.run("torchrun", **torchrun)
+    assert errors.count(f"continuing from step {step}") == 1
+    assert errors.count(f"student: {ROWS} kept of {ROWS}") == 1
+    assert place.served() - before == ROWS
+    assert same(place, "torchrun")
+    assert place.files("torchrun") == place.files("one")
+    assert len(list(read_rows(place.folder / "torchrun/p/generate/rows.jsonl"))) == ROWS
+    manifest = json.loads((place.folder / "torchrun/p/student/manifest.json").read_text())
+    assert manifest["extra"]["training"]["processes"] == 2
+    assert manifest["extra"]["training"]["steps"] == STEPS
 
 
 def test_a_signal_to_torchrun_ends_all_with_a_checkpoint(place):
