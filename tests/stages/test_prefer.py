@@ -1,11 +1,8 @@
 """The prefer stage end to end: DPO and KTO on pairs and labelled answers."""
 
 import importlib.util
-import os
 import shutil
 import signal
-import subprocess
-import sys
 
 import pytest
 from pydantic import ValidationError
@@ -15,7 +12,7 @@ from synthgen.stages import prefer
 from synthgen.store.jsonl import read_log, read_rows, write_rows
 from synthgen.training.checkpoints import all_checkpoints
 from tests.stages.prefer_bench import Bench, labelled, pairs
-from tests.stages.sft_bench import artefact
+from tests.stages.sft_bench import artefact, leaving
 
 FROM = {"from": "start"}
 
@@ -89,28 +86,13 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_same_bytes_come(undisturbed
     assert bench.bytes() == undisturbed.bytes()
 
 
-KILLED = """
-import os, signal, sys
-from tests.stages.prefer_bench import Bench
-bench = Bench(sys.argv[1], **eval(sys.argv[2]))
-counted = bench.stop_at(7, 1)
-bench.run(stopping=lambda: os.kill(os.getpid(), signal.SIGKILL) if counted() else 0)
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"loss": "kto"}, {"method": "lora"}], ids=["dpo", "kto", "lora"])
 def test_after_kill_9_the_same_call_gives_the_same_bytes(tmp_path, options):
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path / "killed"), repr(options)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    killed, whole = Bench(tmp_path / "killed", **options), Bench(tmp_path / "whole", **options)
+    whole = Bench(tmp_path / "whole", **options)
+    whole.run(stopping=leaving(tmp_path / "killed", whole, step=7))
+    killed = Bench(tmp_path / "killed", **options)
     killed.run()
-    whole.run()
     assert any("continuing from step 4" in line for line in killed.heard)
     assert killed.bytes() == whole.bytes()
 

@@ -1,9 +1,6 @@
 """multi_task, trained by the sft stage and held to figures worked out by hand."""
 
-import os
 import signal
-import subprocess
-import sys
 
 import orjson
 import pytest
@@ -13,7 +10,7 @@ from synthgen.core.errors import ConfigError, Interrupted
 from synthgen.stages import sft
 from synthgen.store.jsonl import read_log, read_rows, write_rows
 from synthgen.training.prompting import student_prompt
-from tests.stages.sft_bench import Bench, rows
+from tests.stages.sft_bench import Bench, leaving, rows
 
 pytestmark = pytest.mark.slow
 
@@ -119,9 +116,15 @@ def test_alpha_shows_in_the_weights(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def two_tasks(tmp_path_factory):
+def killed(tmp_path_factory):
+    """A folder as a kill at step 9 leaves it."""
+    return tmp_path_factory.mktemp("killed") / "two-tasks"
+
+
+@pytest.fixture(scope="module")
+def two_tasks(tmp_path_factory, killed):
     bench = Bench(tmp_path_factory.mktemp("two-tasks"), rows(48), completion="multi_task")
-    bench.outcome = bench.run()
+    bench.outcome = bench.run(stopping=leaving(killed, bench, step=9))
     return bench
 
 
@@ -180,25 +183,9 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_same_bytes_come(two_tasks, 
     assert bench.bytes() == two_tasks.bytes()
 
 
-KILLED = """
-import os, signal, sys
-from tests.stages.sft_bench import Bench, rows
-bench = Bench(sys.argv[1], rows(48), completion="multi_task")
-counted = bench.stop_at(9, 1)
-bench.run(stopping=lambda: os.kill(os.getpid(), signal.SIGKILL) if counted() else 0)
-"""
-
-
 @pytest.mark.slow
-def test_after_kill_9_the_same_call_gives_the_same_bytes(two_tasks, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    bench = Bench(tmp_path, completion="multi_task")
+def test_after_kill_9_the_same_call_gives_the_same_bytes(killed, two_tasks):
+    bench = Bench(killed, completion="multi_task")
     bench.run()
     assert any("continuing from step 6" in line for line in bench.heard)
     assert bench.bytes() == two_tasks.bytes()
