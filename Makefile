@@ -3,12 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIPELINE ?= pipelines/quickstart.yaml
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/vllm
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/vllm
 # Where `make generate` writes: pages and schema, and what components decide at which version.
 GENERATED := docs tests/golden_versions.json tests/evaluation/golden_evaluation.json tests/tasks/golden/versions.json
 CHECKSUMS := find $(GENERATED) -type f | LC_ALL=C sort | xargs cksum
 
-.PHONY: help install quickstart check fix generate generated lint test test-vllm bench clean
+# Tests start hundreds of processes: each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help install quickstart check fix generate generated lint test vllm-environment test-vllm bench clean
 
 help:
 	@echo "make quickstart   a trained student and a table, without key or GPU (about five minutes)"
@@ -62,8 +65,10 @@ lint: install
 test: install
 	$(PYTEST) tests
 
-test-vllm: install
+vllm-environment:
 	PYTHON=$(PYTHON) sh tests/vllm/environment.sh .venv-vllm
+
+test-vllm: install vllm-environment
 	$(BIN)/python -m pytest tests/vllm
 
 bench: install

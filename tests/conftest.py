@@ -7,6 +7,7 @@ found by a variable in its environment, which a process that renames itself may 
 """
 
 import ctypes
+import gc
 import os
 import subprocess
 import sys
@@ -37,11 +38,25 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first, so that no worker ends long after the other."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture
 def in_tmp(tmp_path, monkeypatch):
     """A test that runs in an empty folder of its own."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def collections_are_short():
+    """What is there by now, modules above all, is not looked through again at each collection."""
+    gc.collect()
+    gc.freeze()
+    yield
 
 
 @pytest.fixture(autouse=True)
