@@ -45,6 +45,16 @@ SMALLER = {
             for option in (f"student={TINY}", "epochs=1", "max_length=256")
         ),
     ],
+    "prefer": [
+        "questions.num_rows=160",
+        "split.test=20",
+        f"first.student={TINY}",
+        "first.epochs=1",
+        "second.epochs=1",
+        "first.max_length=256",
+        "second.max_length=256",
+        "evaluate.max_new_tokens=8",
+    ],
 }
 """Where the Offline lines (or the pipeline itself) would take minutes: what the test makes smaller."""
 

@@ -42,7 +42,7 @@ def foreseen_faults(
     Its config and tokenizer are read, from its folder or the hub's cache. Also processes that cannot share a
     batch, or are more than the devices, where the objective is one that several can train.
     """
-    several = not objective.REFERENCE and importlib.util.find_spec("torch") is not None
+    several = not objective.undivided() and importlib.util.find_spec("torch") is not None
     faults = rank_faults(options) if several else []
     if student_faults(student):
         return faults

@@ -42,8 +42,9 @@ OF_PREFERENCES = {
     "rewards/margins": "reward_margin",
     "logps/chosen": "chosen_logprob",
     "logps/rejected": "rejected_logprob",
+    "log_odds_ratio": "log_odds_ratio",
 }
-"""What TRL calls a batch's figures -> what the loss curve calls them."""
+"""What the trainer calls a batch's figures -> what the loss curve calls them."""
 
 
 @dataclass

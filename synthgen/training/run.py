@@ -106,7 +106,7 @@ def train_student(
     context.work.mkdir(parents=True, exist_ok=True)
     mixture = Mixture(rows, options.weights, seed, held_out)
     with quiet_libraries(), explain_faults(context.work):
-        ranks = 0 if objective.REFERENCE else ranks_wanted(options)
+        ranks = 0 if objective.undivided() else ranks_wanted(options)
         context.reporter.stage(context.stage_id, sum(one.rows for one in rows)).update(note="preparing")
         chosen = started(student, start)
         opened = open_student(chosen, lambda: _texts(rows), seed, options.method == "lora")

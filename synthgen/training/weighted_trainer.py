@@ -103,7 +103,12 @@ def learned_by_task(labels: torch.Tensor, tasks: int) -> torch.Tensor:
     Returns:
         [tasks], whole numbers.
     """
-    return (labels[:, 1:] != IGNORED).sum(dim=1).reshape(tasks, -1).sum(dim=1)
+    return learned_lengths(labels).reshape(tasks, -1).sum(dim=1)
+
+
+def learned_lengths(labels: torch.Tensor) -> torch.Tensor:
+    """How many tokens each sequence of [sequences, tokens] teaches, [sequences]; see `learned_by_task`."""
+    return (labels[:, 1:] != IGNORED).sum(dim=1)
 
 
 def task_weights(counts: torch.Tensor, shares: Sequence[float]) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 OBJECTIVES = {
     "multi_task": "synthgen.training.objectives.multi_task:MultiTask",
+    "odds_ratio": "synthgen.training.objectives.odds_ratio:OddsRatio",
     "preference": "synthgen.training.objectives.preference:Preference",
     "supervised": "synthgen.training.objectives.supervised:Supervised",
     "unpaired": "synthgen.training.objectives.unpaired:Unpaired",

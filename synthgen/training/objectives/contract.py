@@ -87,6 +87,10 @@ class Objective(Protocol):
         """A row's examples as tokens, with faults that only show when they are compared."""
         ...
 
+    def undivided(self) -> str:
+        """Why several processes cannot share a batch; "" where they can."""
+        ...
+
     def config(self) -> tuple[type[Any], dict[str, Any]]:
         """TRL's config for the trainer, and the values in it that follow from the objective's options."""
         ...
@@ -121,8 +125,8 @@ def refusal(objective: Objective, options: TrainingOptions, chosen_by: str) -> s
     Returns:
         The reason, for a person.
     """
-    if objective.REFERENCE and (options.processes or options.accelerate_config):
-        return f"processes and accelerate_config cannot be used with {chosen_by}: it trains in one process"
+    if (options.processes or options.accelerate_config) and (reason := objective.undivided()):
+        return f"processes and accelerate_config cannot be used with {chosen_by}: {reason}"
     if options.packing and objective.UNPACKABLE:
         return f"packing cannot be used with {chosen_by}: {objective.UNPACKABLE}; leave it out"
     if refused := sorted(objective.REFUSED & set(options.trainer)):

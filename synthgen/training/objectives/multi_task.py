@@ -91,6 +91,10 @@ class MultiTask:
         """See `contract.Objective`."""
         return examples
 
+    def undivided(self) -> str:
+        """See `contract.Objective`."""
+        return ""
+
     def config(self) -> tuple[type[Any], dict[str, Any]]:
         """See `contract.Objective`."""
         from trl import SFTConfig

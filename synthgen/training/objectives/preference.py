@@ -7,8 +7,10 @@ probability to the student's start.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -68,7 +70,7 @@ class PreferenceConfig(Component):
 class Preference:
     """Pairs of a chosen and a rejected answer, with TRL's own losses."""
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[Component]] = PreferenceConfig
     TRAINED_WITH: ClassVar[str] = "TRL's DPOTrainer"
     TAGS: ClassVar[tuple[str, ...]] = ("dpo", "trl")
@@ -100,10 +102,7 @@ class Preference:
 
     def made_of(self) -> tuple[str, str]:
         """See `contract.Objective`."""
-        return f"loss: {self._config.loss} compares", (
-            "a pair is prompt, chosen and rejected, each answer a text or one assistant turn; generate makes "
-            "them with task: preferences, load reads them; loss: kto takes single answers with a label, too"
-        )
+        return pair_made_of(self._config.loss)
 
     def examples(self, row: Mapping[str, Any]) -> list[Example | None]:
         """See `contract.Objective`."""
@@ -113,27 +112,56 @@ class Preference:
         """See `contract.Objective`: two answers that are the same token by token teach nothing."""
         return same_marked(examples)
 
+    def undivided(self) -> str:
+        """See `contract.Objective`."""
+        if self._config.loss in ("aot", "aot_unpaired"):
+            return "it sorts the pairs of a batch, and each process would sort its own"
+        return ""
+
     def config(self) -> tuple[type[Any], dict[str, Any]]:
         """See `contract.Objective`."""
         from trl import DPOConfig
 
         config = self._config
         own = {"beta": config.beta, "label_smoothing": config.label_smoothing, "loss_type": [config.loss]}
-        if config.sft_weight:
-            own |= {"loss_type": [config.loss, "sft"], "loss_weights": [1.0, config.sft_weight]}
         return DPOConfig, own
 
     def trainer(self) -> Callable[..., Any]:
         """See `contract.Objective`."""
         from synthgen.training.preference_trainers import PairTrainer
 
-        return PairTrainer
+        config = self._config
+        unchanged = loss_of_no_change(config.loss, config.beta, config.label_smoothing)
+        return partial(PairTrainer, unchanged=unchanged, sft_weight=config.sft_weight)
 
     def measure(self, model: Module, rows: Dataset, pad: int, batch_size: int) -> Measure:
         """See `contract.Objective`; 8,192 tokens are measured at a time, however many rows these are."""
         from synthgen.training.preference_measure import preference_measure
 
         return preference_measure(model, rows, pad, self._config.beta)
+
+
+def pair_made_of(loss: str) -> tuple[str, str]:
+    """What pairs are used for by a loss, and what they are; see `contract.Objective.made_of`."""
+    return f"loss: {loss} compares", (
+        "a pair is prompt, chosen and rejected, each answer a text or one assistant turn; generate makes "
+        "them with task: preferences, load reads them; loss: kto takes single answers with a label, too"
+    )
+
+
+def loss_of_no_change(loss: PairLoss, beta: float, label_smoothing: float) -> float:
+    """A loss at both answers as likely as at the start: that of the first step, and of no pair at all."""
+    if loss == "ipo":
+        return 1 / (2 * beta) ** 2
+    if loss == "sppo_hard":
+        return 2 * (0.5 / beta) ** 2
+    if loss == "exo_pair":
+        return -math.log(2) - 0.5 * (math.log1p(-label_smoothing) + math.log(label_smoothing))
+    return {
+        **dict.fromkeys(("hinge", "apo_zero", "apo_down"), 1.0),
+        **dict.fromkeys(("nca_pair", "bco_pair"), 2 * math.log(2)),
+        "discopop": 0.5 * math.log(2) + 0.5,
+    }.get(loss, math.log(2))
 
 
 def same_marked(examples: list[Encoded]) -> list[Encoded]:

@@ -41,7 +41,7 @@ class UnpairedConfig(Component):
 class Unpaired:
     """Single answers with a label, or pairs taken apart, with TRL's own losses."""
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[Component]] = UnpairedConfig
     TRAINED_WITH: ClassVar[str] = "TRL's KTOTrainer"
     TAGS: ClassVar[tuple[str, ...]] = ("kto", "trl")
@@ -95,6 +95,10 @@ class Unpaired:
     def checked(self, examples: list[Encoded]) -> list[Encoded]:
         """See `contract.Objective`."""
         return examples if ABSENT in examples else same_marked(examples)
+
+    def undivided(self) -> str:
+        """See `contract.Objective`."""
+        return ""
 
     def config(self) -> tuple[type[Any], dict[str, Any]]:
         """See `contract.Objective`."""

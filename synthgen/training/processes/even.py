@@ -19,6 +19,12 @@ from torch.utils.data import Sampler
 from synthgen.training.encoding import IGNORED
 
 WIDTH = 2  # tokens of a row that teaches nothing; a loss needs one to predict another from
+OF_BLANK = {
+    "seq_lengths": [WIDTH],
+    **{"label": True, "other": -1},  # a single answer: good, crossed with itself
+    **{"ref_chosen_logps": 0.0, "ref_rejected_logps": 0.0},
+}
+"""What other columns hold in a row that teaches nothing."""
 
 
 class FilledSampler(Sampler[int]):  # type: ignore[misc]  # accelerate has no types
@@ -56,29 +62,31 @@ def fill_last_batch(trainer: Any, batch: int, seed: int) -> int:
     missing = -count % batch
     if not missing:
         return 0
-    blank = _blank(rows[0])
+    blank = blank_row(rows[0])
     trainer.train_dataset = concatenate_datasets(
         [rows, Dataset.from_list([blank] * missing, features=rows.features)]
     )
-    plain = trainer.get_train_dataloader
+    if trainer.args.train_sampling_strategy != "sequential":  # there they are the last ones already
+        plain = trainer.get_train_dataloader
 
-    def filled() -> Any:
-        loader = plain()
-        loader.set_sampler(FilledSampler(count, count + missing, seed))
-        return loader
+        def filled() -> Any:
+            loader = plain()
+            loader.set_sampler(FilledSampler(count, count + missing, seed))
+            return loader
 
-    trainer.get_train_dataloader = filled
+        trainer.get_train_dataloader = filled
     several = isinstance(blank["input_ids"][0], list)
     return missing * WIDTH * (len(blank["input_ids"]) if several else 1)
 
 
-def _blank(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the same columns that teaches nothing: of one example, or of one a task."""
+def blank_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the same columns that teaches nothing: of one example, or of several."""
     tokens = row["input_ids"]
     if isinstance(tokens[0], list):
-        return {
-            "input_ids": [[task[0]] * WIDTH for task in tokens],
+        filler: dict[str, Any] = {
+            "input_ids": [[example[0]] * WIDTH for example in tokens],
             "labels": [[IGNORED] * WIDTH for _ in tokens],
         }
-    filler = {"input_ids": [tokens[0]] * WIDTH, "labels": [IGNORED] * WIDTH}
-    return {**filler, "seq_lengths": [WIDTH]} if "seq_lengths" in row else filler
+    else:
+        filler = {"input_ids": [tokens[0]] * WIDTH, "labels": [IGNORED] * WIDTH}
+    return {**filler, **{name: value for name, value in OF_BLANK.items() if name in row}}

@@ -42,11 +42,15 @@ def main(folder: Path, parent: int) -> None:
 
 
 def _train(job: Job, rank: int, context: RankContext, stopping: Stopping) -> None:
+    import torch
+
     from synthgen.training.faults import explain_faults
     from synthgen.training.prepared import train_prepared
     from synthgen.training.processes.weights import trained_folder
     from synthgen.training.student import open_student, quiet_libraries
 
+    if torch.accelerator.is_available():  # what comes before the trainer is on this rank's device, too
+        torch.accelerator.set_device_index(int(os.environ["LOCAL_RANK"]) % torch.accelerator.device_count())
     own = job.folder / str(rank)
     own.mkdir(exist_ok=True)
     with quiet_libraries(), explain_faults(job.work):

@@ -16,6 +16,7 @@ EVALUATION = TRAINING.parent / "evaluation"
 ANSWERED = {"instruction": "2 + 3?", "rationale": "2 + 3 = 5.", "final_answer": "5", "output": "Five."}
 ROWS = {
     "preference": {"prompt": "2 + 3?", "chosen": "Five.", "rejected": "Six."},
+    "odds_ratio": {"prompt": "2 + 3?", "chosen": "Five.", "rejected": "Six."},
     "unpaired": {"instruction": "2 + 3?", "output": "Five.", "label": True},
 }
 

@@ -1,18 +1,24 @@
 """What is learned of pairs and of labelled answers, and that TRL's losses are what they should be."""
 
-import copy
+from typing import get_args
 
 import pytest
 import torch
 from pydantic import ValidationError
 
 from synthgen.training.encoding import ABSENT, IGNORED, Encoded
-from synthgen.training.objectives.preference import Preference, PreferenceConfig
+from synthgen.training.objectives.contract import refusal
+from synthgen.training.objectives.preference import (
+    SMOOTHED,
+    PairLoss,
+    Preference,
+    PreferenceConfig,
+    loss_of_no_change,
+)
 from synthgen.training.objectives.unpaired import Unpaired, UnpairedConfig
-from synthgen.training.preflight import prepare
-from synthgen.training.student import open_student
-from synthgen.training.student_options import StudentOptions
+from synthgen.training.options import TrainingOptions
 from tests.stages.prefer_bench import labelled, pairs
+from tests.training.objectives.preference_bench import Made, gradient, same_step
 
 PAIR = {"prompt": "2 + 3?", "chosen": "Five.", "rejected": "Six."}
 TURN = {"role": "assistant", "content": "Five."}
@@ -93,64 +99,12 @@ def test_smoothing_goes_with_losses_that_read_it():
         PreferenceConfig(loss="exo_pair")
 
 
-class Made:
-    """A tiny student, rows' tokens for an objective, and TRL's trainer over them."""
-
-    def __init__(self, folder, objective, rows, **values):
-        from datasets import Dataset
-
-        texts = [text for row in pairs(40) for text in (row["prompt"], row["chosen"], row["rejected"])]
-        init = {"hidden_size": 16, "layers": 1, "heads": 2, "vocab_size": 400, "positions": 128}
-        self.student = open_student(StudentOptions(init=init), lambda: texts, 0, False)
-        prepare(
-            rows,
-            folder / "rows.arrow",
-            objective=objective,
-            tokenizer=self.student.tokenizer,
-            end_ids=self.student.end_ids,
-            max_length=64,
-        )
-        self.rows = Dataset.from_file(str(folder / "rows.arrow"))
-        self.start = copy.deepcopy(self.student.model)  # TRL changes how the student itself is called
-        config, own = objective.config()
-        arguments = config(
-            output_dir=str(folder / "out"),
-            per_device_train_batch_size=4,
-            use_cpu=True,
-            bf16=False,
-            report_to=[],
-            gradient_checkpointing=False,
-            **{**own, **values},
-        )
-        self.trainer = objective.trainer()(
-            model=self.student.model,
-            args=arguments,
-            train_dataset=self.rows,
-            processing_class=self.student.tokenizer,
-            peft_config=None,
-        )
-        # Away from the start, so that rewards are not 0.
-        with torch.no_grad():
-            for weight in self.student.model.parameters():
-                weight.add_(0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)))
-
-    def logp(self, model, tokens, labels):
-        ids = torch.tensor([tokens])
-        logps = torch.log_softmax(model(input_ids=ids).logits[0, :-1].double(), dim=-1)
-        learned = [place for place, label in enumerate(labels) if label != IGNORED]
-        return sum(logps[place - 1, tokens[place]] for place in learned)
-
-
-def gradient(model):
-    return torch.cat([weight.grad.flatten().double() for weight in model.parameters()])
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", ["sigmoid", "ipo"])
 def test_loss_and_gradient_of_dpo_are_those_of_a_direct_computation(tmp_path, loss):
     made = Made(tmp_path, Preference(PreferenceConfig(loss=loss, beta=0.3)), pairs(4))
     model, rows = made.student.model, made.rows
-    batch = made.trainer.data_collator([rows[place] for place in range(4)])
+    batch = made.batch(4)
     model.train()
     ours = made.trainer.compute_loss(model, batch)
     model.zero_grad()
@@ -183,7 +137,7 @@ def test_loss_of_kto_is_that_of_a_direct_computation(tmp_path):
     made = Made(tmp_path, Unpaired(config), rows)
     single = [made.trainer.train_dataset[place] for place in range(4)]
     assert sorted(row["label"] for row in single) == [False, False, True, True]
-    batch = made.trainer.data_collator(single)
+    (batch,) = made.step([single])
     model = made.student.model
     ours = made.trainer.compute_loss(model, batch).detach()
 
@@ -192,7 +146,11 @@ def test_loss_of_kto_is_that_of_a_direct_computation(tmp_path):
             return made.logp(model, tokens, labels) - made.logp(made.start, tokens, labels)
 
     crossed = []
-    for row, other in zip(single, [single[-1], *single[:-1]], strict=True):
+    answers = made.trainer.data_collator.keywords["answers"]
+    assert sorted(row["other"] for row in single) == [0, 1, 2, 3]
+    for row in single:
+        other = answers[row["other"]]
+        assert other["input_ids"] != row["input_ids"]
         prompt = [
             token for token, label in zip(row["input_ids"], row["labels"], strict=True) if label == IGNORED
         ]
@@ -206,6 +164,49 @@ def test_loss_of_kto_is_that_of_a_direct_computation(tmp_path):
         for sign in (1 if row["label"] else -1,)
     ]
     assert float(ours) == pytest.approx(float(torch.stack(direct).mean()), abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def five_pairs(tmp_path_factory):
+    config = PreferenceConfig(beta=0.3, sft_weight=0.5)
+    return Made(tmp_path_factory.mktemp("pairs"), Preference(config), pairs(5))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", [loss for loss in get_args(PairLoss) if not loss.startswith("aot")])
+def test_a_step_of_pairs_does_not_depend_on_batches_or_on_pairs_that_fill_them(five_pairs, loss):
+    smoothing = 0.1 if loss in SMOOTHED else 0.0
+    trainer = five_pairs.trainer
+    trainer.loss_types, trainer.label_smoothing = [loss], smoothing
+    trainer._unchanged = loss_of_no_change(loss, 0.3, smoothing)
+    same_step(five_pairs, five_pairs.rows)
+
+
+@pytest.mark.slow
+def test_a_step_of_single_answers_is_the_same_with_rows_that_fill_it(tmp_path):
+    config = UnpairedConfig(beta=0.3, good_weight=1.5, bad_weight=0.5)
+    made = Made(tmp_path, Unpaired(config), labelled(pairs(3))[1:])
+    with torch.no_grad():  # a start that finds all less likely, so that the student has moved
+        for weight in made.trainer.ref_model.parameters():
+            weight.mul_(1.5)
+    answers = made.trainer.train_dataset
+    assert made.curve(made.step([made.rows_of(answers)]))["kl"] > 0.1
+    same_step(made, answers, split=False)  # the drift is that of a batch
+
+
+@pytest.mark.parametrize("loss", ["aot", "aot_unpaired"])
+def test_losses_that_sort_a_batch_are_not_shared_among_processes(loss):
+    objective = Preference(PreferenceConfig(loss=loss))
+    assert "sorts the pairs" in refusal(objective, TrainingOptions(processes=2), f"loss: {loss}")
+    assert refusal(DPO, TrainingOptions(processes=2), "loss: sigmoid") == ""
+
+
+def test_each_row_has_the_answer_of_another_one():
+    from synthgen.training.preference_trainers import other_places
+
+    others = other_places(50, 3)
+    assert sorted(others) == list(range(50)) and all(place != row for row, place in enumerate(others))
+    assert others == other_places(50, 3) != other_places(50, 4) and other_places(1, 0) == [0]
 
 
 def test_the_figures_of_held_out_rows_are_those_of_hand_made_numbers():
