@@ -1,7 +1,8 @@
 """`seeds: [0, 1, 2]` of a stage that trains: one stage for each, `<id>-seed<number>`, in its place.
 
 So each is trained, resumed, linked and measured as any other stage is. Where `models` of a later stage names
-the id, it means all of them.
+the id, it means all of them. A later stage with seeds of its own that starts from the id, `student: {from:
+ID}`, starts for each seed from the student of that seed.
 """
 
 from __future__ import annotations
@@ -57,9 +58,20 @@ def _spread(entry: Any, named: dict[str, list[str]]) -> list[Any]:
     rest = {name: value for name, value in options.items() if name != "seeds"}
     named[stage_id] = [f"{stage_id}-seed{seed}" for seed in seeds]
     return [
-        {kind: {**rest, "id": one, "seed": seed, "seed_of": stage_id}}
+        {kind: {**_from_seed(rest, seed, named), "id": one, "seed": seed, "seed_of": stage_id}}
         for one, seed in zip(named[stage_id], seeds, strict=True)
     ]
+
+
+def _from_seed(options: Mapping[str, Any], seed: int, named: Mapping[str, list[str]]) -> Mapping[str, Any]:
+    """The options of a stage of one seed; where it starts from a stage of that seed, too, they name it."""
+    student = options.get("student")
+    if not isinstance(student, Mapping) or "from" not in student:
+        return options
+    one = f"{student['from']}-seed{seed}"
+    if one not in named.get(str(student["from"]), ()):
+        return options
+    return {**options, "student": {**student, "from": one}}
 
 
 def _seeds(entry: Any) -> list[int]:

@@ -28,8 +28,7 @@ rejected one (`reward_accuracy`, the win rate against the start), and by how muc
 
 Its evaluate then finds 20.0% of 300 test answers right, 12.7% before: 7.3 points more (2.4 to 12.4). With
 `loss: orpo` in place of `sigmoid` and `sft_weight: 1`, the reward accuracy is 85.8% (81.1 to 89.5), and 35.7%
-are right, 23.0 points more (16.8 to 29.2): at this learning rate, most of that is the cross entropy of chosen
-answers, which weighs more there.
+are right, 23.0 points more (16.8 to 29.2).
 """
 
 from __future__ import annotations

@@ -124,7 +124,8 @@ class TrainingOptions(Component):
     seeds: tuple[int, ...] = Field(
         (),
         description=(
-            "train once with each of these seeds, as stages `<id>-seed0` and so on; evaluate and ablate then "
+            "train once with each of these seeds, as stages `<id>-seed0` and so on (a stage with seeds whose "
+            "student is from a stage with the same ones goes on with each); evaluate and ablate then "
             "give intervals over rows and seeds"
         ),
     )

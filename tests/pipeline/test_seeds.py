@@ -56,6 +56,21 @@ def test_models_names_all_of_them_or_one(tmp_path):
     assert made.stage("evaluate").reads["students"] == ("teach-seed0", "teach-seed7")
 
 
+LATER = "  - prefer: {id: better, input: pairs, student: {from: student}, seeds: [7, 0]}\n  - sft: {id: other"
+
+
+def test_a_later_stage_with_the_same_seeds_starts_from_each(tmp_path):
+    text = TEXT.replace("  - sft: {id: other", LATER).replace("input: pairs", "input: split.train")
+    made = load(tmp_path, text.replace("[base, student]", "[base, better]"))
+    starts = {name: made.stage(name).config.student.start for name in ("better-seed7", "better-seed0")}
+    assert starts == {"better-seed7": "student-seed7", "better-seed0": "student-seed0"}
+    assert made.stage("better-seed7").reads["student"] == ("student-seed7",)
+    assert made.stage("evaluate").config.models == ("base", "better-seed7", "better-seed0")
+    for other in ("seeds: [7, 1]", "epochs: 1"):
+        with pytest.raises(ConfigError, match="student-seed"):
+            load(tmp_path, text.replace("seeds: [7, 0]", other))
+
+
 def test_what_was_spread_is_read_again_as_it_is(tmp_path):
     made = load(tmp_path)
     again = check_pipeline(made.path, made.resolved(), lambda path: "")
