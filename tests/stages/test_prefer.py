@@ -87,7 +87,11 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_same_bytes_come(undisturbed
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{}, {"method": "lora"}], ids=["full", "lora"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"loss": "kto"}, {"loss": "orpo"}, {"method": "lora"}],
+    ids=["dpo", "kto", "orpo", "lora"],
+)
 def test_after_kill_9_the_same_call_gives_the_same_bytes(tmp_path, options):
     whole = Bench(tmp_path / "whole", **options)
     whole.run(stopping=leaving(tmp_path / "killed", whole, step=7))
