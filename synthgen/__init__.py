@@ -18,10 +18,21 @@ from typing import TYPE_CHECKING, Any
 from synthgen.version import __version__
 
 if TYPE_CHECKING:
+    from synthgen.operations.rehearse.figures import Rehearsed
     from synthgen.pipeline.result import RunResult
     from synthgen.store.manifest import Manifest
 
-__all__ = ["__version__", "decontaminate", "dedup", "evaluate", "filter", "load", "preview", "run"]
+__all__ = [
+    "__version__",
+    "decontaminate",
+    "dedup",
+    "evaluate",
+    "filter",
+    "load",
+    "preview",
+    "rehearse",
+    "run",
+]
 
 
 def run(
@@ -54,6 +65,32 @@ def run(
         load_pipeline(Path(pipeline), [Path(file) for file in values], set or {}),
         RunOptions(**_paths(options)),
     )
+
+
+def rehearse(
+    pipeline: str | Path, *, set: Mapping[str, Any] | None = None, **options: Any
+) -> list[Rehearsed]:
+    """Trains each student for two steps on made-up rows, saves and loads it, and asks it two questions.
+
+    No teacher is asked, and nothing is left in the run's folder.
+
+    Args:
+        pipeline: the pipeline file.
+        set: values by `STAGE_ID.option`, as plain Python values.
+        **options: as `run` takes them: only, start and until choose students, and runs or run_dir name the
+            disk that is written to.
+
+    Returns:
+        What each student took, and in `fault` what broke, or None.
+
+    Raises:
+        SynthgenError: the pipeline file is wrong, or trains no student.
+    """
+    from synthgen.operations.rehearse.rehearse import rehearse as rehearsed
+    from synthgen.pipeline.file import load_pipeline
+    from synthgen.pipeline.options import RunOptions
+
+    return rehearsed(load_pipeline(Path(pipeline), (), set or {}), RunOptions(**_paths(options)))
 
 
 def preview(

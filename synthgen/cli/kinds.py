@@ -20,13 +20,17 @@ def run_kind(
     env_file: Path | None,
     as_json: bool,
     shard: str | None,
+    rehearse: bool = False,
     **given: Any,
 ) -> None:
-    """Runs the stages of one kind, or the one with an id."""
-    from synthgen.cli.run import execute
+    """Runs (or rehearses) the stages of one kind, or the one with an id."""
+    from synthgen.cli.run import execute, show_rehearsal
 
     checked = o.load(path, set, values, env_file, kind)
     chosen = o.run_options(only=list(ids_of_kind(checked, kind, stage)), **given)
+    if rehearse:
+        show_rehearsal(checked, chosen, as_json)
+        return
     execute(
         *o.sharded(checked, chosen, shard), as_json, path, set=set, values=values, env_file=env_file, **given
     )

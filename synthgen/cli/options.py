@@ -94,6 +94,16 @@ EnvFile = Annotated[
     Path | None,
     typer.Option("--env-file", metavar="FILE", help="a file of NAME=value lines, read into the environment"),
 ]
+Rehearse = Annotated[
+    bool,
+    typer.Option(
+        "--rehearse",
+        help=(
+            "train each student for two steps on made-up rows, save and load it, ask it two questions, and "
+            "say what that took; run nothing"
+        ),
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 
 MOST_FAULTS = 20

@@ -32,6 +32,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="say what would run and why; run nothing")
     ] = False,
+    rehearse: o.Rehearse = False,
     set: o.Set = None,
     values: o.Values = None,
     runs: o.Runs = o.RUNS,
@@ -50,6 +51,8 @@ def run(
 
     Stop it anywhere; the same command continues. Stages that nothing changed for are not run again.
     """
+    if dry_run and rehearse:
+        raise typer.BadParameter("give --dry-run or --rehearse, not both")
     checked = o.load(pipeline, set, values, env_file)
     chosen = o.run_options(
         only=only,
@@ -67,6 +70,9 @@ def run(
         workers=workers,
     )
     checked, chosen = o.sharded(checked, chosen, shard)
+    if rehearse:
+        show_rehearsal(checked, chosen, as_json)
+        return
     if dry_run:
         print_plan(checked, chosen, as_json)
         return
@@ -105,6 +111,20 @@ def show(result: RunResult, as_json: bool, ledger: Path | None = None) -> None:
         if table and (manifest.writes == "metrics" or len(result.stages) == 1):
             o.out(f"{stage_id}\n\n{table}\n")
     o.hint(*(next_command(command, result.run_dir, ledger=ledger) for command in ("inspect", "status")))
+
+
+def show_rehearsal(checked: Pipeline, chosen: RunOptions, as_json: bool) -> None:
+    """Rehearses the students, says what each took, and ends with what broke."""
+    from synthgen.operations.rehearse.figures import fault_of
+    from synthgen.operations.rehearse.rehearse import rehearse
+
+    rehearsed = rehearse(checked, chosen)
+    if as_json:
+        o.out_json([one.plain() for one in rehearsed])
+    else:
+        o.out("\n".join(line for one in rehearsed for line in one.lines()))
+    if (fault := fault_of(rehearsed)) is not None:
+        raise fault
 
 
 def print_plan(checked: Pipeline, chosen: RunOptions, as_json: bool) -> None:

@@ -106,7 +106,10 @@ def stage_command(kind: str) -> Callable[..., None]:
     from synthgen.stages.contract import find_stage, purpose
 
     on_files = find_stage(kind).on_files
-    command = _pipeline_command(kind) if on_files is None else _files_command(kind, on_files)
+    if on_files is None:
+        command = _pipeline_command(kind, trains=find_stage(kind).teaches is not None)
+    else:
+        command = _files_command(kind, on_files)
     more = (
         f"Runs the pipeline's `{kind}` stages alone; `synthgen list stages {kind}` prints their options."
         if on_files is None
@@ -116,10 +119,11 @@ def stage_command(kind: str) -> Callable[..., None]:
     return command
 
 
-def _pipeline_command(kind: str) -> Callable[..., None]:
+def _pipeline_command(kind: str, trains: bool) -> Callable[..., None]:
     def command(
         pipeline: o.PipelinePath,
         stage: StageId = None,
+        rehearse: o.Rehearse = False,
         force: o.Force = None,
         limit: o.Limit = None,
         set: o.Set = None,
@@ -145,6 +149,7 @@ def _pipeline_command(kind: str) -> Callable[..., None]:
             env_file,
             as_json,
             shard,
+            rehearse,
             force=force,
             limit=limit,
             runs=runs,
@@ -157,7 +162,8 @@ def _pipeline_command(kind: str) -> Callable[..., None]:
             workers=workers,
         )
 
-    return command
+    left_out = () if trains else ("rehearse",)
+    return _taking(command, get_type_hints(command, include_extras=True), left_out)
 
 
 def _files_command(kind: str, on_files: OnFiles) -> Callable[..., None]:
@@ -232,7 +238,13 @@ def _files_command(kind: str, on_files: OnFiles) -> Callable[..., None]:
 
     option = typer.Option(on_files.flag, metavar=on_files.metavar, help=f"for files: {on_files.help}")
     hints = {**get_type_hints(command, include_extras=True), "chosen": Annotated[list[str] | None, option]}
-    left_out = () if on_files.review else ("report", "rethreshold")
+    return _taking(command, hints, () if on_files.review else ("report", "rethreshold"))
+
+
+def _taking(
+    command: Callable[..., None], hints: dict[str, Any], left_out: tuple[str, ...]
+) -> Callable[..., None]:
+    """A command as typer reads it: with these hints, and without some of its options."""
     signature = inspect.signature(command)
     parameters = [
         parameter.replace(annotation=hints[name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from synthgen.core.errors import ConfigError, Fault
-from synthgen.pipeline.spec import Pipeline, StageSpec, stage_id_of
+from synthgen.pipeline.spec import Pipeline, StageSpec, readers
 
 
 def foreseen(pipeline: Pipeline, spec: StageSpec) -> list[Fault]:
@@ -18,12 +18,7 @@ def foreseen(pipeline: Pipeline, spec: StageSpec) -> list[Fault]:
     Returns:
         The faults, with the stage's id.
     """
-    readers = [
-        other.config
-        for other in pipeline.stages
-        if spec.id in {stage_id_of(name) for names in other.reads.values() for name in names}
-    ]
-    faults = spec.stage.foresees(spec.config, readers)
+    faults = spec.stage.foresees(spec.config, [reader.config for reader in readers(pipeline, spec.id)])
     return [Fault(f"{spec.id}: {fault.what}", fault.where, fault.next) for fault in faults]
 
 

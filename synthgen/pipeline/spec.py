@@ -72,6 +72,15 @@ def stage_id_of(reference: str) -> str:
     return "" if reference.startswith("run:") else reference.partition(".")[0]
 
 
+def readers(pipeline: Pipeline, stage_id: str) -> list[StageSpec]:
+    """The stages that read what a stage makes."""
+    return [
+        other
+        for other in pipeline.stages
+        if stage_id in {stage_id_of(name) for names in other.reads.values() for name in names}
+    ]
+
+
 def ancestors(pipeline: Pipeline, references: Iterable[str]) -> set[str]:
     """The ids of the stages that references name, and of all that those read; other runs are left out."""
     reached: set[str] = set()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from synthgen.core.progress import Reporter
     from synthgen.dispatch.contract import Sessions
     from synthgen.stages.asking.preview import Preview
+    from synthgen.training.completions import Completion
+    from synthgen.training.objectives.contract import Objective
 
 
 class StageConfig(Component):
@@ -211,6 +213,10 @@ class Stage(Generic[C]):
     """
     provenance: Callable[[str, Sequence[Artefact]], Any] | None = None
     """What of an input's past, beside its content, can change the output; part of the stage's key."""
+    teaches: Callable[[C, Completion], Objective] | None = None
+    """For one that trains a student: what, by which loss, where its start has learned such a completion."""
+    rehearsed: Callable[[C], C | None] = lambda config: None
+    """Its options for a rehearsal, on made-up rows and without teachers; None: it has no part in one."""
     graceful: bool = False
     """Whether it looks at `context.stopping` itself; any other stage is ended at once by a signal."""
     sharding: RowByRow[C] | OverPairs | Whole = Whole("it is not known to work row by row")

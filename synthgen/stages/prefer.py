@@ -47,7 +47,7 @@ from synthgen.core.text import percent, table
 from synthgen.evaluation.intervals import wilson
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
 from synthgen.stages.training_checks import foreseen_faults, training_faults
-from synthgen.stages.training_inputs import inputs_extra, refuse_weights, training_needs
+from synthgen.stages.training_inputs import inputs_extra, refuse_weights, rehearsed, training_needs
 from synthgen.store.jsonl import read_rows
 from synthgen.training.completions import Completion
 from synthgen.training.objectives.contract import Objective, refusal
@@ -274,6 +274,8 @@ STAGE = Stage(
     run=run,
     faults=faults,
     foresees=foresees,
+    teaches=Config.objective_for,
+    rehearsed=rehearsed,
     graceful=True,
     sharding=Whole("a student is trained on all rows (several GPUs: `processes: N`)"),
     example="- prefer: {input: pairs, student: {from: sft}, method: lora, beta: 0.1}",

@@ -46,7 +46,7 @@ from synthgen.core.config import resolved
 from synthgen.core.errors import Fault
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
 from synthgen.stages.training_checks import foreseen_faults, training_faults
-from synthgen.stages.training_inputs import inputs_extra, refuse_weights, training_needs
+from synthgen.stages.training_inputs import inputs_extra, refuse_weights, rehearsed, training_needs
 from synthgen.training.completions import Completion
 from synthgen.training.objectives.contract import Objective, refusal
 from synthgen.training.objectives.multi_task import MultiTaskConfig
@@ -177,6 +177,8 @@ STAGE = Stage(
     run=run,
     faults=faults,
     foresees=foresees,
+    teaches=lambda config, learned: config.objective,
+    rehearsed=rehearsed,
     graceful=True,
     see="Several GPUs, torchrun, FSDP and DeepSpeed: [devices.md](devices.md).",
     sharding=Whole("a student is trained on all rows (several GPUs: `processes: N`)"),

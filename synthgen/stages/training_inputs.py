@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from synthgen.stages.contract import Need
+from synthgen.training.options import TrainingOptions
 from synthgen.training.run import TrainedStudent
 from synthgen.training.start import STUDENT
 from synthgen.training.student_options import StudentOptions
+
+REHEARSED_STEPS = 2
+"""The first step makes what the optimizer keeps. Only the second takes the memory and time of all others."""
+
+
+T = TypeVar("T", bound=TrainingOptions)
 
 
 def training_needs(student: StudentOptions) -> dict[str, Need]:
@@ -26,6 +33,12 @@ def refuse_weights(named: str | tuple[str, ...] | None, weights: tuple[float, ..
             f"weights has {len(weights)} numbers for {len(inputs)} inputs: write input: [a, b] and weights: "
             "[2, 1]"
         )
+
+
+def rehearsed(config: T) -> T:
+    """A training's options for a few steps on one input of made-up rows, of which no tracker is told."""
+    trainer = {**config.trainer, "max_steps": REHEARSED_STEPS}
+    return config.model_copy(update={"trainer": trainer, "epochs": 1.0, "weights": (), "report_to": ()})
 
 
 def inputs_extra(trained: TrainedStudent) -> dict[str, Any]:

@@ -210,7 +210,7 @@ def prepare(
                 lacked.update(missing)
                 drop(row, "missing_fields", list(missing), completion)
                 continue
-            examples = objective.checked(_encoded(objective, row, tokenizer, end_ids, max_length))
+            examples = objective.checked(encoded_row(objective, row, tokenizer, end_ids, max_length))
             preflight.count_row(examples, row)
             if (fault := _worst(examples)) and (
                 unfit != "keep" or not all(one.learned for one in examples if one is not ABSENT)
@@ -232,7 +232,7 @@ def prepare(
     return preflight
 
 
-def _encoded(
+def encoded_row(
     objective: Objective,
     row: Row,
     tokenizer: PreTrainedTokenizerBase,

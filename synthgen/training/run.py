@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from synthgen.core.artefacts import Artefact, Counts
 from synthgen.core.errors import ConfigError, EmptyResult
+from synthgen.core.rows import Row
 from synthgen.store.jsonl import RowWriter, read_rows
 from synthgen.training.card import model_card, teachers_of
 from synthgen.training.completions import PLAIN, completion_text, missing_fields
@@ -109,7 +110,7 @@ def train_student(
         ranks = 0 if objective.undivided() else ranks_wanted(options)
         context.reporter.stage(context.stage_id, sum(one.rows for one in rows)).update(note="preparing")
         chosen = started(student, start)
-        opened = open_student(chosen, lambda: _texts(rows), seed, options.method == "lora")
+        opened = open_student(chosen, lambda: learned_texts(_read(rows)), seed, options.method == "lora")
         opened.name = student.start or opened.name
         if faults := method_faults(opened.model.config, options):
             raise ConfigError.of(faults)
@@ -145,7 +146,7 @@ def train_student(
             "tokens": f"{preflight.tokens:,}",
             "learned tokens": f"{preflight.learned_tokens:,}",
         },
-        teachers=teachers_of(row for one in rows for row in read_rows(one.file)),
+        teachers=teachers_of(_read(rows)),
         options={**recorded, "seed": seed},
         result=figures,
         example=preflight.shown,
@@ -262,13 +263,17 @@ def _merge(student: Student, options: TrainingOptions, work: Path, adapter: Path
     )
 
 
-def _texts(inputs: Sequence[Artefact]) -> Iterator[str]:
+def _read(inputs: Sequence[Artefact]) -> Iterator[Row]:
+    return (row for one in inputs for row in read_rows(one.file))
+
+
+def learned_texts(rows: Iterable[Row]) -> Iterator[str]:
     """What a tokenizer from scratch is made of: all prompts, and all completions that rows could give.
 
     So students that differ only in what they learn have one tokenizer and one base, and can be compared.
     Completions that are not in `PLAIN` say the same words in another order.
     """
-    for row in (row for one in inputs for row in read_rows(one.file)):
+    for row in rows:
         yield from (turn["content"] for turn in student_prompt(row))
         yield from (completion_text(row, kind) for kind in PLAIN if not missing_fields(row, kind))
         if row.get("reasoning"):

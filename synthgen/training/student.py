@@ -199,7 +199,7 @@ def _existing(options: StudentOptions, lora: bool) -> Student:
     dtype = torch.bfloat16 if lora and torch.cuda.is_available() else torch.float32
     if options.dtype is not None:
         dtype = getattr(torch, options.dtype)
-    with _loading(name):
+    with loading(name):
         config = read_config(source)
         tokenizer, notes = open_tokenizer(options)
         if faults := [*config_faults(config, name), *vocabulary_faults(config, tokenizer, options)]:
@@ -249,7 +249,7 @@ def _loading_options(options: StudentOptions, dtype: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def _loading(name: str) -> Iterator[None]:
+def loading(name: str) -> Iterator[None]:
     """Raises ConfigError for what transformers raises where a model cannot be loaded."""
     try:
         yield

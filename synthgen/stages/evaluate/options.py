@@ -85,6 +85,19 @@ class Config(StageConfig):
     )
 
 
+def unasking(config: Config) -> Config | None:
+    """The options without the teacher and judges; None where local models are not asked.
+
+    Questions that were trained on are told and not refused.
+    """
+    models = tuple(name for name in config.models if name != "teacher")
+    metrics = tuple(choice for choice in config.metrics if not choice.load().ASKS)
+    if not models:
+        return None
+    # Without metrics only the replies count.
+    return config.model_copy(update={"models": models, "metrics": metrics, "on_leak": "warn"})
+
+
 def judging_choices(config: Config) -> tuple[Choice, ...]:
     """The metrics that ask a judge, as the pipeline file chose them."""
     return tuple(choice for choice in config.metrics if choice.load().ASKS)

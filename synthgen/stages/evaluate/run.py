@@ -28,7 +28,7 @@ from synthgen.evaluation.metrics.contract import Metric, judging
 from synthgen.evaluation.scoreboard import scoreboard
 from synthgen.evaluation.teacher import TeacherAnswers, conversations_with_teacher, teacher_answers
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
-from synthgen.stages.evaluate.options import ROLES, Config, asked_by, judge_of, judging_choices
+from synthgen.stages.evaluate.options import ROLES, Config, asked_by, judge_of, judging_choices, unasking
 from synthgen.stages.evaluate.questions import read_questions, select_questions
 from synthgen.stages.evaluate.report import entries, figures
 from synthgen.store.jsonl import RowWriter
@@ -253,6 +253,7 @@ STAGE = Stage(
     asks_per_row=asks_per_row,
     compared=compared,
     provenance=provenance,
+    rehearsed=unasking,
     graceful=True,
     sharding=Whole("its scores are over all test rows"),
     example="- evaluate: {models: [base, students, teacher], metrics: [exact_match], max_new_tokens: 64}",
