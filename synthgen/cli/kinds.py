@@ -29,7 +29,7 @@ def run_kind(
     checked = o.load(path, set, values, env_file, kind)
     chosen = o.run_options(only=list(ids_of_kind(checked, kind, stage)), **given)
     if rehearse:
-        show_rehearsal(checked, chosen, as_json)
+        show_rehearsal(checked, chosen, as_json, path, set=set, values=values, env_file=env_file, **given)
         return
     execute(
         *o.sharded(checked, chosen, shard), as_json, path, set=set, values=values, env_file=env_file, **given

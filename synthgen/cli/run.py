@@ -71,7 +71,17 @@ def run(
     )
     checked, chosen = o.sharded(checked, chosen, shard)
     if rehearse:
-        show_rehearsal(checked, chosen, as_json)
+        show_rehearsal(
+            checked,
+            chosen,
+            as_json,
+            pipeline,
+            set=set,
+            values=values,
+            runs=runs,
+            run_dir=run_dir,
+            ledger=ledger,
+        )
         return
     if dry_run:
         print_plan(checked, chosen, as_json)
@@ -113,8 +123,8 @@ def show(result: RunResult, as_json: bool, ledger: Path | None = None) -> None:
     o.hint(*(next_command(command, result.run_dir, ledger=ledger) for command in ("inspect", "status")))
 
 
-def show_rehearsal(checked: Pipeline, chosen: RunOptions, as_json: bool) -> None:
-    """Rehearses the students, says what each took, and ends with what broke."""
+def show_rehearsal(checked: Pipeline, chosen: RunOptions, as_json: bool, path: Path, **given: Any) -> None:
+    """Rehearses the students, and says what each took; ends with what broke, or with the next command."""
     from synthgen.operations.rehearse.figures import fault_of
     from synthgen.operations.rehearse.rehearse import rehearse
 
@@ -125,6 +135,7 @@ def show_rehearsal(checked: Pipeline, chosen: RunOptions, as_json: bool) -> None
         o.out("\n".join(line for one in rehearsed for line in one.lines()))
     if (fault := fault_of(rehearsed)) is not None:
         raise fault
+    o.hint(next_command("run", path, **given))
 
 
 def print_plan(checked: Pipeline, chosen: RunOptions, as_json: bool) -> None:
