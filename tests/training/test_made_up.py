@@ -19,7 +19,7 @@ from synthgen.training.student_options import StudentOptions
 from tests.training import templates_bench as bench
 from tests.training.families import family
 
-SCRATCH = {"init": {"hidden_size": 16, "layers": 1, "heads": 2, "vocab_size": 500, "positions": 256}}
+SCRATCH = {"init": {"hidden_size": 16, "layers": 1, "heads": 2, "vocab_size": 900, "positions": 256}}
 LEARNED = [
     *({"completion": completion} for completion in get_args(Completion)),
     {"learn": "all"},
@@ -61,8 +61,9 @@ def test_rows_have_no_fault_and_fill_the_length(options, scratch, model, tmp_pat
     opened, counted = prepared(rows, student, objective, tmp_path, 200)
     assert counted.kept == counted.rows == len({row["id"] for row in rows}) == 6
     assert 200 - 4 <= counted.longest <= 200 and counted.learned_tokens > 0  # two turns share the digits
+    assert ("learn" in options) == all("messages" in row for row in rows)
     if scratch:
-        assert len(opened.tokenizer) == 500, "a tokenizer from scratch is as large as that of real rows"
+        assert len(opened.tokenizer) == 900, "a tokenizer from scratch is as large as that of real rows"
 
 
 def test_every_objective_has_rows_of_its_kind():
