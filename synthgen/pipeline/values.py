@@ -11,7 +11,7 @@ from synthgen.core.config import Location
 from synthgen.core.errors import ConfigError, InputError, SynthgenError, nearest
 from synthgen.core.yaml_bounds import bounded, refuse_depth
 from synthgen.formats.containers.unpacking import container_of
-from synthgen.pipeline.yaml_tree import Sources, entry_id, read_yaml, refusal
+from synthgen.pipeline.yaml_tree import Sources, entry_id, read_yaml, refusal, with_plain_numbers
 from synthgen.stages.contract import find_stage
 
 _BESIDE = ("teacher", "teachers", "budget", "seed", "name")
@@ -96,7 +96,7 @@ def yaml_value(text: str, key: str) -> Any:
 
     try:
         refuse_depth(text)
-        return bounded(YAML(typ="rt").load(io.StringIO(text)))
+        return with_plain_numbers(bounded(YAML(typ="rt").load(io.StringIO(text))))
     except YAMLError:
         raise ConfigError(
             f"the value of --set {key} is no YAML", next="quote it: --set 'key={a: 1}'"

@@ -73,7 +73,7 @@ def read_yaml(path: Path) -> Any:
         ) from None
     try:
         refuse_depth(text)
-        return bounded(YAML(typ="rt").load(io.StringIO(text)))
+        return with_plain_numbers(bounded(YAML(typ="rt").load(io.StringIO(text))))
     except MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
         where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
@@ -86,6 +86,27 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"not valid YAML: {str(fault).splitlines()[0]}", str(path)) from None
     except (ValueError, RecursionError) as fault:
         raise ConfigError(f"cannot be read: {refusal(fault)}", str(path)) from None
+
+
+def with_plain_numbers(tree: Any) -> Any:
+    """The tree with numbers in place of those that know how they were written.
+
+    Where an option takes any value (`trainer`), these could neither be hashed nor be written again.
+    """
+    if type(tree) not in (int, float) and isinstance(tree, int | float) and not isinstance(tree, bool):
+        return float(tree) if isinstance(tree, float) else int(tree)
+    waiting, seen = [tree], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or not isinstance(node, dict | list):
+            continue
+        seen.add(id(node))
+        for step, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
+            if isinstance(value, dict | list):
+                waiting.append(value)
+            elif (plain := with_plain_numbers(value)) is not value:
+                node[step] = plain
+    return tree
 
 
 def refusal(fault: ValueError | RecursionError) -> str:
