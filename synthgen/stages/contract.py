@@ -213,12 +213,12 @@ class Stage(Generic[C]):
     """
     provenance: Callable[[str, Sequence[Artefact]], Any] | None = None
     """What of an input's past, beside its content, can change the output; part of the stage's key."""
+    graceful: bool = False
+    """Whether it looks at `context.stopping` itself; any other stage is ended at once by a signal."""
     teaches: Callable[[C, Completion], Objective] | None = None
     """For one that trains a student: what, by which loss, where its start has learned such a completion."""
     rehearsed: Callable[[C], C | None] = lambda config: None
     """Its options for a rehearsal, on made-up rows and without teachers; None: it has no part in one."""
-    graceful: bool = False
-    """Whether it looks at `context.stopping` itself; any other stage is ended at once by a signal."""
     sharding: RowByRow[C] | OverPairs | Whole = Whole("it is not known to work row by row")
     ablation: Ablation | None = None
     """How an ablation takes it out; None: it cannot."""
