@@ -43,6 +43,8 @@ class Progress:
         self.cost: float | None = None
         self.cap: float | None = None
         self.note = ""
+        self.seconds: float | None = None
+        self.left: float | None = None
         self.started = time.monotonic()
 
     def update(
@@ -56,18 +58,23 @@ class Progress:
         failed: int | None = None,
         total: int | None = None,
         note: str | None = None,
+        seconds: float | None = None,
+        left: float | None = None,
     ) -> None:
         """Sets figures, and shows them if it is time to; None leaves a figure as it is.
 
         Args:
             done: rows done so far.
-            reused: how many of them came from the ledger.
+            reused: how many of them say nothing of the rate, since they came from the ledger, say.
             tokens: tokens of the fresh replies.
             cost: dollars spent.
             cap: dollars that may be spent.
             failed: rows failed.
             total: rows to do.
             note: a remark at the line's end.
+            seconds: what the other rows and the tokens took; the time since the start where it is never
+                given.
+            left: seconds until all is done, where the caller knows better than by the rate so far.
         """
         for name, value in (
             ("done", done),
@@ -78,6 +85,8 @@ class Progress:
             ("failed", failed),
             ("total", total),
             ("note", note),
+            ("seconds", seconds),
+            ("left", left),
         ):
             if value is not None:
                 setattr(self, name, value)
@@ -85,7 +94,7 @@ class Progress:
 
     def line(self) -> str:
         """The figures as one line."""
-        seconds = max(time.monotonic() - self.started, 1e-6)
+        seconds = max(time.monotonic() - self.started if self.seconds is None else self.seconds, 1e-6)
         fresh = self.done - self.reused
         rate = fresh / seconds
         parts = [
@@ -103,8 +112,11 @@ class Progress:
                 if self.cap
                 else dollars(self.cost)
             )
-        if self.total is not None and fresh and self.total > self.done and seconds > 2:
-            parts.append(f"{duration((self.total - self.done) / rate)} left")
+        if self.total is not None and self.total > self.done:
+            if self.left is not None:
+                parts.append(f"{duration(self.left)} left")
+            elif fresh and seconds > 2:
+                parts.append(f"{duration((self.total - self.done) / rate)} left")
         if self.failed:
             parts.append(f"{self.failed:,} failed")
         if self.note:

@@ -20,7 +20,9 @@ from synthgen.core.progress import Progress
 from synthgen.store.jsonl import AppendLog, read_log
 from synthgen.training import checkpoints
 from synthgen.training.options import EarlyStopping
+from synthgen.training.pace import Pace
 from synthgen.training.processes.collective import largest, leads, of_first, wait_for_all
+from synthgen.training.watched import watching
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -126,6 +128,7 @@ class Follower(TrainerCallback):  # type: ignore[misc]  # transformers has no ty
         self.stopped = 0  # the number of the signal that ended the training
         self._tokens_before = counters.tokens
         self._unlearned, self._epochs_before = unlearned, 0
+        self._pace, self._untimed = Pace(0, 0), (0, 0)
         self._log = AppendLog(metrics) if leads() else None
 
     def on_train_begin(
@@ -138,8 +141,9 @@ class Follower(TrainerCallback):  # type: ignore[misc]  # transformers has no ty
     ) -> None:
         """Notes where the training goes on, and measures the student before its first step."""
         self._epochs_before = _whole_epochs(state)
+        self._pace = Pace(state.max_steps, self.every if self.measure is not None else 0)
         if self.measure is not None and state.global_step == 0:
-            self._write({"step": 0, **self._measured(self.measure, model)})
+            self._write({"step": 0, **self._measured(self.measure, model, 0)})
 
     def on_step_end(
         self,
@@ -151,6 +155,7 @@ class Follower(TrainerCallback):  # type: ignore[misc]  # transformers has no ty
     ) -> TrainerControl:
         """Measures where it is time to, and asks for a checkpoint and the end where a signal came."""
         step = state.global_step
+        self._pace.step()
         if self.measure is not None and (step % self.every == 0 or step == state.max_steps):
             self._measure(self.measure, step, model, control)
         if signal := largest(self.stopping(), args.device):
@@ -159,14 +164,22 @@ class Follower(TrainerCallback):  # type: ignore[misc]  # transformers has no ty
             control.should_training_stop = True
         return control
 
-    def _measured(self, measure: Measure, model: Module) -> dict[str, float]:
+    def _measured(self, measure: Measure, model: Module, step: int) -> dict[str, float]:
         """The student's measurements as it is now."""
-        self.progress.update(note="measuring on the validation rows")
-        values: dict[str, float] = of_first(dict(measure.of(model)))  # two devices' last bits may differ
+        later = self._pace.left(step)
+        self.progress.update(done=step, note="measuring on the validation rows")
+        with self._pace.measuring() as rest:
+
+            def show(done: int, total: int) -> None:
+                left = later + rest(done / total) if later is not None else None
+                self.progress.update(left=left, note=f"measured {done:,}/{total:,} validation rows")
+
+            with watching(show):
+                values: dict[str, float] = of_first(dict(measure.of(model)))  # devices' last bits may differ
         return values
 
     def _measure(self, measure: Measure, step: int, model: Module, control: TrainerControl) -> None:
-        values = self._measured(measure, model)
+        values = self._measured(measure, model, step)
         value = values[measure.name]
         self._write({"step": step, **values})
         counters, early = self.counters, self.early
@@ -215,11 +228,16 @@ class Follower(TrainerCallback):  # type: ignore[misc]  # transformers has no ty
                 **{ours: float(logs[name]) for name, ours in OF_PREFERENCES.items() if name in logs},
             }
         )
+        if not self._pace.steps:  # the first step of this process, which tells no rate
+            self._untimed = state.global_step, self.counters.tokens
         self.progress.update(
             done=state.global_step,
+            reused=self._untimed[0],
             total=state.max_steps,
-            tokens=self.counters.tokens - self._tokens_before,
+            tokens=self.counters.tokens - self._untimed[1],
             note=f"loss {loss:.3f}",
+            seconds=self._pace.seconds,
+            left=self._pace.left(state.global_step),
         )
 
     def on_save(

@@ -13,6 +13,7 @@ import torch
 from synthgen.training.encoding import IGNORED
 from synthgen.training.follow import Measure
 from synthgen.training.validation_loss import measuring, padded
+from synthgen.training.watched import tell_measured
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -72,6 +73,7 @@ def log_probabilities(model: torch.nn.Module, rows: Dataset, pad: int) -> Answer
             values = _sums(model, [ids for _, ids, _ in batch], [labels for *_, labels in batch], pad)
             for (side, *_), value in zip(batch, values, strict=True):
                 sides[side].append(value)
+            tell_measured(sum(len(values) for values in sides), len(texts))
     return Answers(sides[0], sides[1], paired)
 
 

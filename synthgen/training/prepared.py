@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from synthgen.training.objectives.contract import Objective
 from synthgen.training.options import TrainingOptions
 from synthgen.training.preflight import Preflight
 from synthgen.training.student import Student
+from synthgen.training.watched import watching
 
 
 def tokens_file(work: Path) -> Path:
@@ -50,19 +53,22 @@ def train_prepared(
     from synthgen.training.validation import measure_on
 
     measure = None
-    if validation is not None:
-        measure = measure_on(
-            validation.file,
-            student,
-            objective=objective,
-            max_length=options.max_length,
-            longest_completion=preflight.longest_completion,
-            work=own or context.work,
-            unfit=options.unfit,
-            batch_size=options.batch_size,
-        )
-    elif len(held := held_out_rows(tokens_file(context.work))):
-        measure = objective.measure(student.model, held, student.tokenizer.pad_token_id, options.batch_size)
+    with _shown(context):
+        if validation is not None:
+            measure = measure_on(
+                validation.file,
+                student,
+                objective=objective,
+                max_length=options.max_length,
+                longest_completion=preflight.longest_completion,
+                work=own or context.work,
+                unfit=options.unfit,
+                batch_size=options.batch_size,
+            )
+        elif len(held := held_out_rows(tokens_file(context.work))):
+            measure = objective.measure(
+                student.model, held, student.tokenizer.pad_token_id, options.batch_size
+            )
     trained = train(
         student,
         tokens_file(context.work),
@@ -82,5 +88,18 @@ def train_prepared(
     if measure is not None:
         figures |= {f"best {measure.name}": trained.best, "at step": trained.best_step}
         if measure.start:
-            measured = {"start": dict(measure.start), "end": dict(measure.of(student.model))}
+            with _shown(context):
+                measured = {"start": dict(measure.start), "end": dict(measure.of(student.model))}
     return figures, measured
+
+
+@contextmanager
+def _shown(context: RunContext) -> Iterator[None]:
+    """Shows how far a measurement is that is taken before or after the training."""
+    with context.reporter.stage(context.stage_id, unit="steps") as progress:
+
+        def show(done: int, total: int) -> None:
+            progress.update(note=f"measured {done:,}/{total:,} rows that are not trained on")
+
+        with watching(show):
+            yield

@@ -27,6 +27,7 @@ from synthgen.training.prompting import student_prompt
 from synthgen.training.student import Student
 from synthgen.training.templates import TemplateRefused, advice, prompt_ids, rendered
 from synthgen.training.validation_loss import BATCH, measuring, padded
+from synthgen.training.watched import tell_measured
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -99,7 +100,7 @@ def measure_on(
             True,
             lambda model: {
                 "validation_accuracy": _accuracy(
-                    model, student, read_rows(file), objective.completion, new_tokens
+                    model, student, read_rows(file), objective.completion, new_tokens, rows
                 )
             },
         )
@@ -111,14 +112,20 @@ def measure_on(
 
 
 def _accuracy(
-    model: Module, student: Student, rows: Iterable[Row], completion: Completion, new_tokens: int
+    model: Module,
+    student: Student,
+    rows: Iterable[Row],
+    completion: Completion,
+    new_tokens: int,
+    number: int,
 ) -> float:
-    """Share of rows whose greedy answer equals their reference."""
+    """Share of so many rows whose greedy answer equals their reference."""
     right = asked = 0
     pad = student.tokenizer.pad_token_id
     with measuring(model):
         lead = student_lead(student.tokenizer, end_texts(student.tokenizer, student.end_ids))
         for block in _blocks(rows, 1 if minds_padding(_plain(model)) else BATCH):
+            tell_measured(asked, number)
             asked += len(block)
             batch, prompts = [], []
             for row in block:

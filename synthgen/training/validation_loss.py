@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from synthgen.training.encoding import IGNORED
+from synthgen.training.watched import tell_measured
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -56,6 +57,7 @@ def losses_by_task(
                 loss = _batch_loss(model, tokens, labels, pad)
                 totals[task] += loss.total
                 learned[task] += loss.tokens
+            tell_measured(min(start + batch_size, len(rows)), len(rows))
     return [TaskLoss(total, number) for total, number in zip(totals, learned, strict=True)]
 
 

@@ -102,3 +102,13 @@ def test_the_status_file_is_whole_whenever_it_is_read(tmp_path, monkeypatch):
 )
 def test_durations_as_people_say_them(seconds, shown):
     assert duration(seconds) == shown
+
+
+def test_the_rate_is_of_what_was_timed_and_the_time_left_is_what_the_caller_knows():
+    line = Reporter("silent").stage("sft", 300, "steps")
+    line.update(done=110, reused=100, tokens=5000, seconds=20.0)
+    assert line.line() == "sft 110/300 · 0.5 steps/s · 250 tok/s · 6 min left"
+    line.update(left=1800.0)
+    assert line.line() == "sft 110/300 · 0.5 steps/s · 250 tok/s · 30 min left"
+    line.update(done=300, left=0.0)
+    assert "left" not in line.line()

@@ -83,14 +83,14 @@ class Bench:
             write_rows(self.data, made if made is not None else pairs(64))
         self.others: tuple[Any, ...] = ()
         self.start = start(self.folder, completion)
-        self.work, self.heard = self.folder / "work", []
+        self.work, self.heard, self.noted = self.folder / "work", [], []
 
     def run(self, name="out", stopping=lambda: 0, seed=0):
         out = self.folder / name
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         listener = Listener()
-        self.heard = listener.lines
+        self.heard, self.noted = listener.lines, listener.notes
         context = Context(
             run_dir=self.folder,
             stage_id="better",

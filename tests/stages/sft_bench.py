@@ -29,7 +29,10 @@ STEPS = 24  # 96 rows, 8 a step, twice
 class Listener(Reporter):
     def __init__(self):
         super().__init__("silent")
-        self.lines = []
+        self.lines, self.notes = [], []
+
+    def show(self, progress, force=False):
+        self.notes.append(progress.note)
 
     def say(self, text):
         self.lines.append(text)
@@ -96,7 +99,7 @@ class Bench:
         self.data, self.validation = self.folder / "rows.jsonl", None
         if not self.data.exists():
             write_rows(self.data, made if made is not None else rows(96))
-        self.work, self.heard = self.folder / "work", []
+        self.work, self.heard, self.noted = self.folder / "work", [], []
         self.outcome = None
 
     def run(self, name="out", stopping=lambda: 0, seed=0):
@@ -104,7 +107,7 @@ class Bench:
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         listener = Listener()
-        self.heard = listener.lines
+        self.heard, self.noted = listener.lines, listener.notes
         context = Context(
             run_dir=self.folder,
             stage_id="student",

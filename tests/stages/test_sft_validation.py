@@ -19,6 +19,8 @@ def test_validation_rows_with_completions_are_measured_by_loss_and_stop_early(tm
         entry for entry in read_log(bench.folder / "out" / "metrics.jsonl") if "validation_loss" in entry
     ]
     assert [entry["step"] for entry in measured] == [0, 3, 6, 9]
+    noted = [note for note in bench.noted if note.startswith("measured")]
+    assert noted == [f"measured {done}/20 validation rows" for done in (8, 16, 20)] * 4
     assert outcome.extra["training"]["at step"] == 3
     best = all_checkpoints(bench.work / "checkpoints")[0]
     assert best.name == "checkpoint-3"
@@ -41,6 +43,7 @@ def test_validation_rows_with_references_only_are_measured_by_accuracy(tmp_path)
         if "validation_accuracy" in entry
     ]
     assert len(measured) == 3 and all(0 <= value <= 1 for value in measured)
+    assert "measured 0/5 validation rows" in bench.noted
 
 
 def test_validation_rows_with_neither_are_refused(tmp_path):

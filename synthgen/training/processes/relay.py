@@ -15,7 +15,7 @@ from synthgen.core.progress import Progress, Reporter
 RELAY = "SYNTHGEN_RELAY"
 """The variable that tells rank 0 the number of its end of the pipe."""
 
-_FIGURES = ("done", "reused", "tokens", "total", "note")
+_FIGURES = ("done", "reused", "tokens", "total", "note", "seconds", "left")
 _SECONDS = 0.2  # between two figures
 
 

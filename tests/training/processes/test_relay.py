@@ -16,6 +16,7 @@ class Shown(Reporter):
 
     def show(self, progress, force=False):
         self.figures.append((progress.stage, progress.done, progress.total, progress.unit, progress.note))
+        self.line = progress.line()
 
     def finish(self, progress):
         self.finished += 1
@@ -29,11 +30,12 @@ def test_words_and_figures_come_through():
     reporter = RelayReporter(end)
     reporter.say("continuing\nfrom step 4")
     with reporter.stage("student", 10, "steps") as progress:
-        progress.update(done=5, total=10, note="loss 1.0")
+        progress.update(done=5, total=10, note="loss 1.0", seconds=2.0, left=90.0)
     os.close(end)
     relay.close()
     assert shown.lines == ["continuing\nfrom step 4"]
     assert shown.figures[-1] == ("student", 5, 10, "steps", "loss 1.0")
+    assert shown.line == "student 5/10 · 2.5 steps/s · 2 min left · loss 1.0"
     assert shown.finished == 1
 
 
