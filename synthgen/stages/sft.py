@@ -4,6 +4,12 @@ Writes `model/` (a Hugging Face checkpoint with its card), `adapter/` beside it 
 untrained weights) for a student from scratch, `metrics.jsonl` (the loss curve), and `rejected.jsonl` with
 rows that could not be trained on.
 
+`keep: N` leaves models of earlier steps as well, those of the newest N measurements beside the one that
+became the model: `checkpoints/step-<step>/`, whole folders as `model/` is, without optimizer state (for lora merged,
+with `adapter/` in each). The manifest lists their steps, tokens and measurements. Each takes as much disk as
+the model. A finished stage has no earlier weights any more, so giving it `keep` trains it again. `student:
+{model: data/runs/NAME/sft/checkpoints/step-200}` trains one further.
+
 `completion` says what a row teaches. `output`: its output, or a conversation's last turn. `answer_only`:
 `The answer is X.` `rationale_then_answer`: the rationale, then that. `think_tags`: the rationale, or else
 the model's own `reasoning`, between `<think>` and `</think>`, then that (the output, where there is only

@@ -42,7 +42,11 @@ def rehearsed(config: T) -> T:
 
 
 def inputs_extra(trained: TrainedStudent) -> dict[str, Any]:
-    """The account of each input for the manifest, where there are several or not every row is shown once."""
+    """What the manifest has of each input and of each model that is kept beside the last one.
+
+    Inputs are left out where there is one, and every row of it is shown once.
+    """
     accounts = trained.mixture.plain()
     plain = len(accounts) == 1 and accounts[0]["shown"] == trained.preflight.kept
-    return {} if plain else {"inputs": accounts}
+    kept = {"checkpoints": [dict(one) for one in trained.kept]} if trained.kept else {}
+    return kept if plain else {"inputs": accounts, **kept}

@@ -19,6 +19,7 @@ from synthgen.core.errors import StageFailed
 from synthgen.core.progress import Progress
 from synthgen.store.jsonl import AppendLog, read_log
 from synthgen.training import checkpoints
+from synthgen.training.kept import Snapshots
 from synthgen.training.options import EarlyStopping
 from synthgen.training.pace import Pace
 from synthgen.training.processes.collective import largest, leads, of_first, wait_for_all
@@ -106,6 +107,7 @@ class Follower(TrainerCallback):  # type: ignore[misc]  # transformers has no ty
         early: when to stop early, if at all.
         unlearned: tokens of an epoch that only fill its last batch; see `processes.even`.
         keep_best: whether the checkpoint of the best measurement is kept.
+        snapshots: where the weights are kept at each measurement, if they are.
     """
 
     def __init__(
@@ -120,11 +122,12 @@ class Follower(TrainerCallback):  # type: ignore[misc]  # transformers has no ty
         early: EarlyStopping | None,
         unlearned: int = 0,
         keep_best: bool = False,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self.folder, self.metrics, self.counters = folder, metrics, counters
         self.progress, self.stopping = progress, stopping
         self.measure, self.every, self.early = measure, every, early
-        self.keep_best = keep_best or early is not None
+        self.keep_best, self.snapshots = keep_best or early is not None, snapshots
         self.stopped = 0  # the number of the signal that ended the training
         self._tokens_before = counters.tokens
         self._unlearned, self._epochs_before = unlearned, 0
@@ -156,8 +159,11 @@ class Follower(TrainerCallback):  # type: ignore[misc]  # transformers has no ty
         """Measures where it is time to, and asks for a checkpoint and the end where a signal came."""
         step = state.global_step
         self._pace.step()
-        if self.measure is not None and (step % self.every == 0 or step == state.max_steps):
-            self._measure(self.measure, step, model, control)
+        if step % self.every == 0 or step == state.max_steps:
+            if self.measure is not None:
+                self._measure(self.measure, step, model, control)
+            if self.snapshots is not None and (step < state.max_steps or self.keep_best):
+                self.snapshots.take(step)
         if signal := largest(self.stopping(), args.device):
             self.stopped = signal
             control.should_save = True

@@ -167,6 +167,14 @@ class TrainingOptions(Component):
             "validation rows, as early_stopping has it"
         ),
     )
+    keep: int = Field(
+        0,
+        ge=0,
+        description=(
+            "how many models of earlier measurements (measure_every; with or without validation rows) stay "
+            "beside the last or best one, as folders `checkpoints/step-<step>`"
+        ),
+    )
     report_to: Annotated[tuple[Tracker, ...], Unhashed()] = Field(
         (),
         description=(
@@ -190,6 +198,15 @@ class TrainingOptions(Component):
             raise ValueError(
                 f"batch_size: {self.batch_size} cannot be divided among processes: {self.processes}; it "
                 "counts the rows of all of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _there_is_something_to_keep(self) -> TrainingOptions:
+        if self.keep and self.measure_every is None and self.epochs <= 1:
+            raise ValueError(
+                "keep: with one epoch there is no measurement before the last step, whose weights are the "
+                "model; measure_every says after how many steps there is one"
             )
         return self
 

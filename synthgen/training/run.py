@@ -6,6 +6,7 @@ import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from synthgen.core.artefacts import Artefact, Counts
 from synthgen.core.errors import ConfigError, EmptyResult
 from synthgen.core.rows import Row
 from synthgen.store.jsonl import RowWriter, read_rows
+from synthgen.training.architecture import Source
 from synthgen.training.card import model_card, teachers_of
 from synthgen.training.completions import PLAIN, completion_text, missing_fields
 from synthgen.training.context import RunContext
 from synthgen.training.faults import explain_faults
+from synthgen.training.kept import accounts_of, folder_of, kept_snapshots, write_kept
 from synthgen.training.loading_check import method_faults, room_faults
 from synthgen.training.mixture import Mixture
 from synthgen.training.objectives.contract import Objective
@@ -47,6 +50,8 @@ class TrainedStudent:
     """Which rows of which input were trained on, and how often."""
     held_out: Mapping[str, Any] = field(default_factory=dict)
     """The figures of the rows that are measured, at the start and at the end, where the objective has any."""
+    kept: Sequence[Mapping[str, Any]] = ()
+    """The models of earlier steps that stay; see `kept.accounts_of`."""
 
     @property
     def counts(self) -> Counts:
@@ -72,8 +77,9 @@ def train_student(
     """Trains a student; killed or stopped, the same call continues from the newest whole checkpoint.
 
     Writes into `out`: `model/` (a Hugging Face checkpoint with its card), `adapter/` beside it for lora,
-    `base/` (the untrained weights) for a student from scratch, `metrics.jsonl` (the loss curve), and
-    `rejected.jsonl` (rows that could not be trained on).
+    `base/` (the untrained weights) for a student from scratch, `checkpoints/step-<step>/` (models of earlier
+    steps) for `keep`, `metrics.jsonl` (the loss curve), and `rejected.jsonl` (rows that could not be trained
+    on).
 
     Args:
         rows: what is trained on.
@@ -124,12 +130,12 @@ def train_student(
         figures, measured = _train(
             opened, scratch, preflight, chosen, options, objective, context, validation, ranks
         )
-        if options.method == "lora":
-            _merge(opened, options, context.work, out / "adapter")
-            name_start(out / "adapter", start, student.start)
-        save(opened, out / "model")
-    card = model_card(
-        title=context.stage_id,
+        kept = kept_snapshots(options, context.work, figures, context.reporter.say)
+        _write_models(opened, kept, options, context.work, out, scratch)
+        for folder in (out, *(folder_of(out, snapshot) for snapshot in kept)):
+            name_start(folder / "adapter", start, student.start)
+    card = partial(
+        model_card,
         base=base,
         from_scratch=student.init is not None,
         before=trained_before(start),
@@ -148,12 +154,17 @@ def train_student(
         },
         teachers=teachers_of(_read(rows)),
         options={**recorded, "seed": seed},
-        result=figures,
         example=preflight.shown,
     )
-    (out / "model" / "README.md").write_text(card, encoding="utf-8")
     shutil.copyfile(context.work / "metrics.jsonl", out / "metrics.jsonl")
-    return TrainedStudent(base, opened.revision, parameters, preflight, figures, mixture, measured)
+    accounts = tuple(accounts_of(kept, out, out / "metrics.jsonl"))
+    for folder, title, result in (
+        ("model", context.stage_id, figures),
+        *((one["folder"], f"{context.stage_id}, step {one['step']:,}", one) for one in accounts),
+    ):
+        shown = {name: value for name, value in result.items() if name != "folder"}
+        (out / folder / "README.md").write_text(card(title=title, result=shown), encoding="utf-8")
+    return TrainedStudent(base, opened.revision, parameters, preflight, figures, mixture, measured, accounts)
 
 
 def _prepare(
@@ -253,14 +264,27 @@ def _train(
     )
 
 
-def _merge(student: Student, options: TrainingOptions, work: Path, adapter: Path) -> None:
-    """Writes the adapters, and merges them into the student."""
-    from synthgen.training.adapters import merged, save_adapter
+def _write_models(
+    student: Student,
+    kept: Sequence[Path],
+    options: TrainingOptions,
+    work: Path,
+    out: Path,
+    scratch: Path | None,
+) -> None:
+    """Writes the model, with its adapters beside it, and those of earlier steps."""
+    if options.method == "lora":
+        from synthgen.training.adapters import merged, save_adapter
 
-    save_adapter(student.model, options.lora, work, adapter)
-    student.model = merged(
-        student.model, student.source, adapter, student.stored, quantized=student.quantized
-    )
+        base = student.source if scratch is None else Source(str(scratch))
+        write_kept(student, kept, options, work, out, base)
+        save_adapter(student.model, options.lora, work, out / "adapter")
+        student.model = merged(
+            student.model, student.source, out / "adapter", student.stored, quantized=student.quantized
+        )
+    save(student, out / "model")
+    if options.method == "full":
+        write_kept(student, kept, options, work, out, None)
 
 
 def _read(inputs: Sequence[Artefact]) -> Iterator[Row]:

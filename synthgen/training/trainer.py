@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from synthgen.training.architecture import count_experts, freeze_other_parts
 from synthgen.training.context import RunContext
 from synthgen.training.follow import Counters, Follower, Measure, cut_metrics, read_counters
 from synthgen.training.ignored_options import ignored_options
+from synthgen.training.kept import Snapshots, snapshots_folder
 from synthgen.training.mixture import trained_rows
 from synthgen.training.options import RESERVED, TrainingOptions
 from synthgen.training.processes.collective import leads, of_first
@@ -123,6 +125,11 @@ def train(
         )
         if leads():
             cut_metrics(metrics, start)
+        snapshots = None
+        if options.keep:  # one more than are kept: one of them may be the model
+            write = partial(save_trained, trainer)
+            snapshots = Snapshots(snapshots_folder(work), options.keep + 1, write, leads())
+            snapshots.cut(start)
         if checkpoint:
             reporter.say(f"{stage}: continuing from step {start:,}")
             if options.method == "full" and stored_under_other_names(trainer.model, checkpoint):
@@ -144,6 +151,7 @@ def train(
                 early,
                 unlearned,
                 options.publish == "best",
+                snapshots,
             )
             trainer.add_callback(follower)
             try:

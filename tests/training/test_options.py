@@ -36,6 +36,7 @@ def test_a_full_set_of_options_is_accepted():
         ({"student": {"init": {}}, "trainer": {"seed": 3}}, "seed cannot be set here"),
         ({"student": {"init": {}}, "epoch": 3}, "unknown option 'epoch'"),
         ({"student": {"init": {}, "eos_token": "</s>"}}, "belong to model"),
+        ({"student": {"init": {}}, "keep": 2, "epochs": 1}, "measure_every says after how many steps"),
     ],
 )
 def test_faults_are_named(options, says):
@@ -57,6 +58,7 @@ def test_only_what_cannot_change_the_weights_is_left_out_of_the_key():
         {"student": {"init": {"layers": 1}}},
         {"trainer": {"weight_decay": 0.5}},
         {"unfit": "drop"},
+        {"keep": 2},
     ):
         assert key(**changed) != key()
 

@@ -32,8 +32,9 @@ def apart(one, two, file="model/model.safetensors"):
 
 
 def test_adapters_are_merged_and_kept_as_by_one_process(tmp_path):
-    one, two = both(tmp_path, 24, method="lora", lora={"rank": 4})
+    one, two = both(tmp_path, 24, method="lora", lora={"rank": 4}, keep=1)
     assert apart(one, two) <= 1e-6
+    assert apart(one, two, "checkpoints/step-3/model.safetensors") <= 1e-6
     assert apart(one, two, "adapter/adapter_model.safetensors") <= 1e-6
     first, second = (
         json.loads((bench.folder / "out" / "adapter" / "adapter_config.json").read_text())
