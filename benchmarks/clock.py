@@ -26,14 +26,14 @@ class Clock:
     def __exit__(self, *_: object) -> None:
         self.finished = time.monotonic()
         self.cpu = sum(os.times()[:4]) - sum(self._before[:4])
-        self.memory = max(_own_peak(), _peak(resource.RUSAGE_CHILDREN))
+        self.memory = max(own_peak(), _peak(resource.RUSAGE_CHILDREN))
 
     def figures(self) -> dict[str, Any]:
         """The attributes, for a line of JSON."""
         return {"began": self.began, "finished": self.finished, "cpu": self.cpu, "memory": self.memory}
 
 
-def _own_peak() -> float:
+def own_peak() -> float:
     """Linux counts the memory of the process that started this one into `ru_maxrss`, but not into VmHWM."""
     with contextlib.suppress(OSError), open("/proc/self/status") as status:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))

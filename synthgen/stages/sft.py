@@ -5,10 +5,10 @@ untrained weights) for a student from scratch, `metrics.jsonl` (the loss curve),
 rows that could not be trained on.
 
 `keep: N` leaves models of earlier steps as well, those of the newest N measurements beside the one that
-became the model: `checkpoints/step-<step>/`, whole folders as `model/` is, without optimizer state (for lora merged,
-with `adapter/` in each). The manifest lists their steps, tokens and measurements. Each takes as much disk as
-the model. A finished stage has no earlier weights any more, so giving it `keep` trains it again. `student:
-{model: data/runs/NAME/sft/checkpoints/step-200}` trains one further.
+became the model: `checkpoints/step-<step>/`, whole folders as `model/` is, without optimizer state (for lora
+merged, with `adapter/` in each). The manifest lists their steps, tokens and measurements. Each takes as much
+disk as the model. A finished stage has no earlier weights any more, so giving it `keep` trains it again.
+`student: {model: data/runs/NAME/sft/checkpoints/step-200}` trains one further.
 
 `completion` says what a row teaches. `output`: its output, or a conversation's last turn. `answer_only`:
 `The answer is X.` `rationale_then_answer`: the rationale, then that. `think_tags`: the rationale, or else
@@ -54,6 +54,7 @@ from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig,
 from synthgen.stages.training_checks import foreseen_faults, training_faults
 from synthgen.stages.training_inputs import inputs_extra, refuse_weights, rehearsed, training_needs
 from synthgen.training.completions import Completion
+from synthgen.training.footprint import Training
 from synthgen.training.objectives.contract import Objective, refusal
 from synthgen.training.objectives.multi_task import MultiTaskConfig
 from synthgen.training.objectives.supervised import SupervisedConfig
@@ -185,6 +186,7 @@ STAGE = Stage(
     rehearsed=rehearsed,
     faults=faults,
     foresees=foresees,
+    trains=lambda config: Training(config.student, config, config.objective),
     graceful=True,
     see="Several GPUs, torchrun, FSDP and DeepSpeed: [devices.md](devices.md).",
     sharding=Whole("a student is trained on all rows (several GPUs: `processes: N`)"),

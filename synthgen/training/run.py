@@ -19,6 +19,7 @@ from synthgen.training.card import model_card, teachers_of
 from synthgen.training.completions import PLAIN, completion_text, missing_fields
 from synthgen.training.context import RunContext
 from synthgen.training.faults import explain_faults
+from synthgen.training.footprint import Training, footprint
 from synthgen.training.kept import accounts_of, folder_of, kept_snapshots, write_kept
 from synthgen.training.loading_check import method_faults, room_faults
 from synthgen.training.mixture import Mixture
@@ -126,7 +127,7 @@ def train_student(
         scratch = out / "base" if student.init is not None else None
         if scratch is not None:
             save(opened, scratch)
-        preflight = _prepare(mixture, out, opened, options, objective, context)
+        preflight = _prepare(mixture, out, opened, chosen, options, objective, context)
         figures, measured = _train(
             opened, scratch, preflight, chosen, options, objective, context, validation, ranks
         )
@@ -171,6 +172,7 @@ def _prepare(
     mixture: Mixture,
     out: Path,
     student: Student,
+    chosen: StudentOptions,
     options: TrainingOptions,
     objective: Objective,
     context: RunContext,
@@ -208,8 +210,8 @@ def _prepare(
     for line in mixture.lines():
         say(f"{stage}: {line}")
     say(f"{stage}: {preflight.shown}")
-    size = _size(student, options, objective, preflight, mixture.sequences)
-    say(f"{stage}: {student.parameters:,} parameters, {size}")
+    for line in _size(student, Training(chosen, options, objective), preflight, mixture.sequences):
+        say(f"{stage}: {line}")
     _require_rows(student, context)
     positions = getattr(student.model.config.get_text_config(), "max_position_embeddings", None)
     if positions and min(preflight.longest, options.max_length) > positions:
@@ -306,20 +308,15 @@ def learned_texts(rows: Iterable[Row]) -> Iterator[str]:
             yield from (text for turn in row["messages"] if (text := reasoning_of(turn)))
 
 
-def _size(
-    student: Student, options: TrainingOptions, objective: Objective, preflight: Preflight, shown: int
-) -> str:
-    """How many steps the training has, and how much memory it takes."""
+def _size(student: Student, training: Training, preflight: Preflight, shown: int) -> list[str]:
+    """How many steps the training has, and how much memory and disk it takes."""
+    options = training.options
     steps = ""
     if not options.packing:
         batches = math.ceil(shown / options.batch_size)
-        steps = f"{math.ceil(batches / options.gradient_accumulation * options.epochs):,} steps, "
-    # Full: weights, gradients, and AdamW's two moments. LoRA: weights, and small adapters.
-    copies = 4 + objective.REFERENCE if options.method == "full" else 1.1
-    weight_bytes = student.parameters * 4 * copies
-    tasks = len(objective.TASKS)
-    batch = f"{options.batch_size} rows" + (f" of {tasks} examples each" if tasks > 1 else "")
-    return (
-        f"{steps}about {weight_bytes / 1e9:.2f} GB for weights, gradients and optimizer beside what {batch} "
-        f"of up to {min(preflight.longest, options.max_length):,} tokens take"
-    )
+        steps = f"{math.ceil(batches / options.gradient_accumulation * options.epochs):,} steps; "
+    found = footprint(student.model.config, training, tokens=max(preflight.longest, 2), stored=student.stored)
+    if found is None:
+        return [f"{steps}{student.parameters:,} parameters"]
+    first, *others = found.lines(options, training.student.init is not None)
+    return [f"{steps}{first}", *others]

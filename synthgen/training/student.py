@@ -29,7 +29,7 @@ from synthgen.training.student_options import InitOptions, StudentOptions
 from synthgen.training.templates import fix_template
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 INSTALL = "pip install 'synthgen-pipeline[train]'"
 
@@ -157,7 +157,7 @@ def open_student(
 
 def _from_scratch(student: StudentOptions, texts: Iterable[str], seed: int) -> Student:
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import LlamaForCausalLM
 
     from synthgen.training.tokenizer import train_tokenizer
 
@@ -165,20 +165,8 @@ def _from_scratch(student: StudentOptions, texts: Iterable[str], seed: int) -> S
     tokenizer = train_tokenizer(texts, options.vocab_size, options.positions)
     fix_template(tokenizer, student.chat_template, student.chat_template_kwargs)
     torch.manual_seed(seed)
-    config = LlamaConfig(
-        hidden_size=options.hidden_size,
-        intermediate_size=options.intermediate_size or max(16, options.hidden_size * 8 // 3 // 16 * 16),
-        num_hidden_layers=options.layers,
-        num_attention_heads=options.heads,
-        vocab_size=len(tokenizer),
-        max_position_embeddings=options.positions,
-        # "Small init" (Nguyen and Salazar 2019, arXiv 1910.05895); 0.02, the usual, is for widths of 1,000.
-        initializer_range=(2 / (5 * options.hidden_size)) ** 0.5,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
+    config = scratch_config(options, len(tokenizer))
+    config.eos_token_id, config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
     model = LlamaForCausalLM(config)
     return Student(
         model,
@@ -186,6 +174,26 @@ def _from_scratch(student: StudentOptions, texts: Iterable[str], seed: int) -> S
         f"Llama from scratch ({options.layers} layers of {options.hidden_size})",
         None,
         frozenset((tokenizer.eos_token_id,)),
+    )
+
+
+def scratch_config(options: InitOptions, tokens: int) -> LlamaConfig:
+    """The config of a model from scratch whose tokenizer has so many tokens."""
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        hidden_size=options.hidden_size,
+        intermediate_size=options.intermediate_size or max(16, options.hidden_size * 8 // 3 // 16 * 16),
+        num_hidden_layers=options.layers,
+        num_attention_heads=options.heads,
+        vocab_size=tokens,
+        max_position_embeddings=options.positions,
+        # "Small init" (Nguyen and Salazar 2019, arXiv 1910.05895); 0.02, the usual, is for widths of 1,000.
+        initializer_range=(2 / (5 * options.hidden_size)) ** 0.5,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=None,
+        pad_token_id=None,
     )
 
 

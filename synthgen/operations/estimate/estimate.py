@@ -21,7 +21,8 @@ from synthgen.core.progress import Reporter
 from synthgen.core.text import dollars, duration, table
 from synthgen.operations.estimate.forecast import Call, Forecast, Pace, PoolGoal, likely, over_pool, over_rows
 from synthgen.operations.estimate.kept import keep_estimate
-from synthgen.operations.estimate.probe import Given, Probe, asking_stages
+from synthgen.operations.estimate.probe import Given, Probe, asking_stages, asks
+from synthgen.operations.estimate.training import estimate_training, training_lines
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.spec import Pipeline, StageSpec, stage_id_of
 from synthgen.stages.asking.pool_work import FIRST_YIELD, YIELD_CALLS
@@ -55,13 +56,14 @@ def estimate_pipeline(
     Returns:
         `stages`, each with `stage`, `kind`, `rows` (that it reads, or is to make), `probed` (rows or calls
         that the figures rest on), `asked` (how many of them were not in the ledger), `notes` and the figures;
-        and `total`.
+        `training`, from `estimate_training`; and `total`, of the stages that ask.
 
     Raises:
-        ConfigError: no stage asks a teacher.
+        ConfigError: no stage asks a teacher or trains a student.
     """
-    asking = asking_stages(pipeline)
     options = RunOptions(runs=runs, ledger=ledger)
+    training = estimate_training(pipeline, options.folder(pipeline))
+    asking = [spec for spec in pipeline.stages if asks(spec)] if training else asking_stages(pipeline)
     stages, total = [], None
     with tempfile.TemporaryDirectory(prefix="synthgen-estimate-") as scratch:
         with Probe(pipeline, options, Path(scratch), reporter or Reporter(), rows) as probe:
@@ -69,12 +71,9 @@ def estimate_pipeline(
                 forecast, entry = _stage(probe, spec)
                 stages.append(entry)
                 total = forecast if total is None else total + forecast
-    assert total is not None
-    whole: dict[str, Any] = {
-        "stages": stages,
-        "total": total.plain(),
-        "notes": _budget_notes(pipeline, total.plain()),
-    }
+    whole: dict[str, Any] = {"stages": stages, "training": training, "notes": []}
+    if total is not None:
+        whole |= {"total": total.plain(), "notes": _budget_notes(pipeline, total.plain())}
     whole["notes"] += keep_estimate(options.folder(pipeline), whole)
     return whole
 
@@ -275,6 +274,9 @@ def _budget_notes(pipeline: Pipeline, total: dict[str, dict[str, float]]) -> lis
 
 def estimate_text(estimate: dict[str, Any]) -> str:
     """The estimate as a table, p50 with p95 in brackets, and what each stage's figures rest on."""
+    training = training_lines(estimate["training"])
+    if "total" not in estimate:
+        return "\n".join(training)
     rows = []
     for entry in [*estimate["stages"], {"stage": "all", "rows": None, **estimate["total"]}]:
         rows.append(
@@ -296,4 +298,4 @@ def estimate_text(estimate: dict[str, Any]) -> str:
     ]
     for entry in estimate["stages"]:
         lines += [f"{entry['stage']}: {note}" for note in entry["notes"]]
-    return "\n".join([*lines, *estimate["notes"]])
+    return "\n".join([*lines, *training, *estimate["notes"]])
