@@ -19,7 +19,6 @@ from typing import Any
 
 from benchmarks.clock import own_peak
 
-PARTS = True
 WORDS = [f"{first}{second}" for first in "bcdfghklmnprst" for second in ("an", "el", "is", "or", "um")]
 MODEL = {"hidden": 384, "layers": 6, "vocabulary": 2_000}
 TINY = {"hidden": 16, "layers": 1, "vocabulary": 400, "length": 16, "batch_size": 2}
@@ -63,14 +62,6 @@ def main() -> None:
             print(f"{name:<24} failed: {(done.stderr.strip() or 'nothing said').splitlines()[-1]}")
             continue
         found = json.loads(done.stdout.splitlines()[-1])
-        if PARTS:
-            print(
-                {
-                    k: round(v / 1e6) if isinstance(v, int) and v > 9999 else v
-                    for k, v in found["parts"].items()
-                },
-                file=sys.stderr,
-            )
         said, took = found["said"] / 1e6, found["took"] / 1e6
         print(f"{name:<24}{said:>10,.0f}{took:>10,.0f}{said / took:>13.2f}", flush=True)
 

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from benchmarks import copies, generate
+from benchmarks import copies, generate, memory
 from benchmarks.asking import different
 from benchmarks.deduplicating.table import side_by_side
 from benchmarks.environments import python_of, run_tool
@@ -139,3 +139,12 @@ def test_decontamination_is_measured_from_the_command_line(tmp_path, monkeypatch
     shown = capsys.readouterr().out
     assert "contained             3        3  100.00%" in shown
     assert "false                 5        0    0.00%" in shown
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is reset by Linux's /proc")
+def test_memory_is_told_and_measured(tmp_path):
+    tiny = {**memory.SETTINGS["lora"], **memory.TINY}
+    memory.make(tiny, str(tmp_path))
+    found = memory.measure(tiny, 1, tmp_path)
+    assert found["said"] > 0 and found["took"] >= 0 and found["parts"]["counted"]

@@ -188,7 +188,10 @@ STAGE = Stage(
     foresees=foresees,
     trains=lambda config: Training(config.student, config, config.objective),
     graceful=True,
-    see="Several GPUs, torchrun, FSDP and DeepSpeed: [devices.md](devices.md).",
+    see=(
+        "Memory, disk and hours: [memory.md](memory.md). Several GPUs, torchrun, FSDP and DeepSpeed: "
+        "[devices.md](devices.md)."
+    ),
     sharding=Whole("a student is trained on all rows (several GPUs: `processes: N`)"),
     example=(
         "- sft: {student: {init: {hidden_size: 96, layers: 3, heads: 6}}, completion: rationale_then_answer, "

@@ -56,7 +56,7 @@ class Kept:
     layers: int
 
 
-class _Fused(torch.autograd.Function):
+class _Fused(torch.autograd.Function):  # type: ignore[misc]
     """Keeps what a fused attention kernel keeps, and computes nothing."""
 
     @staticmethod

@@ -34,6 +34,12 @@ BITS = {"4bit": 4.13, "8bit": 8.1}
 """Of a quantized weight, with its scales."""
 MOMENTS = {"adafactor": 0.0, "sgd": 0.0, "lion": 1.0, "rmsprop": 1.0, "adagrad": 1.0}
 """Copies of the trained weights that an optimizer holds; AdamW two."""
+HEAP = 0.3
+"""Of what the forward pass keeps on a CPU: holes between its pieces that glibc's heap cannot give back.
+
+Pieces of 32 MB and more are no part of the heap, and leave none.
+"""
+MAPPED = 32 * 2**20
 CHECKPOINTS = 3
 """Whole checkpoints on disk: two are kept, while a third is written."""
 
@@ -141,9 +147,10 @@ class Footprint:
 
 
 def size(number: float) -> str:
-    """Bytes as people say them: `0.25 GB`, `81 GB`."""
-    gigabytes = number / 1e9
-    return f"{gigabytes:,.0f} GB" if gigabytes >= 20 else f"{gigabytes:,.2f} GB"
+    """Bytes as people say them: `81 GB`, `1.35 GB`, `590 MB`, `0.4 MB`."""
+    if number >= 1e9:
+        return f"{number / 1e9:,.0f} GB" if number >= 20e9 else f"{number / 1e9:,.2f} GB"
+    return f"{number / 1e6:,.0f} MB" if number >= 1e6 else f"{number / 1e6:,.1f} MB"
 
 
 def footprint(
@@ -185,6 +192,8 @@ def footprint(
         checkpointed = bool(options.trainer.get("gradient_checkpointing", cuda))
         activations = kept.inputs + kept.every // kept.layers if checkpointed else kept.every
         activations += 3 * kept.largest  # gradients of a layer's inputs
+        if not cuda and kept.largest < MAPPED:
+            activations += round(HEAP * activations)
         counted = True
     except Exception:  # a family whose forward pass needs real numbers
         activations, counted = 0, False

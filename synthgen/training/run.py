@@ -127,7 +127,8 @@ def train_student(
         scratch = out / "base" if student.init is not None else None
         if scratch is not None:
             save(opened, scratch)
-        preflight = _prepare(mixture, out, opened, chosen, options, objective, context)
+        shared = options.model_copy(update={"processes": ranks or None})
+        preflight = _prepare(mixture, out, opened, chosen, shared, objective, context)
         figures, measured = _train(
             opened, scratch, preflight, chosen, options, objective, context, validation, ranks
         )

@@ -245,9 +245,8 @@ def _arguments(
     ours["dataloader_pin_memory"] = accelerated
     known = {field.name for field in dataclasses.fields(config)}
     try:
-        return config(
-            **{name: value for name, value in ours.items() if name in known}, **values, **options.trainer
-        )
+        ours = {name: value for name, value in ours.items() if name in known}
+        return config(**{**ours, **values, **options.trainer})
     except (TypeError, ValueError) as fault:
         raise ConfigError(
             f"TRL does not accept these options: {str(fault).splitlines()[0]}",

@@ -112,7 +112,7 @@ def test_kept_models_take_disk_and_a_person_reads_it():
     memory, disk = found.lines(config, True)
     assert "4 sequences of up to 32 tokens" in memory and "activations" in memory
     assert "2 earlier models among them" in disk
-    assert (size(81e9), size(2.5e8)) == ("81 GB", "0.25 GB")
+    assert [size(number) for number in (81e9, 1.35e9, 2.5e8, 4e5)] == ["81 GB", "1.35 GB", "250 MB", "0.4 MB"]
 
 
 def test_a_family_that_cannot_be_made_without_weights_says_nothing(monkeypatch):

@@ -7,7 +7,7 @@ from synthgen.training import preference_measure
 from synthgen.training.watched import watching
 
 
-class Model(torch.nn.Module):
+class Model(torch.nn.Module):  # type: ignore[misc]
     """Says of every token that all six are as likely."""
 
     def __init__(self):

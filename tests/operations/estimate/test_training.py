@@ -5,6 +5,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from synthgen.core.config import resolved
 from synthgen.core.errors import ConfigError
 from synthgen.core.progress import Reporter
 from synthgen.operations.estimate import training as module
@@ -36,7 +37,7 @@ def pipeline(tmp_path, monkeypatch):
 def trained(folder, pipeline, **changes):
     """What an earlier training of the stage left: 6 rows, 3 epochs, 600 tokens in 60 s."""
     spec = pipeline.stage("sft")
-    config = {**module.resolved(spec.config), **changes}
+    config = {**resolved(spec.config), **changes}
     folder.mkdir(parents=True)
     write_manifest(
         folder,
