@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from synthgen.stages.asking.preview import Preview
     from synthgen.training.completions import Completion
     from synthgen.training.objectives.contract import Objective
-    from synthgen.training.footprint import Training
 
 
 class StageConfig(Component):
@@ -212,8 +211,6 @@ class Stage(Generic[C]):
     """What it can know to go wrong before any stage runs: from its options and those of the stages that read
     what it makes.
     """
-    trains: Callable[[C], Training] | None = None
-    """How it trains a student, for those who tell its memory and disk beforehand; None: it trains none."""
     provenance: Callable[[str, Sequence[Artefact]], Any] | None = None
     """What of an input's past, beside its content, can change the output; part of the stage's key."""
     graceful: bool = False

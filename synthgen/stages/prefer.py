@@ -50,7 +50,6 @@ from synthgen.stages.training_checks import foreseen_faults, training_faults
 from synthgen.stages.training_inputs import inputs_extra, refuse_weights, rehearsed, training_needs
 from synthgen.store.jsonl import read_rows
 from synthgen.training.completions import Completion
-from synthgen.training.footprint import Training
 from synthgen.training.objectives.contract import Objective, refusal
 from synthgen.training.objectives.odds_ratio import OddsLoss, OddsRatioConfig
 from synthgen.training.objectives.preference import PairLoss, PreferenceConfig
@@ -277,7 +276,6 @@ STAGE = Stage(
     rehearsed=rehearsed,
     faults=faults,
     foresees=foresees,
-    trains=lambda config: Training(config.student, config, config.objective_for("output")),
     graceful=True,
     sharding=Whole("a student is trained on all rows (several GPUs: `processes: N`)"),
     example="- prefer: {input: pairs, student: {from: sft}, method: lora, beta: 0.1}",

@@ -54,7 +54,6 @@ from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig,
 from synthgen.stages.training_checks import foreseen_faults, training_faults
 from synthgen.stages.training_inputs import inputs_extra, refuse_weights, rehearsed, training_needs
 from synthgen.training.completions import Completion
-from synthgen.training.footprint import Training
 from synthgen.training.objectives.contract import Objective, refusal
 from synthgen.training.objectives.multi_task import MultiTaskConfig
 from synthgen.training.objectives.supervised import SupervisedConfig
@@ -186,7 +185,6 @@ STAGE = Stage(
     rehearsed=rehearsed,
     faults=faults,
     foresees=foresees,
-    trains=lambda config: Training(config.student, config, config.objective),
     graceful=True,
     see=(
         "Memory, disk and hours: [memory.md](memory.md). Several GPUs, torchrun, FSDP and DeepSpeed: "

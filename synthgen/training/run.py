@@ -315,7 +315,8 @@ def _size(student: Student, training: Training, preflight: Preflight, shown: int
     steps = ""
     if not options.packing:
         batches = math.ceil(shown / options.batch_size)
-        steps = f"{math.ceil(batches / options.gradient_accumulation * options.epochs):,} steps; "
+        an_epoch = math.ceil(batches / options.gradient_accumulation)  # the last step of one may be smaller
+        steps = f"{math.ceil(an_epoch * options.epochs):,} steps; "
     found = footprint(student.model.config, training, tokens=max(preflight.longest, 2), stored=student.stored)
     if found is None:
         return [f"{steps}{student.parameters:,} parameters"]

@@ -24,7 +24,7 @@ def said(student=None, paired=False, tokens=32, **options):
     config = kind.Config.model_validate(
         {"student": {"model": "a/b", **(student or {})}, "batch_size": 4, **options}
     )
-    training = kind.STAGE.trains(config)
+    training = Training(config.student, config, kind.STAGE.teaches(config, "output"))
     found = footprint(CONFIG, training, tokens=tokens, stored=torch.bfloat16)
     assert found is not None and found.counted
     return found, config

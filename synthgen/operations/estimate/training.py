@@ -47,12 +47,13 @@ def estimate_training(pipeline: Pipeline, run_dir: Path) -> list[dict[str, Any]]
         For each: `stage`, `kind`, the figures of `Footprint.plain` as far as they are known, `hours` (None
         where they are not), and `notes`.
     """
-    return [_stage(pipeline, run_dir, spec) for spec in pipeline.stages if spec.stage.trains is not None]
+    return [_stage(pipeline, run_dir, spec) for spec in pipeline.stages if spec.stage.teaches is not None]
 
 
 def _stage(pipeline: Pipeline, run_dir: Path, spec: StageSpec) -> dict[str, Any]:
-    assert spec.stage.trains is not None
-    training: Training = spec.stage.trains(spec.config)
+    assert spec.stage.teaches is not None
+    config: Any = spec.config
+    training = Training(config.student, config, spec.stage.teaches(config, "output"))
     earlier = read_manifest(run_dir / spec.id)
     figures, notes = _size(pipeline, run_dir, training, earlier)
     hours, note = _hours(spec, training, earlier, _rows_now(pipeline, run_dir, spec))
