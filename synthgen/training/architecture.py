@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json")
 PROBE = 16  # tokens of the text by which padding is tried
+STEPS = 3  # by which it is continued
 STATEFUL_LAYERS = frozenset(("conv", "linear_attention", "mamba", "recurrent"))
 
 
@@ -60,6 +61,16 @@ def is_image_text(config: PretrainedConfig) -> bool:
 def is_encoder_decoder(config: PretrainedConfig) -> bool:
     """Whether the checkpoint reads a question with one half and answers with another, as T5 does."""
     return bool(getattr(config, "is_encoder_decoder", False))
+
+
+def reads_both_ways(config: PretrainedConfig) -> bool:
+    """Whether a token sees those behind it, as in BERT: such a model would learn to copy the next token."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as masked
+
+    if getattr(config, "attn_type", None) == "bi":  # XLNet
+        return True
+    one_way = getattr(config, "is_decoder", False) or getattr(config, "causal", False)
+    return config.model_type in masked and not one_way
 
 
 def model_class(config: PretrainedConfig) -> Any:
@@ -115,7 +126,15 @@ def load_model(source: Source, config: PretrainedConfig | None = None, **options
 
     config = config or read_config(source)
     loader = AutoModelForImageTextToText if is_image_text(config) else AutoModelForCausalLM
-    return loader.from_pretrained(source.name, **source.arguments(), **options)
+    model = loader.from_pretrained(source.name, **source.arguments(), **options)
+    _name_backbone(model)
+    return model
+
+
+def _name_backbone(model: PreTrainedModel) -> None:
+    """Lets TRL's loss find the part below the head where a class names one that it lacks (Llama 4's text)."""
+    if model.base_model is model and hasattr(model, "model"):
+        model.base_model_prefix = "model"
 
 
 def language_part(model: PreTrainedModel) -> Module:
@@ -222,19 +241,32 @@ def _is_valid(settings: Any) -> bool:
 def minds_padding(model: PreTrainedModel) -> bool:
     """Whether what stands left of a text and is masked changes what the model says.
 
-    It does where layers carry a state and do not look at the mask (RWKV). Such a model is asked one by one.
-    A short text is tried with and without padding.
+    It does where layers carry a state and do not look at the mask (RWKV), or no longer do once they go on
+    from a cache (MiniMax). Such a model is asked one by one. A short text is continued with and without
+    padding.
     """
     import torch
+    from transformers import GenerationConfig
 
     if not keeps_a_state(model.config):
         return False
     rows = int(model.get_input_embeddings().weight.shape[0])
     alone = torch.arange(PROBE, 2 * PROBE).remainder(rows)[None].to(model.device)  # [1, tokens]
     padding = torch.zeros_like(alone)
+    settings = GenerationConfig(
+        max_new_tokens=STEPS,
+        min_new_tokens=STEPS,
+        do_sample=False,
+        use_cache=True,
+        pad_token_id=0,
+        output_logits=True,
+        return_dict_in_generate=True,
+    )
     with torch.inference_mode():
         said, padded = (
-            model(input_ids=ids, attention_mask=mask).logits[0, -1].float()
+            torch.cat(
+                model.generate(input_ids=ids, attention_mask=mask, generation_config=settings).logits
+            ).float()  # [steps, tokens of the vocabulary]
             for ids, mask in (
                 (alone, torch.ones_like(alone)),
                 (torch.cat([padding, alone], 1), torch.cat([padding, torch.ones_like(alone)], 1)),

@@ -15,6 +15,7 @@ from synthgen.training.architecture import (
     keeps_a_state,
     model_class,
     read_config,
+    reads_both_ways,
 )
 from synthgen.training.options import TrainingOptions
 from synthgen.training.student_options import StudentOptions
@@ -111,6 +112,14 @@ def config_faults(config: PretrainedConfig, name: str) -> list[Fault]:
                 f"the student is an encoder-decoder model ({config.model_type})",
                 name,
                 f"{NO_SUCH}, whose question and answer are one text",
+            )
+        ]
+    if reads_both_ways(config):
+        return [
+            Fault(
+                f"the student is a masked language model ({config.model_type}): tokens see those behind them",
+                name,
+                NO_SUCH,
             )
         ]
     return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,18 @@ EXPERTS = {**GROUPED, "num_experts": 4, "num_experts_per_tok": 2}
 
 SIZES: dict[str, dict[str, Any]] = {
     "llama": GROUPED,
-    "mistral": {**GROUPED, "sliding_window": 16},
+    "mistral": {**GROUPED, "sliding_window": 32},
     "qwen2": GROUPED,
     "qwen3": {**GROUPED, "head_dim": 8},
     "qwen3_moe": {**EXPERTS, "moe_intermediate_size": 16, "head_dim": 8, "output_router_logits": True},
     "mixtral": {**GROUPED, "num_local_experts": 4, "output_router_logits": True},
     "olmoe": EXPERTS,
     "phi3": GROUPED,
-    "gemma2": {**GROUPED, "head_dim": 8, "sliding_window": 16},
-    "gemma3_text": {**GROUPED, "head_dim": 8, "sliding_window": 16},
+    "gemma2": {**GROUPED, "head_dim": 8, "sliding_window": 32},
+    "gemma3_text": {
+        **GROUPED, "head_dim": 8, "sliding_window": 32,
+        "layer_types": ["sliding_attention", "full_attention"],
+    },
     "mamba": {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8},
     "mamba2": {
         "hidden_size": 32, "num_hidden_layers": 2, "state_size": 8, "num_heads": 4, "head_dim": 16,
@@ -49,20 +53,22 @@ SIZES: dict[str, dict[str, Any]] = {
     "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256},
     "gpt_neox": {**SMALL, "intermediate_size": 64},
 }  # fmt: skip
+# Of matrices, where another gain than 8 makes replies differ more.
+GAINS = {"bamba": 20, "gpt_neox": 20, "mamba": 4}
 
 
-def small_tokenizer() -> Any:
-    """A byte-level tokenizer with ChatML marks."""
+def small_tokenizer(special: Sequence[str] = SPECIAL, eos: str = END) -> Any:
+    """A byte-level tokenizer, with ChatML marks where none are given; the first is padding."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     raw = Tokenizer(
-        models.BPE(vocab={token: number for number, token in enumerate([*SPECIAL, *alphabet])}, merges=[])
+        models.BPE(vocab={token: number for number, token in enumerate([*special, *alphabet])}, merges=[])
     )
     raw.pre_tokenizer, raw.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw, eos_token=END, pad_token=PAD, additional_special_tokens=SPECIAL[1:]
+        tokenizer_object=raw, eos_token=eos, pad_token=PAD, additional_special_tokens=special[1:]
     )
     tokenizer.chat_template = TEMPLATE
     return tokenizer
@@ -84,10 +90,55 @@ def family(name: str, folder: Path, *, dtype: str = "float32", **sizes: Any) -> 
         name, **{"vocab_size": len(tokenizer), **SIZES.get(name, {}), **marks, **sizes}
     )
     model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))
+    enliven(model)
+    tokenizer.save_pretrained(folder)
+    model.save_pretrained(folder)
+    return folder
+
+
+def enliven(model: Any) -> None:
+    """Makes what a model says depend on every token that it reads, padding too where it is not masked."""
+    import torch
+
     with torch.no_grad():
-        for weight in model.parameters():  # so that replies depend on what is asked
-            if weight.dim() > 1:
-                weight.mul_(4)
+        for name, weight in model.named_parameters():
+            if name.endswith("A_log"):
+                weight.sub_(3)  # Mamba forgets more slowly
+            elif weight.dim() > 1:
+                weight.mul_(GAINS.get(model.config.model_type, 8))
+            elif name.endswith("norm.weight") and not weight.any():
+                weight.fill_(2)  # Gemma's norms: 1 is added to these weights
+        rows = model.get_input_embeddings().weight
+        rows[0] = -rows[1]  # the row of padding is nought by default
+
+
+PHI = (
+    "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}<|end|>\n{% endfor %}{% if "
+    "add_generation_prompt %}<|assistant|>\n{% else %}{{ eos_token }}{% endif %}"
+)
+
+
+def phi3_of_two_ends(folder: Path, **sizes: Any) -> Path:
+    """Saves a Phi-3 as published: a turn ends with <|end|>, the tokenizer's end is <|endoftext|>."""
+    from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
+
+    marks = {END: "<|end|>", START: "<|user|>", IMAGE: "<|assistant|>", IMAGE_START: "<|endoftext|>"}
+    tokenizer = small_tokenizer([marks.get(token, token) for token in SPECIAL], eos="<|endoftext|>")
+    tokenizer.chat_template = PHI
+    first, second = tokenizer.convert_tokens_to_ids(["<|endoftext|>", "<|end|>"])
+    config = AutoConfig.for_model(
+        "phi3",
+        **{
+            "vocab_size": len(tokenizer),
+            **SIZES["phi3"],
+            "bos_token_id": None,
+            "eos_token_id": first,
+            "pad_token_id": 0,
+            **sizes,
+        },
+    )
+    model = AutoModelForCausalLM.from_config(config)
+    model.generation_config = GenerationConfig(eos_token_id=[first, second], pad_token_id=0)
     tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)
     return folder
@@ -116,7 +167,9 @@ def gemma3_image_text(folder: Path, **sizes: Any) -> Path:
         bos_token_id=None,
         pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
-    Gemma3ForConditionalGeneration(config).save_pretrained(folder)
+    model = Gemma3ForConditionalGeneration(config)
+    enliven(model)
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     image = {"image_processor_type": "Gemma3ImageProcessor", "size": {"height": 28, "width": 28}}
     (folder / "preprocessor_config.json").write_text(json.dumps(image))

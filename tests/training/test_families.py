@@ -1,5 +1,6 @@
 """Tiny models of real families: trained whole and by adapters, saved, loaded again and asked in batches."""
 
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -8,7 +9,7 @@ import pytest
 from synthgen.evaluation.generation import Decoding, LocalModel
 from synthgen.training.architecture import is_image_text, keeps_a_state
 from tests.stages.sft_bench import Bench, rows
-from tests.training.families import SIZES, family, gemma3_image_text
+from tests.training.families import GROUPED, SIZES, family, gemma3_image_text, phi3_of_two_ends
 
 pytestmark = pytest.mark.slow
 ROWS = rows(8)
@@ -18,7 +19,7 @@ QUESTIONS = [
         ["Hm?", "What?", "How many cups if Mia has 3 and Ben 44?", "A" * 50] * 6
     )
 ]
-DULL = ("gemma2", "gemma3_text", "bamba")  # with such weights they say the same to most questions
+SAID = "So."
 MIXTURES = ("qwen3_moe", "mixtral", "olmoe")
 
 
@@ -43,15 +44,45 @@ def trained(base, folder, **options):
     return bench
 
 
+def taught_to_stop(base, folder):
+    """Trains a model to give one short reply to everything; returns what was said, and its folder."""
+    bench = Bench(
+        folder,
+        [{**row, "output": SAID} for row in ROWS],
+        **{
+            "student": {"model": str(base)},
+            "completion": "output",
+            "epochs": 15,
+            "batch_size": 4,
+            "learning_rate": 1e-2,
+        },
+    )
+    bench.run()
+    return bench.heard, bench.folder / "out" / "model"
+
+
 def replies(model, size, prompts):
     """Replies with each token as it is in the vocabulary: half of all byte sequences are no text."""
     from tokenizers import decoders
 
     model.tokenizer.backend_tokenizer.decoder = decoders.Fuse()
     found = {}
-    for numbers, completions in model.answer(prompts, Decoding(4, size)):
+    for numbers, completions in model.answer(prompts, Decoding(3, size)):
         found.update(zip(numbers, (reply.text for reply in completions), strict=True))
     return [found[number] for number in range(len(prompts))]
+
+
+@contextmanager
+def unmasked(model):
+    """Asks the model with padding that it sees."""
+    import torch
+
+    kept = model.model.generate
+    model.model.generate = lambda attention_mask, **asked: kept(
+        attention_mask=torch.ones_like(attention_mask), **asked
+    )
+    yield
+    del model.model.generate
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
@@ -73,7 +104,9 @@ def test_a_family_is_trained_saved_loaded_and_asked(name, method, tmp_path):
     prompts = [model.encode([{"role": "user", "content": question}]) for question in QUESTIONS]
     alone = replies(model, 1, prompts)
     assert replies(model, 5, prompts) == alone == replies(model, 24, prompts)
-    assert name in DULL or len(set(alone)) > 3
+    assert len(set(alone)) > 8
+    with unmasked(model):  # what is asked above would show it
+        assert replies(model, 24, prompts) != alone
     if method == "lora":
         from peft import PeftModel
 
@@ -102,8 +135,6 @@ def test_a_mixture_learns_to_balance_its_experts_and_is_published_without_their_
 
 
 def test_experts_whose_number_has_another_name_are_trained_and_the_config_stays_as_it_was(tmp_path):
-    from tests.training.families import GROUPED
-
     sizes: dict[str, Any] = {
         **GROUPED,
         "num_local_experts": 4,
@@ -126,6 +157,20 @@ def test_experts_whose_number_has_another_name_are_trained_and_the_config_stays_
         lora={"parameters": ["block_sparse_moe.experts.gate_up_proj", "block_sparse_moe.experts.down_proj"]},
     ).heard
     assert not any("experts.gate_up_proj" in line for line in reached if "does not reach" in line)
+
+
+def test_a_model_whose_class_names_no_backbone_is_trained(tmp_path):
+    import torch
+    from safetensors.torch import load_file
+
+    sizes: dict[str, Any] = {**GROUPED, "head_dim": 8, "num_local_experts": 2, "intermediate_size_mlp": 64}
+    base = family("llama4_text", tmp_path / "base", **sizes)
+    bench = trained(base, tmp_path / "bench")
+    before, after = (
+        load_file(folder / "model.safetensors") for folder in (base, bench.folder / "out" / "model")
+    )
+    assert before.keys() == after.keys()
+    assert any(not torch.equal(before[key], after[key]) for key in before)
 
 
 @pytest.mark.parametrize("name", ["qwen3_moe", "gemma3", "mamba2"])
@@ -161,6 +206,27 @@ def test_an_image_text_checkpoint_stays_one(tmp_path):
     assert adapted and all("language_model" in key for key in adapted)
 
 
+def test_a_phi_learns_to_stop_at_the_end_of_a_turn(tmp_path):
+    """Its tokenizer's own end is another token; the template writes both after a last answer."""
+    from transformers import AutoTokenizer, GenerationConfig
+
+    from synthgen.training.encoding import encode
+
+    base = phi3_of_two_ends(tmp_path / "base", hidden_size=64)
+    heard, out = taught_to_stop(base, tmp_path / "bench")
+    assert any("learns to stop" in line and "<|end|>" in line for line in heard)
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    ends = set(tokenizer.convert_tokens_to_ids(["<|end|>", "<|endoftext|>"]))
+    assert set(GenerationConfig.from_pretrained(out).eos_token_id) == ends
+    turns = [{"role": "user", "content": "Why?"}], [{"role": "assistant", "content": SAID}]
+    learned = encode({"prompt": turns[0], "completion": turns[1]}, tokenizer, frozenset(ends), 256).labels
+    assert tokenizer.decode([label for label in learned if label >= 0]) == f"{SAID}<|end|>"
+    model = LocalModel(out)
+    prompts = [model.encode([{"role": "user", "content": row["instruction"]}]) for row in ROWS]
+    replied = [reply for _, batch in model.answer(prompts, Decoding(24, 4)) for reply in batch]
+    assert {(reply.text, reply.ending) for reply in replied} == {(SAID, "stop")}
+
+
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_a_student_is_saved_in_the_dtype_of_its_base(method, tmp_path):
     import torch
@@ -175,7 +241,16 @@ def test_a_student_is_saved_in_the_dtype_of_its_base(method, tmp_path):
 
 
 def test_a_model_that_minds_padding_is_asked_one_by_one(tmp_path):
-    sizes: dict[str, Any] = {
+    # MiniMax masks padding, but not once it goes on from its cache.
+    sizes: dict[str, Any] = {**GROUPED, "num_local_experts": 4, "head_dim": 8, "block_size": 16}
+    layers = ["linear_attention", "full_attention"]
+    minimax = LocalModel(family("minimax", tmp_path / "minimax", layer_types=layers, **sizes))
+    assert minimax.minds_padding
+    prompts = [minimax.encode([{"role": "user", "content": question}]) for question in QUESTIONS]
+    assert replies(minimax, 24, prompts) == replies(minimax, 1, prompts)
+    minimax.minds_padding = False
+    assert replies(minimax, 24, prompts) != replies(minimax, 1, prompts)
+    sizes = {
         "hidden_size": 32,
         "num_hidden_layers": 2,
         "attention_hidden_size": 32,

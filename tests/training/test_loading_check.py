@@ -29,6 +29,10 @@ def config_only(name, folder):
         ("t5", {}, "encoder-decoder"),
         ("bart", {}, "encoder-decoder"),
         ("vit", {}, "writes no text"),
+        ("diffusion_gemma", {}, "writes no text"),
+        ("bert", {}, "masked language model"),
+        ("xlm", {}, "masked language model"),
+        ("xlnet", {}, "masked language model"),
         ("mamba", {"method": "lora", "lora": LoraOptions(targets=("q_proj",))}, "no module 'q_proj'"),
         ("mamba", {"method": "lora", "lora": LoraOptions(targets=("out_proj",))}, "would do nothing"),
         ("mamba2", {"packing": True}, "state"),
@@ -44,6 +48,7 @@ def test_what_cannot_work_is_known_from_the_config(name, options, says, tmp_path
     ("name", "options"),
     [
         ("llama", {"method": "lora", "packing": True}),
+        ("gpt_neox", {}),
         ("mamba", {"method": "lora"}),
         ("mamba", {"method": "lora", "lora": LoraOptions(targets=("in_proj", "embeddings"))}),
         ("qwen3_moe", {"method": "lora"}),
