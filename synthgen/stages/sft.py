@@ -58,7 +58,7 @@ from synthgen.training.objectives.contract import Objective, refusal
 from synthgen.training.objectives.multi_task import MultiTaskConfig
 from synthgen.training.objectives.supervised import SupervisedConfig
 from synthgen.training.options import TrainingOptions
-from synthgen.training.run import TrainedStudent, train_student
+from synthgen.training.run import train_student
 from synthgen.training.student_options import StudentOptions, needs_lora
 from synthgen.training.turns import TURNS_AS_THEY_ARE, Learn
 
@@ -159,18 +159,10 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
             "training": dict(trained.figures),
             **inputs_extra(trained),
         },
-        table=_table(context.stage_id, config.completion, trained),
-    )
-
-
-def _table(stage: str, completion: str, trained: TrainedStudent) -> str:
-    figures = ", ".join(
-        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
-        for name, value in trained.figures.items()
-    )
-    return (
-        f"{stage}: {trained.base}, {trained.parameters:,} parameters, {trained.preflight.kept:,} rows as "
-        f"{completion}; {figures}"
+        table=(
+            f"{context.stage_id}: {trained.base}, {trained.parameters:,} parameters, "
+            f"{trained.preflight.kept:,} rows as {config.completion}; {trained.shown_figures()}"
+        ),
     )
 
 

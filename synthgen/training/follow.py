@@ -34,6 +34,8 @@ OF_EACH_STEP = {
     "grad_norm": "gradient_norm",
     "mean_token_accuracy": "token_accuracy",
     "entropy": "entropy",
+    "cross_entropy": "cross_entropy",
+    "divergence": "divergence",
 }
 """What the trainer logs of a step -> its name in the loss curve.
 

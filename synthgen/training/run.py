@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ from synthgen.training.student import Student, open_student, quiet_libraries, sa
 from synthgen.training.student_options import StudentOptions
 from synthgen.training.turns import is_conversation, reasoning_of
 
+SAMPLE = 500
+"""Texts of the rows that an objective looks at before they are prepared."""
+
 
 @dataclass(frozen=True)
 class TrainedStudent:
@@ -60,6 +64,13 @@ class TrainedStudent:
         rows, not_drawn = self.preflight, self.mixture.not_drawn
         dropped = {**rows.dropped, **({"not_drawn": not_drawn} if not_drawn else {})}
         return Counts(in_=rows.rows + not_drawn, kept=rows.kept, rejected=dropped)
+
+    def shown_figures(self) -> str:
+        """The figures of the training on one line."""
+        return ", ".join(
+            f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
+            for name, value in self.figures.items()
+        )
 
 
 def train_student(
@@ -121,7 +132,7 @@ def train_student(
         opened.name = student.start or opened.name
         if faults := method_faults(opened.model.config, options):
             raise ConfigError.of(faults)
-        for note in opened.notes:
+        for note in (*opened.notes, *objective.meet(opened, islice(learned_texts(_read(rows)), SAMPLE))):
             context.reporter.say(f"{context.stage_id}: {note}")
         base, parameters = opened.name, opened.parameters
         scratch = out / "base" if student.init is not None else None

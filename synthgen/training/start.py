@@ -19,7 +19,8 @@ def started(options: StudentOptions, start: Artefact | None) -> StudentOptions:
     """The student's options with the folder of the model that it starts from in place of the stage's name."""
     if start is None:
         return options
-    return options.model_copy(update={"from": None, "model": str(start.file)})
+    chosen: StudentOptions = options.model_copy(update={"from": None, "model": str(start.file)})
+    return chosen
 
 
 def stages_of(student: Artefact) -> list[Artefact]:

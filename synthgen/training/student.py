@@ -213,7 +213,7 @@ def _existing(options: StudentOptions, lora: bool) -> Student:
         if faults := [*config_faults(config, name), *vocabulary_faults(config, tokenizer, options)]:
             raise ConfigError.of(faults)
         stored = stored_dtype(config, name)
-        model = load_model(source, config, dtype=dtype, **_loading_options(options, dtype))
+        model = load_model(source, config, dtype=dtype, **loading_options(options, dtype))
     if options.add_tokens:
         make_room(model, len(tokenizer))
     ends = ends_of(model.generation_config)
@@ -237,8 +237,8 @@ def _existing(options: StudentOptions, lora: bool) -> Student:
     )
 
 
-def _loading_options(options: StudentOptions, dtype: Any) -> dict[str, Any]:
-    """How the weights are loaded, where that was said."""
+def loading_options(options: StudentOptions, dtype: Any) -> dict[str, Any]:
+    """How a model's weights are loaded, where that was said; `dtype` is what it computes in."""
     chosen: dict[str, Any] = {}
     if options.attn_implementation is not None:
         chosen["attn_implementation"] = options.attn_implementation
@@ -257,14 +257,14 @@ def _loading_options(options: StudentOptions, dtype: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def loading(name: str) -> Iterator[None]:
+def loading(name: str, role: str = "student") -> Iterator[None]:
     """Raises ConfigError for what transformers raises where a model cannot be loaded."""
     try:
         yield
     except (OSError, ValueError, ImportError) as fault:
         first = str(fault).strip().splitlines()[0][:300]
         raise ConfigError(
-            f"cannot load the student {name!r}: {first}",
+            f"cannot load the {role} {name!r}: {first}",
             next=(
                 "check the name, the revision and the network (HF_HUB_OFFLINE, HF_TOKEN), or give a "
                 "folder that holds config.json, weights and tokenizer"

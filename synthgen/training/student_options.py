@@ -49,19 +49,18 @@ class InitOptions(Component):
 
 
 # `from` is a keyword of Python's, so that a class's own text cannot have a field of that name.
-_FROM: dict[str, Any] = {
-    "from": (
-        Annotated[str | None, Unhashed()],
-        Field(
-            None,
-            description=(
-                "the student of an earlier stage, <stage id>, or of another run, run:NAME:<stage id>: it is "
-                "trained further"
-            ),
-        ),
-    )
-}
-_Start: Any = create_model("_Start", __base__=Component, **_FROM)
+def with_from(description: str) -> Any:
+    """A base class with the option `from`, which names an earlier stage."""
+    option: dict[str, Any] = {
+        "from": (Annotated[str | None, Unhashed()], Field(None, description=description))
+    }
+    return create_model("_Start", __base__=Component, **option)
+
+
+_Start: Any = with_from(
+    "the student of an earlier stage, <stage id>, or of another run, run:NAME:<stage id>: it is trained "
+    "further"
+)
 
 
 class StudentOptions(_Start):  # type: ignore[misc]  # pydantic makes it

@@ -91,10 +91,11 @@ def leaving(copy, bench, step):
 
 
 class Bench:
-    """Runs the stage in a folder of its own."""
+    """Runs a training stage in a folder of its own: sft, or the one that `stage` names."""
 
-    def __init__(self, folder, made=None, **options):
+    def __init__(self, folder, made=None, stage=sft, **options):
         self.folder, self.options = Path(folder), {**OPTIONS, **options}
+        self.stage, self.more = stage, {}
         self.folder.mkdir(exist_ok=True)
         self.data, self.validation = self.folder / "rows.jsonl", None
         if not self.data.exists():
@@ -120,8 +121,9 @@ class Bench:
         inputs = {
             "rows": (artefact(self.data),),
             "validation": (artefact(self.validation, "validation"),) if self.validation else (),
+            **self.more,
         }
-        outcome = sft.run(inputs, sft.Config.model_validate(self.options), context, out)
+        outcome = self.stage.run(inputs, self.stage.Config.model_validate(self.options), context, out)
         outcome.counts.check("student")
         return outcome
 

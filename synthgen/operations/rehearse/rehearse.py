@@ -34,7 +34,7 @@ from synthgen.stages.training_inputs import REHEARSED_STEPS
 from synthgen.store.jsonl import read_log, read_rows, write_rows
 from synthgen.training import checkpoints
 from synthgen.training.made_up import made_up_questions, made_up_rows
-from synthgen.training.start import completion_of, started
+from synthgen.training.start import STUDENT, completion_of, started
 from synthgen.training.student import quiet_libraries
 
 QUESTIONS = 2
@@ -65,7 +65,10 @@ def rehearse(pipeline: Pipeline, options: RunOptions, reporter: Reporter | None 
     with Stopping() as stopping, stopping.at_once():
         with tempfile.TemporaryDirectory(prefix=".rehearsal-", dir=disk) as folder:
             rehearsal = _Rehearsal(pipeline, options, Path(folder), reporter or Reporter(), stopping)
-            return [rehearsal.student(group, keep={one.start for one in chosen}) for group in chosen]
+            return [
+                rehearsal.student(group, keep={name for one in chosen for name in one.models.values()})
+                for group in chosen
+            ]
 
 
 class _NoTeachers:
@@ -97,10 +100,10 @@ class _Rehearsal:
         self._made[spec.id] = None
         result = Rehearsed(group.ids)
         try:
-            start = self._start(group)
+            models = {need: self._model(name) for need, name in group.models.items()}
             if faults := spec.stage.faults(spec.config) or foreseen(self.pipeline, spec):
                 raise ConfigError.of(faults)
-            student, training = self._trained(group, start)
+            student, training = self._trained(group, models)
             result = replace(result, training=training)
             for evaluation in self._evaluations(spec):
                 by = f"{spec.id}, asked by {evaluation.id}"
@@ -115,24 +118,19 @@ class _Rehearsal:
             result = replace(result, fault=_explained(fault, spec.id, by))
         return result
 
-    def _start(self, group: Group) -> Artefact | None:
-        """The student that a group starts from: rehearsed before, or as a run has left it."""
-        if not group.start:
-            return None
-        if group.start in self._made:
-            if (made := self._made[group.start]) is None:
+    def _model(self, name: str) -> Artefact:
+        """The model of another stage: rehearsed before, or as a run has left it."""
+        if name in self._made:
+            if (made := self._made[name]) is None:
                 raise StageFailed(
-                    f"not rehearsed, since it starts from {group.start}, which broke",
-                    next=f"mend {group.start} first",
+                    f"not rehearsed, since it needs {name}, which broke", next=f"mend {name} first"
                 )
             return made
-        return Graph(self.pipeline, self.options.folder(self.pipeline), self.options.other_runs).find(
-            group.start
-        )
+        return Graph(self.pipeline, self.options.folder(self.pipeline), self.options.other_runs).find(name)
 
-    def _trained(self, group: Group, start: Artefact | None) -> tuple[Artefact, Training]:
+    def _trained(self, group: Group, models: Mapping[str, Artefact]) -> tuple[Artefact, Training]:
         """Trains and saves the student; what a run would publish, and what that took."""
-        spec = group.spec
+        spec, start = group.spec, models.get(STUDENT)
         config: Any = spec.stage.rehearsed(spec.config)
         if spec.stage.teaches is None or config is None:
             raise StageFailed(f"a stage of kind {spec.kind} cannot be rehearsed")
@@ -150,7 +148,7 @@ class _Rehearsal:
         if group.measured:
             answers = group.measured_by_answers
             validation = made_up_questions(QUESTIONS) if answers else rows[: config.batch_size]
-        inputs = self._inputs(spec, config, {"rows": rows, "split": validation}, [start] if start else [])
+        inputs = self._inputs(spec, config, {"rows": rows, "split": validation}, models)
         watching, peak, began = Watching(self.reporter, REHEARSED_STEPS), Peak(), now()
         with self._run(spec, config, inputs, watching) as (out, outcome, work):
             saved = max(map(size_of, checkpoints.all_checkpoints(work / "checkpoints")), default=0)
@@ -196,7 +194,7 @@ class _Rehearsal:
         config: Any = spec.config
         name = getattr(config, "reference", "reference")
         questions = [{**row, name: row["reference"]} for row in made_up_questions(QUESTIONS, first=1_000_000)]
-        inputs = self._inputs(spec, config, {"split": questions}, [student])
+        inputs = self._inputs(spec, config, {"split": questions}, student)
         peak, began = Peak(), now()
         with self._run(spec, config, inputs, self.reporter) as (out, _, work):
             seconds = now() - began
@@ -228,13 +226,18 @@ class _Rehearsal:
             shutil.rmtree(work, ignore_errors=True)
 
     def _inputs(
-        self, spec: StageSpec, config: Any, rows: Mapping[str, list[Row]], models: Sequence[Artefact]
+        self,
+        spec: StageSpec,
+        config: Any,
+        rows: Mapping[str, list[Row]],
+        models: Mapping[str, Artefact] | Artefact,
     ) -> Inputs:
-        """What a stage reads, by need: made-up rows, those of a split's part, and students."""
+        """What a stage reads, by need: made-up rows, those of a split's part, and models."""
         inputs: dict[str, tuple[Artefact, ...]] = {}
         for name, need in spec.stage.needs(config).items():
             if need.kind == "model":
-                inputs[name] = tuple(models)
+                model = models if isinstance(models, Artefact) else models.get(name)
+                inputs[name] = (model,) if model is not None else ()
             else:
                 given = rows.get(need.kind, [])
                 inputs[name] = (self._artefact(name, given, need.part),) if given else ()

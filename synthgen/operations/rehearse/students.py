@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +23,8 @@ class Group:
     """Stages whose students are trained alike; the first one is rehearsed."""
 
     stages: tuple[StageSpec, ...]
-    start: str
-    """The student that it starts from, as a reference; empty for a model or one from scratch."""
+    models: Mapping[str, str]
+    """The models of other stages that it reads, as references, by need: its start, its teacher."""
     measured: bool
     """Whether it is measured on validation rows."""
     measured_by_answers: bool
@@ -52,13 +53,13 @@ def groups(pipeline: Pipeline, options: RunOptions) -> list[Group]:
     found: dict[str, list[StageSpec]] = {}
     stands_for: dict[str, str] = {}
     for spec in _with_starts(pipeline, chosen, options.folder(pipeline)):
-        start = _start(spec)
+        models = {need: stands_for.get(name, name) for need, name in _models(spec).items()}
         alike = {name: value for name, value in resolved(spec.config).items() if name not in UNLIKE}
         behind = sorted(
             reader.id for reader in readers(pipeline, spec.id) if reader.stage.writes == "metrics"
         )
         key = value_hash(
-            [spec.kind, alike if not start else {**alike, "student": stands_for.get(start, start)}]
+            [spec.kind, {**alike, **models}]
             + [behind, _measured(pipeline, spec), _answers_come_later(pipeline, spec)]
         )
         found.setdefault(key, []).append(spec)
@@ -72,7 +73,7 @@ def groups(pipeline: Pipeline, options: RunOptions) -> list[Group]:
     return [
         Group(
             tuple(specs),
-            stands_for.get(_start(specs[0]), _start(specs[0])),
+            {need: stands_for.get(name, name) for need, name in _models(specs[0]).items()},
             _measured(pipeline, specs[0]),
             _answers_come_later(pipeline, specs[0]),
         )
@@ -81,22 +82,25 @@ def groups(pipeline: Pipeline, options: RunOptions) -> list[Group]:
 
 
 def _with_starts(pipeline: Pipeline, chosen: list[StageSpec], run_dir: Path) -> list[StageSpec]:
-    """The chosen stages that train students, and those that they start from, if these have no result yet."""
+    """The chosen stages that train students, and those whose models they read, if these have no result yet."""
     wanted = {spec.id for spec in chosen}
     for spec in reversed(pipeline.stages):
-        start = stage_id_of(_start(spec))
-        if spec.id in wanted and start and read_manifest(run_dir / start) is None:
-            wanted.add(start)
-    return [spec for spec in pipeline.stages if spec.id in wanted and spec.stage.teaches is not None]
+        for stage_id in map(stage_id_of, _models(spec).values()):
+            if spec.id in wanted and stage_id and read_manifest(run_dir / stage_id) is None:
+                wanted.add(stage_id)
+    return [
+        spec
+        for spec in pipeline.stages
+        if spec.id in wanted and spec.stage.teaches is not None and spec.stage.rehearsed(spec.config)
+    ]
 
 
-def _start(spec: StageSpec) -> str:
-    """The student that a stage starts from."""
+def _models(spec: StageSpec) -> dict[str, str]:
+    """The models of other stages that a training reads, by need."""
     if spec.stage.teaches is None:
-        return ""
+        return {}
     needs = spec.stage.needs(spec.config)
-    named = [name for need, names in spec.reads.items() if needs[need].kind == "model" for name in names]
-    return named[0] if named else ""
+    return {need: names[0] for need, names in spec.reads.items() if names and needs[need].kind == "model"}
 
 
 def _measured(pipeline: Pipeline, spec: StageSpec) -> bool:

@@ -4,6 +4,7 @@ OBJECTIVES = {
     "multi_task": "synthgen.training.objectives.multi_task:MultiTask",
     "odds_ratio": "synthgen.training.objectives.odds_ratio:OddsRatio",
     "preference": "synthgen.training.objectives.preference:Preference",
+    "response": "synthgen.training.objectives.response:Response",
     "supervised": "synthgen.training.objectives.supervised:Supervised",
     "unpaired": "synthgen.training.objectives.unpaired:Unpaired",
 }

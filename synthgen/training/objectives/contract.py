@@ -9,7 +9,7 @@ measures its loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from synthgen.core.config import Component
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from synthgen.training.encoding import Encoded
     from synthgen.training.follow import Measure
+    from synthgen.training.student import Student
 
 
 class Objective(Protocol):
@@ -89,6 +90,18 @@ class Objective(Protocol):
 
     def undivided(self) -> str:
         """Why several processes cannot share a batch; "" where they can."""
+        ...
+
+    def meet(self, student: Student, texts: Iterable[str]) -> tuple[str, ...]:
+        """Looks at the student before its rows are prepared; gives what a person should know.
+
+        Args:
+            student: before it is trained.
+            texts: some of those that it learns from.
+
+        Raises:
+            ConfigError: this student cannot learn this.
+        """
         ...
 
     def config(self) -> tuple[type[Any], dict[str, Any]]:

@@ -11,7 +11,7 @@ would swamp short answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from synthgen.training.encoding import Encoded
     from synthgen.training.follow import Measure
+    from synthgen.training.student import Student
 
 
 class MultiTaskConfig(Component):
@@ -94,6 +95,10 @@ class MultiTask:
     def undivided(self) -> str:
         """See `contract.Objective`."""
         return ""
+
+    def meet(self, student: Student, texts: Iterable[str]) -> tuple[str, ...]:
+        """See `contract.Objective`."""
+        return ()
 
     def config(self) -> tuple[type[Any], dict[str, Any]]:
         """See `contract.Objective`."""

@@ -11,7 +11,7 @@ Nothing is compared with the student as it was, so no copy of it is kept, and an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     from synthgen.training.follow import Measure
+    from synthgen.training.student import Student
 
 OddsLoss = Literal["orpo"]
 
@@ -85,6 +86,10 @@ class OddsRatio:
     def undivided(self) -> str:
         """See `contract.Objective`."""
         return ""
+
+    def meet(self, student: Student, texts: Iterable[str]) -> tuple[str, ...]:
+        """See `contract.Objective`."""
+        return ()
 
     def config(self) -> tuple[type[Any], dict[str, Any]]:
         """See `contract.Objective`."""

@@ -8,7 +8,7 @@ probability to the student's start.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     from synthgen.training.follow import Measure
+    from synthgen.training.student import Student
 
 PairLoss = Literal[
     "sigmoid",
@@ -117,6 +118,10 @@ class Preference:
         if self._config.loss in ("aot", "aot_unpaired"):
             return "it sorts the pairs of a batch, and each process would sort its own"
         return ""
+
+    def meet(self, student: Student, texts: Iterable[str]) -> tuple[str, ...]:
+        """See `contract.Objective`."""
+        return ()
 
     def config(self) -> tuple[type[Any], dict[str, Any]]:
         """See `contract.Objective`."""

@@ -5,7 +5,7 @@ On a teacher's texts this is sequence-level knowledge distillation (Kim and Rush
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from synthgen.training.encoding import Encoded
     from synthgen.training.follow import Measure
+    from synthgen.training.student import Student
 
 
 class SupervisedConfig(Component):
@@ -85,6 +86,10 @@ class Supervised:
     def undivided(self) -> str:
         """See `contract.Objective`."""
         return ""
+
+    def meet(self, student: Student, texts: Iterable[str]) -> tuple[str, ...]:
+        """See `contract.Objective`."""
+        return ()
 
     def config(self) -> tuple[type[Any], dict[str, Any]]:
         """See `contract.Objective`."""

@@ -6,7 +6,7 @@ moved on answers to other questions. A pair counts as a good and a bad answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     from synthgen.training.follow import Measure
+    from synthgen.training.student import Student
 
 UnpairedLoss = Literal["kto", "apo_zero_unpaired"]
 
@@ -99,6 +100,10 @@ class Unpaired:
     def undivided(self) -> str:
         """See `contract.Objective`."""
         return ""
+
+    def meet(self, student: Student, texts: Iterable[str]) -> tuple[str, ...]:
+        """See `contract.Objective`."""
+        return ()
 
     def config(self) -> tuple[type[Any], dict[str, Any]]:
         """See `contract.Objective`."""

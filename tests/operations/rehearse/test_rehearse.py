@@ -134,9 +134,7 @@ def test_what_breaks_is_told_of_each_student_with_its_stage(in_tmp):
     assert told["torn"].startswith("torn: SafetensorError: ") and "a run would break" in told["torn"]
     assert "targets: lora: {targets: …}: the student has no module 'c_attn'" in told["targets"]
     assert "it has" in told["targets"], "what next"
-    assert told["further"] == (
-        "further: not rehearsed, since it starts from torn, which broke\n  mend torn first"
-    )
+    assert told["further"] == ("further: not rehearsed, since it needs torn, which broke\n  mend torn first")
     assert "short, asked by evaluate: short has no room for a question beside 250 new tokens" in told["short"]
     assert found["short"].training is not None and found["torn"].training is None
     fault = fault_of(list(found.values()))

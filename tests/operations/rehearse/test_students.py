@@ -44,7 +44,7 @@ def test_seeds_of_one_student_are_rehearsed_once_and_other_options_apart(chosen)
         ("further",),
         ("better",),
     ]
-    assert [group.start for group in found] == ["", "", "", "seeded-seed0", "further"]
+    assert [group.models.get("student", "") for group in found] == ["", "", "", "seeded-seed0", "further"]
 
 
 def test_validation_rows_have_answers_unless_a_teacher_gives_them_behind_the_split(chosen):
@@ -72,7 +72,7 @@ def test_a_student_without_the_result_that_it_starts_from_brings_its_start(chose
     }
     write_manifest(folder, Manifest.model_validate(made))
     (better,) = chosen(only=("better",))
-    assert (better.spec.id, better.start) == ("better", "further")
+    assert (better.spec.id, better.models) == ("better", {"student": "further"})
     assert [group.spec.id for group in chosen(until="seeded-seed0")] == ["plain", "seeded-seed0"]
 
 
