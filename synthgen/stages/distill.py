@@ -172,7 +172,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Any) -> Outcome:
 
 
 def _rehearsed(config: Config) -> Config | None:
-    """A student from scratch would have another tokenizer than its teacher, of the few made-up rows of each."""
+    """None where student and teacher are from scratch: of made-up rows each would get its own tokenizer."""
     return None if config.student.init is not None and config.teacher.stage is not None else rehearsed(config)
 
 

@@ -13,6 +13,7 @@ from synthgen.training.student_options import StudentOptions
 from synthgen.training.teacher_options import LocalTeacherOptions
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 
@@ -26,6 +27,15 @@ class LocalTeacher:
     dtype: str | None = None
     quantization: str | None = None
     device: str | None = None
+
+    def number_format(self) -> torch.dtype:
+        """What its weights are held in, unless they are quantised: bfloat16 on a GPU, float32 on a CPU."""
+        import torch
+
+        if self.dtype is not None:
+            return getattr(torch, self.dtype)  # type: ignore[no-any-return]
+        on_gpu = torch.cuda.is_available() if self.device is None else self.device.startswith("cuda")
+        return torch.bfloat16 if on_gpu else torch.float32
 
 
 def local_teacher(options: LocalTeacherOptions, folder: str | None, local_only: bool = False) -> LocalTeacher:
@@ -51,9 +61,7 @@ def open_teacher(teacher: LocalTeacher, device: Any) -> PreTrainedModel:
     from synthgen.training.student import loading, loading_options
 
     chosen = torch.device(teacher.device) if teacher.device is not None else torch.device(device)
-    dtype = torch.bfloat16 if chosen.type == "cuda" else torch.float32
-    if teacher.dtype is not None:
-        dtype = getattr(torch, teacher.dtype)
+    dtype = teacher.number_format()
     # Only what `loading_options` reads; a quantised model is placed where it is made.
     how = StudentOptions.model_validate({"model": teacher.name, "quantization": teacher.quantization})
     placed = {"device_map": {"": chosen}} if teacher.quantization is not None else {}

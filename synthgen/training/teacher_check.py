@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthgen.core.errors import ConfigError, Fault, SynthgenError
-from synthgen.training.architecture import is_encoder_decoder, read_config
+from synthgen.training.architecture import is_encoder_decoder, model_class, read_config, reads_both_ways
+from synthgen.training.footprint import BITS, size
 from synthgen.training.local_teacher import LocalTeacher, local_teacher
 from synthgen.training.student_options import StudentOptions
 from synthgen.training.teacher_options import LocalTeacherOptions
 from synthgen.training.templates import TemplateRefused, rendered
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 SAME_TOKENIZER = (
     "a teacher of the student's family, or sft on the texts that this teacher writes: texts need no common "
@@ -79,9 +80,9 @@ def teacher_notes(
     with loading(teacher.name, "teacher"):
         theirs = AutoTokenizer.from_pretrained(teacher.source.name, **teacher.source.arguments())
         config = read_config(teacher.source)
-    if is_encoder_decoder(config):
+    if is_encoder_decoder(config) or reads_both_ways(config):
         raise ConfigError(
-            f"the teacher is an encoder-decoder model ({config.model_type})",
+            f"the teacher is no causal language model ({config.model_type})",
             teacher.name,
             "a causal language model; or sft on the texts that this teacher writes",
         )
@@ -89,7 +90,22 @@ def teacher_notes(
         raise ConfigError.of(faults)
     rows = int(config.get_text_config().vocab_size)
     _, cut = shared_vocabulary(head_rows, rows, len(student), teacher.name)
-    return tuple(note for note in (cut, template_note(student, theirs, teacher.name)) if note)
+    notes = (_memory_note(teacher, config), cut, template_note(student, theirs, teacher.name))
+    return tuple(note for note in notes if note)
+
+
+def _memory_note(teacher: LocalTeacher, config: PretrainedConfig) -> str:
+    """How much memory a teacher takes beside its student; "" where it cannot be made without weights."""
+    import torch
+
+    kind = model_class(config)
+    try:
+        with torch.device("meta"):
+            parameters = sum(weight.numel() for weight in kind(config).parameters())
+    except Exception:  # whatever such a family raises
+        return ""
+    bits = BITS[teacher.quantization] if teacher.quantization else 8 * teacher.number_format().itemsize
+    return f"{teacher.name} has {parameters:,} parameters, which take {size(parameters * bits / 8)} more"
 
 
 def tokenizer_faults(

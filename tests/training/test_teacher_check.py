@@ -66,7 +66,7 @@ def test_an_encoder_decoder_does_not_teach(models, tmp_path):
     folder = changed(models[1], tmp_path / "t5", lambda tokenizer: None)
     (folder / "config.json").write_text(json.dumps({"model_type": "t5", "vocab_size": 500}))
     (fault,) = foreseen(models[0], folder)
-    assert "encoder-decoder" in fault.what
+    assert "no causal language model (t5)" in fault.what
 
 
 def test_another_template_is_said(models, tmp_path):

@@ -88,17 +88,20 @@ def _size(
 
 def _origin(pipeline: Pipeline, run_dir: Path, student: StudentOptions) -> StudentOptions:
     """The student's options with the model that it starts from, or the sizes of one from scratch."""
+    origin: StudentOptions
     found = student
     while found.start is not None:
         stage_id = stage_id_of(found.start)
         if not stage_id or read_manifest(run_dir / stage_id) is not None:
             start = Graph(pipeline, run_dir).find(found.start)
             assert start is not None
-            return student.model_copy(update={"from": None, "model": str(start.file)})
+            origin = student.model_copy(update={"from": None, "model": str(start.file)})
+            return origin
         earlier: Any = pipeline.stage(stage_id).config
         found = earlier.student
     start_of = {"from": None, "model": found.model, "init": found.init, "revision": found.revision}
-    return student.model_copy(update=start_of)
+    origin = student.model_copy(update=start_of)
+    return origin
 
 
 def _config(student: StudentOptions) -> tuple[PretrainedConfig, Any]:

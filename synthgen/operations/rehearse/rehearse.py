@@ -126,7 +126,12 @@ class _Rehearsal:
                     f"not rehearsed, since it needs {name}, which broke", next=f"mend {name} first"
                 )
             return made
-        return Graph(self.pipeline, self.options.folder(self.pipeline), self.options.other_runs).find(name)
+        graph = Graph(self.pipeline, self.options.folder(self.pipeline), self.options.other_runs)
+        if (found := graph.find(name)) is None:
+            raise StageFailed(
+                f"{name} has no result", next=f"run it first, or rehearse it as well: --only {name}"
+            )
+        return found
 
     def _trained(self, group: Group, models: Mapping[str, Artefact]) -> tuple[Artefact, Training]:
         """Trains and saves the student; what a run would publish, and what that took."""

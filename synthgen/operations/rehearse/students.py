@@ -82,7 +82,7 @@ def groups(pipeline: Pipeline, options: RunOptions) -> list[Group]:
 
 
 def _with_starts(pipeline: Pipeline, chosen: list[StageSpec], run_dir: Path) -> list[StageSpec]:
-    """The chosen stages that train students, and those whose models they read, if these have no result yet."""
+    """The chosen stages that train students, and those that they read models of, if these have no result."""
     wanted = {spec.id for spec in chosen}
     for spec in reversed(pipeline.stages):
         for stage_id in map(stage_id_of, _models(spec).values()):
