@@ -8,7 +8,7 @@ import pytest
 from synthgen.core import registry
 from synthgen.core.errors import StageFailed
 from synthgen.core.rows import question_text
-from synthgen.stages import prefer, sft
+from synthgen.stages import distill, prefer, sft
 from synthgen.training.completions import Completion
 from synthgen.training.made_up import made_up_questions, made_up_rows
 from synthgen.training.objectives.supervised import Supervised, SupervisedConfig
@@ -50,13 +50,16 @@ def prepared(rows, student, objective, folder, max_length):
 def objective_of(options):
     if "loss" in options:
         return prefer.Config.model_validate({"student": {"model": "x"}, **options}).objective_for("output")
+    if "teacher" in options:
+        return distill.Config.model_validate({"student": {"model": "x"}, **options}).objective()
     return sft.Config.model_validate({"student": {"model": "x"}, **options}).objective
 
 
+TAUGHT = [{"teacher": {"model": "y"}}]
 PREFERRED = [{"loss": loss} for loss in {type(objective_of({"loss": one})): one for one in LOSSES}.values()]
 
 
-@pytest.mark.parametrize("options", [*LEARNED, *PREFERRED], ids=str)
+@pytest.mark.parametrize("options", [*LEARNED, *PREFERRED, *TAUGHT], ids=str)
 @pytest.mark.parametrize("scratch", [True, False], ids=["scratch", "llama"])
 def test_rows_have_no_fault_and_fill_the_length(options, scratch, model, tmp_path):
     student, objective = SCRATCH if scratch else model, objective_of(options)
@@ -70,7 +73,7 @@ def test_rows_have_no_fault_and_fill_the_length(options, scratch, model, tmp_pat
 
 
 def test_every_objective_has_rows_of_its_kind():
-    tried = {type(objective_of(options)) for options in (*LEARNED, *PREFERRED)}
+    tried = {type(objective_of(options)) for options in (*LEARNED, *PREFERRED, *TAUGHT)}
     assert tried == {registry.find("objective", name) for name in registry.names("objective")}
 
 
