@@ -21,7 +21,7 @@ from synthgen.similarity.methods.rouge_l import RougeLConfig
 from synthgen.similarity.rouge_l import RougeLIndex
 from synthgen.similarity.tokenizers import TOKENIZERS, Tokenizer
 from synthgen.store.jsonl import read_rows
-from synthgen.training.start import stages_of
+from synthgen.training.start import TEACHER, stages_of
 
 
 class Nearness(NamedTuple):
@@ -93,12 +93,17 @@ def nearness_for(artefacts: Iterable[Artefact], threshold: float | None) -> Near
 
 
 def training_files(models: Iterable[Artefact]) -> list[Artefact]:
-    """The row files that models were trained on, in any of their stages, each once, in order."""
+    """The row files that models were trained on, in any of their stages, each once, in order.
+
+    What a model's teacher was trained on counts, too: it hands on what it knows of test rows.
+    """
     files: dict[Path, Artefact] = {}
-    for model in models:
+    pending = list(models)
+    for model in pending:
         for stage in stages_of(model):
             for artefact in stage.inputs.get("rows", ()):
                 files.setdefault(artefact.file, artefact)
+            pending.extend(stage.inputs.get(TEACHER, ()))
     return list(files.values())
 
 

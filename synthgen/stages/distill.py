@@ -34,12 +34,11 @@ from synthgen.training.objectives.contract import Objective, refusal
 from synthgen.training.objectives.response import Divergence, Response, ResponseConfig
 from synthgen.training.options import TrainingOptions
 from synthgen.training.run import train_student
+from synthgen.training.start import TEACHER
 from synthgen.training.student_options import StudentOptions, needs_lora
 from synthgen.training.teacher_check import foreseen_teacher_faults
 from synthgen.training.teacher_options import LocalTeacherOptions
 from synthgen.training.turns import TURNS_AS_THEY_ARE, Learn
-
-TEACHER = "teacher"
 
 
 class Config(StageConfig, TrainingOptions):

@@ -13,6 +13,8 @@ from synthgen.training.student_options import StudentOptions
 
 STUDENT = "student"
 """The need of a training stage that an earlier student meets."""
+TEACHER = "teacher"
+"""The need of a training stage that a model with weights meets, which the student learns from."""
 
 
 def started(options: StudentOptions, start: Artefact | None) -> StudentOptions:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,14 @@ def test_rows_that_two_students_share_are_read_once():
     assert training_files([artefact("one", "sft", inputs=[rows]), artefact("two", "sft", inputs=[rows])]) == [
         rows
     ]
+
+
+def test_what_a_teacher_was_trained_on_counts_too():
+    own, first, second = (artefact(name, "load") for name in ("own", "first", "second"))
+    grand = artefact("grand", "sft", inputs=[first])
+    teacher = replace(artefact("big", "sft"), inputs={"rows": (second,), "teacher": (grand,)})
+    student = replace(artefact("small", "sft"), inputs={"rows": (own,), "teacher": (teacher,)})
+    assert training_files([student]) == [own, second, first]
 
 
 def test_a_recorded_threshold_that_is_not_valid_is_no_other():
