@@ -187,7 +187,10 @@ STAGE = Stage(
     faults=faults,
     foresees=foresees,
     graceful=True,
-    see="Several GPUs, torchrun, FSDP and DeepSpeed: [devices.md](devices.md).",
+    see=(
+        "With examples: [distillation.md](distillation.md). Several GPUs, torchrun, FSDP and DeepSpeed: "
+        "[devices.md](devices.md)."
+    ),
     sharding=Whole("a student is trained on all rows (several GPUs: `processes: N`)"),
     example=(
         "- distill: {student: {init: {hidden_size: 96, layers: 3, heads: 6}}, teacher: {from: "

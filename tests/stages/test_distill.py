@@ -1,19 +1,18 @@
 """The distill stage: its weights beside a training written out by hand, its refusals, and its account."""
 
 import json
-import signal
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
-from synthgen.core.errors import ConfigError, Interrupted
+from synthgen.core.errors import ConfigError
 from synthgen.stages import distill
 from synthgen.store.jsonl import read_log, write_rows
 from synthgen.training.encoding import IGNORED
 from tests.stages.distill_bench import bench
-from tests.stages.sft_bench import TINY, rows
+from tests.stages.sft_bench import TINY, leaving, rows
 from tests.training.families import family
 
 pytestmark = pytest.mark.slow
@@ -101,14 +100,13 @@ def test_the_manifest_and_the_card_name_the_teacher(one_step):
     assert "soft targets" in card
 
 
-def test_a_stopped_training_goes_on_to_the_same_bytes(tmp_path):
-    undisturbed, stopped = (bench(tmp_path / name, rows(48), temperature=2.0) for name in ("one", "two"))
-    undisturbed.run()
-    with pytest.raises(Interrupted):
-        stopped.run(stopping=stopped.stop_at(7, signal.SIGTERM))
-    stopped.run()
-    assert any("continuing from step 7" in line for line in stopped.heard)
-    assert stopped.bytes() == undisturbed.bytes()
+def test_after_kill_9_the_same_call_gives_the_same_bytes(tmp_path):
+    whole = bench(tmp_path / "whole", rows(48), temperature=2.0)
+    whole.run(stopping=leaving(tmp_path / "killed", whole, step=9))
+    killed = bench(tmp_path / "killed", temperature=2.0)
+    killed.run()
+    assert any("continuing from step 6" in line for line in killed.heard)
+    assert killed.bytes() == whole.bytes()
 
 
 @pytest.mark.timeout(900)
