@@ -118,8 +118,12 @@ def show(result: RunResult, as_json: bool, ledger: Path | None = None) -> None:
         return
     for stage_id, manifest in result.stages.items():
         table = manifest.extra.get("table")
-        if table and (manifest.writes == "metrics" or len(result.stages) == 1):
+        if not table:
+            continue
+        if manifest.writes == "metrics" or len(result.stages) == 1:
             o.out(f"{stage_id}\n\n{table}\n")
+        elif manifest.writes == "model" and result.done[stage_id] == "ran":
+            o.out(f"{table}\n")  # it begins with the stage's id
     o.hint(*(next_command(command, result.run_dir, ledger=ledger) for command in ("inspect", "status")))
 
 

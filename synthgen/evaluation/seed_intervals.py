@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from synthgen.evaluation.intervals import Z_95, Interval
+from synthgen.evaluation.intervals import Z_95, Interval, mean_interval, paired_difference
 
 _AS_GOOD_AS_NORMAL = 2_000  # degrees of freedom
 _STEPS = 200  # of Simpson's rule; an even number
@@ -37,6 +37,10 @@ def mean_over_seeds(scores: Scores) -> Interval:
     _require(scores)
     rows = [statistics.fmean(column) for column in zip(*scores, strict=True)]
     interval = _interval(statistics.fmean(rows), [_of(rows), _of([statistics.fmean(one) for one in scores])])
+    if (
+        interval.low == interval.high
+    ):  # as where no answer is right: a few rows do not prove that none ever is
+        return mean_interval(scores[0])
     return Interval(interval.value, max(0.0, interval.low), min(1.0, interval.high))
 
 
@@ -60,6 +64,8 @@ def difference_over_seeds(scores: Scores, others: Scores) -> Interval:
     if len(others) > 1:
         parts.append(_of([statistics.fmean(one) for one in others]))
     interval = _interval(statistics.fmean(rows), parts)
+    if interval.low == interval.high:
+        return paired_difference(scores[0], others[0])
     return Interval(interval.value, max(-1.0, interval.low), min(1.0, interval.high))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synthgen.evaluation.intervals import paired_difference
+from synthgen.evaluation.intervals import mean_interval, paired_difference
 from synthgen.evaluation.seed_intervals import difference_over_seeds, mean_over_seeds, t_975
 
 DRAWS = 400
@@ -61,7 +61,7 @@ def test_a_difference_larger_than_seeds_and_rows_is_seen():
 def test_means_cover_and_stay_between_nothing_and_all():
     interval = mean_over_seeds([[1, 0, 1, 1], [1, 1, 1, 0]])
     assert interval.value == 0.75 and 0 <= interval.low < 0.75 < interval.high <= 1
-    assert mean_over_seeds([[1, 1], [1, 1]]).plain() == [1, 1]
+    assert mean_over_seeds([[1, 1], [1, 1]]) == mean_interval([1, 1])
     assert mean_over_seeds([[1], [0]]).plain() == [0, 1]
 
 
@@ -76,3 +76,12 @@ def test_what_has_no_interval_over_seeds(scores):
 def test_other_rows_are_refused():
     with pytest.raises(ValueError, match="the same rows"):
         difference_over_seeds([[1, 0], [0, 0]], [[1]])
+
+
+def test_a_few_rows_of_one_score_prove_no_more_than_they_do_for_one_seed():
+    wrong, right = [[0.0] * 22] * 2, [[1.0] * 22] * 2
+    assert mean_over_seeds(wrong) == mean_interval(wrong[0])
+    assert mean_over_seeds(wrong).high == pytest.approx(0.149, abs=1e-3)
+    assert difference_over_seeds(wrong, wrong) == paired_difference(wrong[0], wrong[0])
+    assert difference_over_seeds(wrong, wrong[:1]).high == pytest.approx(0.149, abs=1e-3)
+    assert difference_over_seeds(right, wrong).low < 1.0
