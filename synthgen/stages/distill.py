@@ -125,10 +125,8 @@ def faults(config: Config) -> list[Fault]:
 
 def foresees(config: Config, readers: Sequence[StageConfig]) -> list[Fault]:
     """What would keep the student from being trained and asked, or this teacher from teaching it."""
-    return [
-        *foreseen_faults(config.student, config, config.objective(), config.completion, readers),
-        *foreseen_teacher_faults(config.teacher, config.student),
-    ]
+    found = foreseen_faults(config.student, config, config.objective(), config.completion, readers)
+    return found or foreseen_teacher_faults(config.teacher, config.student)
 
 
 def run(inputs: Inputs, config: Config, context: Context, out: Any) -> Outcome:

@@ -154,11 +154,12 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _stale(holder: dict[str, Any]) -> bool:
     if holder.get("host") == socket.gethostname() and isinstance(holder.get("pid"), int):
-        return _born(holder["pid"]) != holder.get("born") or not _alive(holder["pid"])
+        return _born(holder["pid"]) != holder.get("born") or not is_alive(holder["pid"])
     return bool(time.time() - float(holder.get("heartbeat", 0)) > STALE_SECONDS)
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine runs."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -46,7 +46,12 @@ def read_config(source: Source) -> PretrainedConfig:
     """
     from transformers import AutoConfig
 
-    return AutoConfig.from_pretrained(source.name, **source.arguments())
+    try:
+        return AutoConfig.from_pretrained(source.name, **source.arguments())
+    except (OSError, ValueError, ImportError):
+        raise
+    except Exception as fault:  # checks of the hub's client and of torch raise kinds of their own
+        raise ValueError(" ".join(str(fault).split()) or type(fault).__name__) from fault
 
 
 def is_image_text(config: PretrainedConfig) -> bool:

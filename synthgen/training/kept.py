@@ -149,7 +149,9 @@ def accounts_of(snapshots: Sequence[Path], out: Path, metrics: Path) -> Iterator
     found: dict[int, dict[str, Any]] = {step: {} for step in steps}
     for entry in read_log(metrics):
         if (step := entry["step"]) in found:
-            of_step = ("epoch", "tokens") if "loss" in entry else tuple(set(entry) - {"step"})
+            of_step = (
+                ("epoch", "tokens") if "loss" in entry else tuple(name for name in entry if name != "step")
+            )
             found[step] |= {name: entry[name] for name in of_step if entry.get(name) is not None}
     for step, figures in sorted(found.items()):
         yield {"step": step, **figures, "folder": folder_of(out, steps[step]).relative_to(out).as_posix()}

@@ -17,7 +17,11 @@ class EarlyStopping(Component):
     """Stops when nothing is gained on the validation rows any more; the best checkpoint becomes the model."""
 
     patience: int = Field(3, ge=1, description="measurements without gain before training stops")
-    min_gain: float = Field(0.0, ge=0, description="what counts as a gain: of loss, or of accuracy (0 to 1)")
+    min_gain: float = Field(
+        0.0,
+        ge=0,
+        description="what counts as a gain: of loss, or of accuracy (0 to 1); less makes no best model, too",
+    )
 
 
 RESERVED = frozenset(

@@ -78,8 +78,8 @@ def teacher_notes(
     from synthgen.training.student import loading
 
     with loading(teacher.name, "teacher"):
+        config = read_config(teacher.source)  # first: its errors are of fewer kinds
         theirs = AutoTokenizer.from_pretrained(teacher.source.name, **teacher.source.arguments())
-        config = read_config(teacher.source)
     if is_encoder_decoder(config) or reads_both_ways(config):
         raise ConfigError(
             f"the teacher is no causal language model ({config.model_type})",

@@ -138,7 +138,8 @@ def train(
         per_epoch = max(
             1, math.ceil(len(trainer.get_train_dataloader()) / arguments.gradient_accumulation_steps)
         )
-        with reporter.stage(stage, math.ceil(per_epoch * options.epochs), "steps") as progress:
+        steps = arguments.max_steps if arguments.max_steps > 0 else math.ceil(per_epoch * options.epochs)
+        with reporter.stage(stage, steps, "steps") as progress:
             progress.update(done=start, reused=start)
             follower = Follower(
                 folder,
@@ -155,7 +156,11 @@ def train(
             )
             trainer.add_callback(follower)
             try:
-                if not (checkpoint and early and counters.without_gain >= early.patience):
+                stopped = checkpoint and early and counters.without_gain >= early.patience
+                if not stopped and checkpoint and start >= steps and start % per_epoch:
+                    # Trainer looks for the end behind each step, so it would take one more in mid-epoch.
+                    restore_weights(trainer.model, checkpoint, options.method)
+                elif not stopped:
                     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
             finally:
                 follower.close()

@@ -103,3 +103,12 @@ def test_a_run_that_was_killed_after_its_last_step_gives_the_same_bytes(undistur
     bench.run("again")
     assert any(f"continuing from step {STEPS}" in line for line in bench.heard)
     assert bench.bytes("again") == bench.bytes() == undisturbed.bytes()
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0.5}, {"epochs": 1, "trainer": {"max_steps": 7}}], ids=str)
+def test_a_training_that_was_done_is_not_trained_further(options, tmp_path):
+    bench = Bench(tmp_path, schedule="constant", warmup=0.0, **options)
+    bench.run("out")
+    first = bench.bytes("out")
+    bench.run("again")  # as if the process had died between the last checkpoint and the end of the stage
+    assert bench.bytes("again") == first

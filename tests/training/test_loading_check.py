@@ -134,3 +134,21 @@ def test_a_chat_token_without_a_row_is_a_fault_and_others_are_none(tmp_path):
     tokenizer.add_tokens(["<never written>"])
     tokenizer.save_pretrained(unused)
     assert template_faults(StudentOptions(model=str(unused)), "output", ()) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"layer_types": ["a", "b"]},
+        {"hidden_size": "abc"},
+        {"num_hidden_layers": 126, "layer_types": ["full_attention"] * 2},
+        {"dtype": "float99"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_config_that_transformers_refuses_is_a_fault(change, tmp_path):
+    student = config_only("qwen2", tmp_path / "m")
+    file = tmp_path / "m" / "config.json"
+    file.write_bytes(orjson.dumps({**orjson.loads(file.read_bytes()), **change}))
+    (fault,) = loading_faults(student, TrainingOptions())
+    assert fault.what.startswith("the student's config cannot be read: ") and "\n" not in fault.what

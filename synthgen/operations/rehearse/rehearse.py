@@ -6,7 +6,9 @@ on the run's disk that is removed at the end.
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import tempfile
 import traceback
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -32,12 +34,15 @@ from synthgen.pipeline.spec import Pipeline, StageSpec, readers
 from synthgen.stages.contract import Context, Outcome, find_stage
 from synthgen.stages.training_inputs import REHEARSED_STEPS
 from synthgen.store.jsonl import read_log, read_rows, write_rows
+from synthgen.store.lock import is_alive
 from synthgen.training import checkpoints
 from synthgen.training.made_up import made_up_questions, made_up_rows
 from synthgen.training.start import STUDENT, completion_of, started
 from synthgen.training.student import quiet_libraries
 
 QUESTIONS = 2
+_OURS = f".rehearsal-{socket.gethostname()}-"
+"""How folders of rehearsals begin; the process follows. Another machine may share the disk."""
 WITHOUT_EVALUATE = {"models": ["students"], "max_new_tokens": 16}
 """How a student is asked that no evaluate reads."""
 
@@ -63,12 +68,21 @@ def rehearse(pipeline: Pipeline, options: RunOptions, reporter: Reporter | None 
         raise ConfigError.of(faults)
     disk = next(one for one in options.folder(pipeline).parents if one.is_dir())
     with Stopping() as stopping, stopping.at_once():
-        with tempfile.TemporaryDirectory(prefix=".rehearsal-", dir=disk) as folder:
+        _sweep(disk)
+        with tempfile.TemporaryDirectory(prefix=f"{_OURS}{os.getpid()}-", dir=disk) as folder:
             rehearsal = _Rehearsal(pipeline, options, Path(folder), reporter or Reporter(), stopping)
             return [
                 rehearsal.student(group, keep={name for one in chosen for name in one.models.values()})
                 for group in chosen
             ]
+
+
+def _sweep(disk: Path) -> None:
+    """Removes what rehearsals of this machine left there that were killed."""
+    for folder in disk.glob(f"{_OURS}*-*"):
+        process = folder.name.removeprefix(_OURS).partition("-")[0]
+        if process.isdigit() and not is_alive(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class _NoTeachers:

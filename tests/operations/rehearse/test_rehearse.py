@@ -13,7 +13,7 @@ from synthgen.cli import app
 from synthgen.core.errors import ConfigError, StageFailed
 from synthgen.core.progress import Reporter
 from synthgen.operations.rehearse.figures import fault_of
-from synthgen.operations.rehearse.rehearse import rehearse
+from synthgen.operations.rehearse.rehearse import _sweep, rehearse
 from synthgen.pipeline.file import load_pipeline
 from synthgen.pipeline.options import RunOptions
 from tests.training.families import TEMPLATE, family
@@ -180,3 +180,14 @@ def test_a_signal_ends_a_rehearsal_and_removes_its_files(in_tmp, monkeypatch):
     with pytest.raises(BaseException, match="interrupted"):
         rehearse(pipeline, RunOptions(), Interrupting())
     assert files() == before
+
+
+def test_what_a_killed_rehearsal_left_is_removed_by_the_next_one(in_tmp):
+    ours, ended = f".rehearsal-{socket.gethostname()}-", 2**22 + 1  # no process has such a number
+    left, running, elsewhere = (
+        Path(name) for name in (f"{ours}{ended}-a", f"{ours}{os.getpid()}-b", f".rehearsal-x-{ended}-c")
+    )
+    for folder in (left, running, elsewhere):
+        folder.mkdir()
+    _sweep(Path())
+    assert not left.exists() and running.exists() and elsewhere.exists()
