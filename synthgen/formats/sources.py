@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from synthgen.core import registry
 from synthgen.core.config import Component, InputFile
+from synthgen.core.defaults import changed
 from synthgen.core.errors import ConfigError, Fault, InputError, SynthgenError, UnknownName, nearest
 from synthgen.core.hashing import input_files
 from synthgen.core.rows import CONTENT_FIELDS
@@ -69,9 +70,9 @@ class Source(Component):
             raise ValueError("a source is either a path or a dataset")
         if not self.label.strip():
             raise ValueError("a source's path or dataset is an empty text")
-        misplaced = {"name", "split", "revision"} & self.model_fields_set
+        misplaced = changed(self, ("name", "revision", "split"))
         if self.path is not None and misplaced:
-            raise ValueError(f"{' and '.join(sorted(misplaced))} belong to a dataset, not to a path")
+            raise ValueError(f"{' and '.join(misplaced)} belong to a dataset, not to a path")
         return self
 
     @field_validator("columns")

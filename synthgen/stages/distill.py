@@ -24,6 +24,7 @@ from pydantic import Field, model_validator
 from synthgen.core import registry
 from synthgen.core.artefacts import Inputs
 from synthgen.core.config import resolved
+from synthgen.core.defaults import changed
 from synthgen.core.errors import Fault
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
 from synthgen.stages.training_checks import foreseen_faults, training_faults
@@ -94,7 +95,7 @@ class Config(StageConfig, TrainingOptions):
                 f"learn: {self.learn} takes turns as they are: it goes with completion: "
                 f"{' or '.join(TURNS_AS_THEY_ARE)}"
             )
-        if "beta" in self.model_fields_set and self.divergence != "jsd":
+        if changed(self, ("beta",)) and self.divergence != "jsd":
             raise ValueError(f"beta belongs to divergence: jsd, not to {self.divergence}")
         if self.method != "lora" and (reason := needs_lora(self.student)):
             raise ValueError(reason)

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from synthgen.core import registry
 from synthgen.core.artefacts import Counts, Inputs
+from synthgen.core.defaults import changed
 from synthgen.core.errors import EmptyResult, Fault, Interrupted, UnknownName, nearest
 from synthgen.core.rows import Row, rejected
 from synthgen.formats.card import Summary, make_card
@@ -76,7 +77,7 @@ class Config(StageConfig):
                 f"into {ends}; {', '.join(registry.names('format'))} go into any of .jsonl .json .csv "
                 ".tsv .parquet"
             )
-        if self.format in AS_THEY_ARE and "keep" in self.model_fields_set:
+        if self.format in AS_THEY_ARE and changed(self, ("keep",)):
             raise ValueError(f"keep: format {self.format} keeps every field")
         return self
 

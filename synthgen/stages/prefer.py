@@ -42,6 +42,7 @@ from pydantic import Field, model_validator
 from synthgen.core import registry
 from synthgen.core.artefacts import Artefact, Inputs
 from synthgen.core.config import resolved
+from synthgen.core.defaults import changed
 from synthgen.core.errors import Fault
 from synthgen.core.text import percent, table
 from synthgen.evaluation.intervals import wilson
@@ -127,7 +128,7 @@ class Config(StageConfig, TrainingOptions):
         foreign = () if self.unpaired else single
         if self.unpaired or self.loss in get_args(OddsLoss):
             foreign = (*foreign, "label_smoothing", "sft_weight")
-        if given := [name for name in foreign if name in self.model_fields_set]:
+        if given := changed(self, foreign):
             raise ValueError(f"{', '.join(given)} cannot be used with loss: {self.loss}")
         least = 2 * (self.processes or 1)
         if self.unpaired and self.batch_size < least:

@@ -6,15 +6,18 @@ import inspect
 import sys
 import textwrap
 from pathlib import Path
+from typing import get_args
 
 import orjson
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner
 
 from synthgen import stages
 from synthgen.cli import main
 from synthgen.cli.stages import StageCommands, register
+from synthgen.core.config import resolved
 from synthgen.core.errors import ConfigError
 from synthgen.operations.ablate.plan import AblationPlan
 from synthgen.operations.shard import Shard, sharded
@@ -24,6 +27,11 @@ from synthgen.pipeline.options import RunOptions
 from synthgen.reports.pages.stages import stage_page
 from synthgen.stages import INTERNAL_STAGES, STAGES
 from synthgen.stages.contract import OnFiles, OverPairs, RowByRow, Stage, Whole, find_stage, purpose
+from synthgen.training.objectives.odds_ratio import OddsLoss
+from synthgen.training.objectives.preference import PairLoss
+from synthgen.training.objectives.response import Divergence
+from synthgen.training.objectives.unpaired import UnpairedLoss
+from tests.stages.curation import options
 
 SHORTEN = '''
 """shorten: cut outputs to a number of characters."""
@@ -163,6 +171,30 @@ def test_what_asks_a_teacher_can_be_previewed_and_held_to_max_failed(kind):
     assert (stage.preview is None) == ("max_failed" not in stage.config.model_fields)
     if stage.preview is not None:
         assert stage.graceful, "it waits for replies, so it must look at context.stopping itself"
+
+
+VARIANTS = [
+    *(
+        f"- prefer: {{input: pairs, student: {{from: sft}}, loss: {loss}, batch_size: 4}}"
+        for loss in get_args(PairLoss) + get_args(OddsLoss) + get_args(UnpairedLoss)
+        if loss != "exo_pair"
+    ),
+    *(
+        f"- distill: {{student: {{from: sft}}, teacher: {{from: teacher}}, divergence: {divergence}}}"
+        for divergence in get_args(Divergence)
+    ),
+    "- export: {format: jsonl}",
+    "- load: {sources: [{path: rows.jsonl, format: unpaired}, {dataset: a/b}]}",
+    "- prefer: {input: pairs, student: {from: sft}, loss: exo_pair, label_smoothing: 0.1}",
+]
+"""Options that are refused beside others: their defaults stand beside these in a resolved file, too."""
+
+
+@pytest.mark.parametrize("entry", [find_stage(kind).example for kind in STAGES] + VARIANTS)
+def test_options_with_all_defaults_filled_in_are_the_same_options(entry):
+    ((kind, raw),) = yaml.safe_load(entry)[0].items()
+    config = options(find_stage(kind), raw)
+    assert options(find_stage(kind), resolved(config)) == config
 
 
 def test_what_is_no_stage_is_refused_with_how_to_make_one(tmp_path, monkeypatch):

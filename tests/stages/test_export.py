@@ -150,7 +150,7 @@ def test_what_the_rows_lack_is_reported(tmp_path, rows, name, message):
             ".jsonl.zst); preference, oasst_tree, dolly,",
         ),
         ({"format": "alpaca", "file": "../out.jsonl"}, "pattern"),
-        ({"format": "jsonl", "keep": ["id"]}, "keeps every field"),
+        ({"format": "jsonl", "keep": ["meta"]}, "keeps every field"),
         ({}, "missing option 'format'"),
     ],
 )

@@ -20,6 +20,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, field_validator, model_validator
 
 from synthgen.core.config import Unhashed
+from synthgen.core.defaults import changed
 from synthgen.core.errors import ConfigError, Fault
 from synthgen.core.hashing import value_hash
 from synthgen.core.progress import Reporter
@@ -81,10 +82,10 @@ class VLLMConfig(TeacherConfig):
 
     @model_validator(mode="after")
     def _one_way(self) -> VLLMConfig:
-        managed = {"python", "args", "env", "start_timeout", "restarts"} & self.model_fields_set
+        managed = changed(self, ("args", "env", "python", "restarts", "start_timeout"))
         if self.base_url is not None and managed:
             raise ValueError(
-                f"{', '.join(sorted(managed))}: for a server that the run starts, not for one at base_url"
+                f"{', '.join(managed)}: for a server that the run starts, not for one at base_url"
             )
         return self
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from synthgen.core.chat import Request
-from synthgen.core.config import build
+from synthgen.core.config import build, resolved
 from synthgen.core.errors import ConfigError, Interrupted, TeacherFailed
 from synthgen.core.progress import Reporter
 from synthgen.dispatch.session import open_sessions
@@ -224,6 +224,12 @@ def test_options_that_make_no_sense_are_refused_and_never_echoed(options, messag
         and "secret" not in str(misfits)
         and "sk-1" not in str(misfits)
     )
+
+
+@pytest.mark.parametrize("options", [{}, {"base_url": "http://gpu:8000/v1"}])
+def test_options_with_all_defaults_filled_in_are_the_same_options(options):
+    config = VLLMConfig(model="m", **options)
+    assert VLLMConfig(**resolved(config)) == config
 
 
 def test_no_vllm_is_said_with_the_way_out(monkeypatch):
