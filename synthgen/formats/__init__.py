@@ -13,4 +13,7 @@ FORMATS = {
     "unpaired": "synthgen.formats.layouts.unpaired:Unpaired",
     "transcript": "synthgen.formats.layouts.transcript:Transcript",
 }
-"""Format name -> "module:Class", in the order in which a record's columns are tried."""
+"""Format name -> "module:Class", in the order in which a record's columns are tried.
+
+`unpaired` stands behind the layouts whose columns it shares, so that only its name chooses it.
+"""

@@ -176,7 +176,7 @@ def _rehearsed(config: Config) -> Config | None:
 
 STAGE = Stage(
     config=Config,
-    version=1,
+    version=2,
     writes="model",
     seeded=True,
     needs=needs,

@@ -170,9 +170,16 @@ def _empty(config: Config, counts: Counts, lacking: Counter[str], source: str) -
 
 
 def _record(layout: Format, row: Row, keep: tuple[str, ...]) -> dict[str, Any]:
-    """A row in the layout, with the fields of the row that are to be kept."""
+    """A row in the layout, with the fields of the row that are to be kept.
+
+    Raises:
+        Unfit: the layout cannot hold it; `not_to_learn` for a bad answer whose label would stay behind.
+    """
     record = layout.write(row)
-    return {**{field: row[field] for field in keep if field in row and field not in record}, **record}
+    record = {**{field: row[field] for field in keep if field in row and field not in record}, **record}
+    if row.get("label") is False and "label" not in record and "chosen" not in record:
+        raise Unfit("not_to_learn", "label: false")
+    return record
 
 
 def _table(config: Config, counts: Counts, summary: Summary) -> str:
@@ -194,7 +201,7 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 STAGE = Stage(
     config=Config,
-    version=1,
+    version=2,
     writes="metrics",
     needs=needs,
     run=run,

@@ -1,11 +1,12 @@
 """prefer: train a student to prefer good answers to bad ones.
 
 By DPO, ORPO or KTO. Reads pairs (`prompt`, `chosen`, `rejected`), as generate's task `preferences` makes them
-and load reads them. `loss: kto` also takes single answers: rows with an output and a `label`. The student
-starts from an earlier stage, `student: {from: …}`, or from a model that answers already. That start is what
-the loss compares with: for full training a copy of it is kept in memory, for lora it is the model without
-adapters. `loss: orpo` needs no start to compare with: chosen answers are learned as by sft, and made likelier
-than rejected ones by the ratio of their odds.
+and load reads them. `loss: kto` also takes single answers: rows with an output and a `label`, good and bad
+ones. load keeps the bad answers of a source with `format: unpaired`, and sets them aside of any other. The
+student starts from an earlier stage, `student: {from: …}`, or from a model that answers already. That start
+is what the loss compares with: for full training a copy of it is kept in memory, for lora it is the model
+without adapters. `loss: orpo` needs no start to compare with: chosen answers are learned as by sft, and made
+likelier than rejected ones by the ratio of their odds.
 
 Writes what sft writes. The same checks run before training: a row that lacks an answer, or that the chat
 template refuses, and a pair whose two answers are the same tokens (`same_answers`) are faults; `unfit`
@@ -43,7 +44,7 @@ from synthgen.core import registry
 from synthgen.core.artefacts import Artefact, Inputs
 from synthgen.core.config import resolved
 from synthgen.core.defaults import changed
-from synthgen.core.errors import Fault
+from synthgen.core.errors import ConfigError, Fault
 from synthgen.core.text import percent, table
 from synthgen.evaluation.intervals import wilson
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
@@ -194,6 +195,8 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     completion: Any = completion_of(start) if start is not None else "output"
     objective = config.objective_for(completion)
     validation = next((part for part in inputs.get("validation", ()) if _carries(part, objective)), None)
+    if config.unpaired:
+        _require_both(inputs["rows"], objective, config)
     trained = train_student(
         inputs["rows"],
         out,
@@ -226,6 +229,32 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         },
         table=_table(context.stage_id, config, trained, measured),
     )
+
+
+def _require_both(inputs: Sequence[Artefact], objective: Objective, config: Config) -> None:
+    """Refuses single answers of which all are good, or all bad: nothing would be compared with them."""
+    rows, given = 0, dict.fromkeys(objective.TASKS, 0)
+    for row in (row for one in inputs for row in read_rows(one.file)):
+        if objective.missing_fields(row):
+            continue
+        rows += 1
+        for name, example in zip(objective.TASKS, objective.examples(row), strict=True):
+            given[name] += example is not None
+        if all(given.values()):
+            return
+    lacking = [name for name, examples in given.items() if not examples]
+    if rows:
+        raise ConfigError(
+            f"loss: {config.loss} learns from good and bad answers, and none of {rows:,} rows has a "
+            f"{lacking[0]} one",
+            ", ".join(str(one.file) for one in inputs),
+            f"give rows whose `{config.label}` is {'false' if 'bad' in lacking else 'true'}"
+            + (
+                "; load sets them aside as not_to_learn unless its source says format: unpaired"
+                if "bad" in lacking
+                else ""
+            ),
+        )
 
 
 def _carries(part: Artefact, objective: Objective) -> bool:

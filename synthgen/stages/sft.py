@@ -20,7 +20,8 @@ A step of `multi_task` lowers alpha · mean loss of answers + (1 - alpha) · mea
 mean over its own tokens of all batches and devices of the step. Evaluate asks such a student with `predict:
 ` before the question, so it answers without writing a rationale; of a student with `think_tags` it reads
 what follows `</think>`, and a reply that was cut before that holds no answer. A row without the fields that
-its completion is made of stops the stage, unless `unfit` says otherwise.
+its completion is made of stops the stage, unless `unfit` says otherwise. A row whose `label` is false, which
+only `load` with `format: unpaired` keeps, is left out as `not_to_learn`: its answer is a bad one.
 
 The prompt that is trained on is the one that is asked later, token by token; after it the answer is learned
 as it was given, up to its end. A row that the chat template refuses is a `template` fault, with the
@@ -168,7 +169,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
 
 STAGE = Stage(
     config=Config,
-    version=4,
+    version=5,
     writes="model",
     seeded=True,
     needs=needs,

@@ -25,7 +25,7 @@ from synthgen.training.encoding import (
     encode,
     encode_turns,
 )
-from synthgen.training.templates import advice
+from synthgen.training.fault_advice import TURNS_FAULTS, advice_for
 from synthgen.training.thinking import require_tags
 
 if TYPE_CHECKING:
@@ -36,15 +36,6 @@ if TYPE_CHECKING:
 Unfit = Literal["fail", "drop", "keep"]
 
 ALWAYS_SAID = frozenset(("truncated", "no_end_token", "nothing_to_learn"))
-TURNS_FAULTS = {
-    "tool_calls": "a student learns text: leave rows with tool calls out, or write the calls as text",
-    "turn_not_text": "give each turn's content as one text: `load` joins parts of text, and names images",
-    "reasoning_left_out": (
-        "completion: think_tags learns a turn's thinking with its answer; unfit: keep learns the answer alone"
-    ),
-}
-"""What mends what a row's turns hold that is not learned."""
-
 NOTES = {
     "after_opened_thought": (
         "without a thought, though the prompt opens one: they are learned right after it (completion: "
@@ -70,6 +61,8 @@ class Preflight:
     longest: int = 0
     longest_completion: int = 0
     """Of the completions that answer the question, the objective's first task."""
+    bad_answers: int = 0
+    """Rows whose label says that their answer is not to be learned."""
     lacking: int = 0
     """Rows without the fields that the completion is made of."""
     faults: dict[str, int] = field(default_factory=dict)
@@ -108,6 +101,8 @@ class Preflight:
             if name in ALWAYS_SAID or name in self.faults
         )
         faults += "".join(f", {rows:,} {NOTES[name]}" for name, rows in sorted(self.notes.items()))
+        if self.bad_answers:
+            faults += f", {self.bad_answers:,} left out since their label is false"
         if self.lacking:
             faults += f", {self.lacking:,} without what they should be made of"
         tasks = "".join(
@@ -169,7 +164,8 @@ def prepare(
     Memory: `BLOCK` rows.
 
     Args:
-        rows: what is trained on.
+        rows: what is trained on; answers that their label calls bad are left out, except by an objective
+            that learns that they are.
         arrow: the file to write.
         objective: what examples are made of a row.
         tokenizer: the student's.
@@ -204,6 +200,10 @@ def prepare(
     with TokenFile(arrow, len(objective.TASKS)) as tokens:
         for row in rows:
             preflight.rows += 1
+            if row.get("label") is False and not objective.LEARNS_BAD:
+                preflight.bad_answers += 1
+                drop(row, "not_to_learn", "label: false", None)
+                continue
             if missing := objective.missing_fields(row):
                 preflight.lacking += 1
                 preflight.first.setdefault("missing_fields", str(row.get("id", preflight.rows)))
@@ -317,30 +317,3 @@ def _advice(preflight: Preflight, max_length: int) -> str:
     if preflight.longest > max_length:
         return f"raise max_length (it is {max_length:,}; the longest row has {preflight.longest:,} tokens)"
     return advice_for("no_end_token")
-
-
-def advice_for(fault: str, detail: str = "") -> str:
-    """What mends a fault of the chat template; `detail` holds its words where it refuses."""
-    if fault in TURNS_FAULTS:
-        return TURNS_FAULTS[fault]
-    if fault == "template":
-        return advice(detail)
-    if fault == "prompt_not_prefix":
-        return (
-            "make both the same with student: {chat_template_kwargs: {enable_thinking: …}} where the "
-            "template knows it, or with a template of your own, student: {chat_template: FILE}"
-        )
-    if fault == "same_answers":
-        return (
-            "a chosen answer that is also the rejected one says nothing: take those rows out, or raise "
-            "max_length where the answers only part behind it"
-        )
-    if fault == "answer_changed":
-        return (
-            "put right what the rows hold, or give a template that writes answers as they are, student: "
-            "{chat_template: FILE}"
-        )
-    return (
-        "name the token that the chat template writes after an answer with student: {eos_token: …}, or give "
-        "a template that writes {{ eos_token }} there with student: {chat_template: FILE}"
-    )

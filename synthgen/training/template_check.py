@@ -65,7 +65,7 @@ def _learning(
 ) -> list[Fault]:
     """Whether a plain question and its answer can be learned."""
     from synthgen.training.encoding import encode
-    from synthgen.training.preflight import advice_for
+    from synthgen.training.fault_advice import advice_for
     from synthgen.training.thinking import require_tags
 
     if completion == "think_tags":

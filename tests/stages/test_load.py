@@ -223,3 +223,29 @@ def test_lines_that_are_not_utf8_are_never_lost_silently(in_tmp, monkeypatch, ca
         "column 3 has values" not in said
         and "column 2 has values but no name: they are kept as 'column_2'" in said
     )
+
+
+LABELLED = [{"prompt": f"{n} + 3?", "completion": str(n + 3 + n % 2), "label": n % 2 == 0} for n in range(4)]
+
+
+@pytest.mark.parametrize("names", [("prompt", "completion"), ("instruction", "output")])
+def test_bad_answers_are_kept_with_their_label_where_the_format_says_so_and_nowhere_else(in_tmp, names):
+    asked, answered = names
+    made = [{asked: row["prompt"], answered: row["completion"], "label": row["label"]} for row in LABELLED]
+    (in_tmp / "u.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in made))
+    source = {"path": "u.jsonl", "format": "unpaired"}
+    assert load.faults(options(load.STAGE, {"sources": [source]})) == []
+    rows = curate("load", in_tmp, [], {"sources": [source]}).rows
+    assert [(row["instruction"], row["output"], row["label"]) for row in rows] == [
+        (row["prompt"], row["completion"], row["label"]) for row in LABELLED
+    ]
+    other = curate("load", in_tmp, [], {"sources": ["u.jsonl"]})
+    assert [row["label"] for row in other.rows] == [True, True]
+    assert other.outcome.counts.rejected == {"not_to_learn": 2}
+
+
+def test_a_format_whose_columns_are_not_there_is_told_before_the_run(in_tmp):
+    (in_tmp / "u.jsonl").write_bytes(orjson.dumps({"prompt": "q", "completion": "a"}) + b"\n")
+    config = options(load.STAGE, {"sources": [{"path": "u.jsonl", "format": "unpaired"}]})
+    (fault,) = load.faults(config)
+    assert "no columns of format 'unpaired'" in fault.what and "leave `format` out" in fault.next

@@ -127,6 +127,15 @@ def test_kto_learns_from_single_answers_whatever_their_order(tmp_path):
     assert "TRL's KTOTrainer" in (tmp_path / "out/model/README.md").read_text()
 
 
+@pytest.mark.parametrize(("label", "lacking"), [(True, "bad"), (False, "good")])
+def test_kto_without_both_good_and_bad_answers_is_refused_with_what_to_give(tmp_path, label, lacking):
+    made = [row for row in labelled(pairs(8)) if row["label"] is label]
+    with pytest.raises(ConfigError, match=f"none of 8 rows has a {lacking} one") as caught:
+        Bench(tmp_path, made=made, loss="kto").run()
+    (fault,) = caught.value.faults
+    assert fault.where.endswith("rows.jsonl") and ("format: unpaired" in fault.next) == (lacking == "bad")
+
+
 @pytest.mark.slow
 def test_orpo_needs_no_start_and_is_measured_against_it(tmp_path):
     bench = Bench(tmp_path, loss="orpo", beta=0.5)

@@ -180,3 +180,23 @@ def test_rows_without_the_needed_fields_are_counted_and_the_first_is_named(token
         run(some, tokenizer, tmp_path)
     assert "2 of 5 rows have no final_answer and no rationale" in str(caught.value)
     assert "row r2" in str(caught.value)
+
+
+@pytest.mark.parametrize("unfit", ["fail", "drop", "keep"])
+def test_answers_that_a_label_calls_bad_are_never_learned_as_good_ones(tokenizer, tmp_path, unfit):
+    made = [{**row, "label": number > 0} for number, row in enumerate(rows(5))]
+    with RowWriter(tmp_path / "rejected.jsonl") as rejects:
+        found = prepare(
+            made,
+            tmp_path / "rows.arrow",
+            objective=Supervised(SupervisedConfig(completion="output")),
+            tokenizer=tokenizer,
+            end_ids=ends(tokenizer),
+            max_length=512,
+            unfit=unfit,
+            rejects=rejects,
+        )
+    assert (found.kept, found.dropped) == (4, {"not_to_learn": 1})
+    (row,) = read_rows(tmp_path / "rejected.jsonl")
+    assert row["id"] == "r0" and row["rejection"]["rule"] == "not_to_learn"
+    assert "1 left out since their label is false" in found.line()

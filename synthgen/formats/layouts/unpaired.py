@@ -1,6 +1,7 @@
-"""Unpaired preferences, as TRL has them: prompt, completion, and a label that says whether it is a good one.
+"""Unpaired preferences, as TRL has them: an answer, and a label that says whether it is a good one.
 
-Never recognised by its columns: elsewhere a label that is false says that an answer is not to be learned.
+Only read where `format: unpaired` names it: the layouts by which it reads its other columns are tried before
+it, and by these a label that is false says that an answer is not to be learned.
 """
 
 from __future__ import annotations
@@ -10,31 +11,43 @@ from typing import Any, ClassVar
 
 from synthgen.core.rows import Row
 from synthgen.formats.contract import Options, Unfit
+from synthgen.formats.conversation import turns_of
+from synthgen.formats.layouts.alpaca import Alpaca
+from synthgen.formats.layouts.messages import Messages
 from synthgen.formats.layouts.prompt_completion import PromptCompletion
 from synthgen.formats.meaning import is_zero, shown
 
 LABEL = "label"
+NAMES = (LABEL, "kto_tag", "desirable")
+"""Columns with the label; LLaMA-Factory's `kto_tag` is one."""
+
+_ANSWERED = (Alpaca(), Messages(), PromptCompletion())
 
 
 class Unpaired:
     """Answers with the verdict good or bad, of which the bad ones are kept, too."""
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[Options]] = Options
 
     def recognises(self, columns: Collection[str]) -> bool:
-        """Never: it is chosen by `format: unpaired`."""
-        return False
+        """By a label beside the columns of `prompt_completion`, `alpaca` or `messages`."""
+        labelled = any(name in columns for name in NAMES)
+        return labelled and any(layout.recognises(columns) for layout in _ANSWERED)
 
     def read(self, record: Mapping[str, Any]) -> Row:
-        """As prompt and completion are read, with `label` as true or false."""
-        label = record.get(LABEL)
+        """As the layout of its other columns is read, with `label` as true or false."""
+        named = next((name for name in NAMES if name in record), LABEL)
+        label = record.get(named)
         if label is None or label == "":
-            raise Unfit("missing_field", LABEL)
+            raise Unfit("missing_field", named)
         good = not is_zero(label)
         if good and not (label is True or label == 1 or str(label).strip().lower() in ("true", "1", "1.0")):
-            raise Unfit("missing_field", f"{shown(LABEL, label)} is neither true nor false")
-        row = PromptCompletion().read({name: value for name, value in record.items() if name != LABEL})
+            raise Unfit("missing_field", f"{shown(named, label)} is neither true nor false")
+        others = {name: value for name, value in record.items() if name != named}
+        layout = next((one for one in _ANSWERED if one.recognises(others)), _ANSWERED[-1])
+        row = layout.read(others)
+        turns_of(row)  # a label is about an answer
         return {**row, LABEL: good}
 
     def write(self, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,9 @@ class Objective(Protocol):
     REFERENCE: ClassVar[bool]
     """Whether the loss compares with the student as it was, so that a copy of it is kept in memory."""
 
+    LEARNS_BAD: ClassVar[bool]
+    """Whether it learns that an answer is bad; else rows with `label: false` are left out."""
+
     def __init__(self, config: Any) -> None: ...
 
     @property

@@ -48,7 +48,7 @@ class MultiTaskConfig(Component):
 class MultiTask:
     """A row's answer and its rationale as two tasks, each with a mean loss of its own."""
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[Component]] = MultiTaskConfig
     TRAINED_WITH: ClassVar[str] = "TRL's SFTTrainer"
     TAGS: ClassVar[tuple[str, ...]] = ("sft", "trl")
@@ -58,6 +58,7 @@ class MultiTask:
     )
     REFUSED: ClassVar[frozenset[str]] = frozenset(("loss_type", "label_smoothing_factor", "padding_free"))
     REFERENCE: ClassVar[bool] = False
+    LEARNS_BAD: ClassVar[bool] = False
 
     def __init__(self, config: MultiTaskConfig) -> None:
         self.shares = (config.alpha, 1 - config.alpha)

@@ -54,6 +54,7 @@ class OddsRatio:
     UNPACKABLE: ClassVar[str] = "the two answers of a pair are sequences of their own"
     REFUSED: ClassVar[frozenset[str]] = frozenset(("loss_type", "label_smoothing_factor", "padding_free"))
     REFERENCE: ClassVar[bool] = False
+    LEARNS_BAD: ClassVar[bool] = True
 
     def __init__(self, config: OddsRatioConfig) -> None:
         self._config = config

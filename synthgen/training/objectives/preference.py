@@ -84,6 +84,7 @@ class Preference:
         )
     )
     REFERENCE: ClassVar[bool] = True
+    LEARNS_BAD: ClassVar[bool] = True
 
     def __init__(self, config: PreferenceConfig) -> None:
         self._config = config

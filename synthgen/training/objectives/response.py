@@ -48,7 +48,7 @@ class ResponseConfig(Component):
 class Response:
     """The teacher's distributions, from its own weights."""
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[Component]] = ResponseConfig
     TRAINED_WITH: ClassVar[str] = "TRL's SFTTrainer, with soft targets"
     TAGS: ClassVar[tuple[str, ...]] = ("distillation", "trl")
@@ -56,6 +56,7 @@ class Response:
     UNPACKABLE: ClassVar[str] = ""
     REFUSED: ClassVar[frozenset[str]] = frozenset(("loss_type", "label_smoothing_factor", "use_liger_kernel"))
     REFERENCE: ClassVar[bool] = False
+    LEARNS_BAD: ClassVar[bool] = False
 
     def __init__(self, config: ResponseConfig, teacher: LocalTeacher | None = None) -> None:
         self._config, self._teacher = config, teacher

@@ -41,7 +41,7 @@ class SupervisedConfig(Component):
 class Supervised:
     """One completion a row, with TRL's own loss."""
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     Config: ClassVar[type[Component]] = SupervisedConfig
     TRAINED_WITH: ClassVar[str] = "TRL's SFTTrainer"
     TAGS: ClassVar[tuple[str, ...]] = ("sft", "trl")
@@ -49,6 +49,7 @@ class Supervised:
     UNPACKABLE: ClassVar[str] = ""
     REFUSED: ClassVar[frozenset[str]] = frozenset()
     REFERENCE: ClassVar[bool] = False
+    LEARNS_BAD: ClassVar[bool] = False
 
     def __init__(self, config: SupervisedConfig) -> None:
         self._completion = config.completion

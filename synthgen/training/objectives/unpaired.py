@@ -55,6 +55,7 @@ class Unpaired:
         )
     )
     REFERENCE: ClassVar[bool] = True
+    LEARNS_BAD: ClassVar[bool] = True
 
     def __init__(self, config: UnpairedConfig) -> None:
         self._config = config

@@ -6,6 +6,7 @@ from synthgen.formats.contract import Unfit
 from synthgen.formats.layouts.unpaired import Unpaired
 
 RECORD = {"prompt": "2 + 3?", "completion": "Six."}
+TURNS = [{"role": "user", "content": "2 + 3?"}, {"role": "assistant", "content": "Six."}]
 
 
 @pytest.mark.parametrize(
@@ -41,5 +42,34 @@ def test_messages_are_read_and_written_again():
         Unpaired().write({"instruction": "2 + 3?", "output": "Six."})
 
 
-def test_it_is_not_recognised_by_columns():
-    assert not Unpaired().recognises({**RECORD, "label": True})
+@pytest.mark.parametrize("label", ["label", "kto_tag", "desirable"])
+@pytest.mark.parametrize(
+    ("record", "field"),
+    [
+        (RECORD, "output"),
+        ({"instruction": "2 + 3?", "output": "Six."}, "output"),
+        ({"instruction": "Add.", "input": "2 + 3", "response": "Six."}, "output"),
+        ({"messages": TURNS}, "messages"),
+    ],
+)
+def test_a_bad_answer_of_any_layout_is_kept(record, field, label):
+    record = {**record, label: False}
+    assert Unpaired().recognises(record)
+    row = Unpaired().read(record)
+    assert row["label"] is False and row[field] and "kto_tag" not in row and "desirable" not in row
+
+
+@pytest.mark.parametrize("record", [{"instruction": "2 + 3?"}, {"messages": TURNS[:1]}])
+def test_a_label_without_an_answer_says_nothing(record):
+    with pytest.raises(Unfit, match="missing_field"):
+        Unpaired().read({**record, "label": False})
+
+
+def test_other_reasons_not_to_learn_still_count():
+    with pytest.raises(Unfit, match="not_to_learn"):
+        Unpaired().read({**RECORD, "label": True, "weight": 0})
+
+
+def test_it_is_recognised_by_a_label_beside_an_answer():
+    assert not Unpaired().recognises(RECORD)
+    assert not Unpaired().recognises({"label": True, "text": "x"})
