@@ -90,7 +90,7 @@ def test_a_training_of_another_student_says_nothing_of_hours(pipeline):
 def test_a_student_that_is_nowhere_here_is_said(pipeline):
     made = pipeline("  - sft: {student: {model: nobody/nothing-here}}\n")
     (entry,) = estimate_pipeline(made, reporter=QUIET)["training"]
-    assert "neither in a folder nor in the hub's cache" in entry["notes"][0]
+    assert "not in the hub's cache yet, or cannot be read" in entry["notes"][0]
 
 
 def test_without_torch_it_says_what_is_missing(pipeline, monkeypatch):
