@@ -71,8 +71,8 @@ def _size(
         config, stored = _config(student)
     except (SynthgenError, OSError, ValueError, ImportError):
         return {}, [
-            "memory and disk: the student's config is not in the hub's cache yet, or cannot be read (synthgen "
-            "validate says why); they are known once it was loaded"
+            "memory and disk: the student's config is not in the hub's cache yet, or cannot be read "
+            "(synthgen validate says why); they are known once it was loaded"
         ]
     longest = (earlier.extra.get("preflight") or {}).get("longest") if earlier is not None else None
     tokens = min(longest or training.options.max_length, training.options.max_length)
