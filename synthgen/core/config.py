@@ -345,5 +345,6 @@ def resolved(value: Any) -> Any:
 
 
 def faults_of(misfits: list[Misfit], locate: Callable[[Location], str]) -> list[Fault]:
-    """Misfits as faults, each with the `file:line` that `locate(path)` gives."""
-    return [Fault(misfit.what, locate(misfit.path), misfit.next) for misfit in misfits]
+    """Misfits as faults, each once, with the `file:line` that `locate(path)` gives."""
+    # A stage with `seeds` is read once for each.
+    return list(dict.fromkeys(Fault(one.what, locate(one.path), one.next) for one in misfits))

@@ -16,10 +16,10 @@ def foreseen(pipeline: Pipeline, spec: StageSpec) -> list[Fault]:
         spec: the stage.
 
     Returns:
-        The faults, with the stage's id.
+        The faults, with the id that the file has.
     """
     faults = spec.stage.foresees(spec.config, [reader.config for reader in readers(pipeline, spec.id)])
-    return [Fault(f"{spec.id}: {fault.what}", fault.where, fault.next) for fault in faults]
+    return [Fault(f"{spec.written_id}: {fault.what}", fault.where, fault.next) for fault in faults]
 
 
 class Foresight:
@@ -32,7 +32,7 @@ class Foresight:
         """Raises ConfigError for all that the stages to come foresee, the first time it is called."""
         if not self._done:
             self._done = True
-            if faults := list(self._faults(coming)):
+            if faults := list(dict.fromkeys(self._faults(coming))):  # the seeds of a stage have the same
                 raise ConfigError.of(faults)
 
     def _faults(self, coming: Sequence[StageSpec]) -> Iterator[Fault]:

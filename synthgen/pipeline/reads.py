@@ -113,6 +113,14 @@ def resolve_reads(
                 )
             )
         chosen = fits if need.many else fits[-1:]
+        if need.wanted_by and not any(_fills(spec, need) for spec in chosen):
+            misfits.append(
+                Misfit(
+                    (*path, need.wanted_by.partition(":")[0]),
+                    f"{stage_id}: {need.wanted_by} needs {need.part} rows, but no split before it makes any",
+                    f"split: {{{need.part}: N}} makes them; or leave {need.wanted_by} out",
+                )
+            )
         reads[name] = tuple(
             f"{spec.id}.{need.part or 'train'}" if spec.stage.writes == "split" else spec.id
             for spec in chosen
@@ -134,6 +142,28 @@ def _meets(writes: str, need: Need) -> bool:
     return writes == need.kind or (need.kind == "rows" and writes == "split")
 
 
+def _fills(spec: StageSpec, need: Need) -> bool:
+    """Whether a stage makes rows of the part that is needed; one that says nothing of its size may."""
+    return bool(getattr(spec.config, str(need.part), True))
+
+
+def _no_such(stage_id: str, earlier: list[StageSpec]) -> str:
+    """What to write in place of a stage that is not there; one with `seeds` is there once for each."""
+    of_seeds = [spec for spec in earlier if getattr(spec.config, "seed_of", None) == stage_id]
+    if of_seeds:
+        numbers = ", ".join(str(getattr(spec.config, "seed", "")) for spec in of_seeds)
+        return (
+            f"it has seeds: give this stage the same, seeds: [{numbers}], and each goes on with its own; or "
+            f"name one, {of_seeds[0].id}"
+        )
+    whole, _, number = stage_id.rpartition("-seed")
+    if number.isdecimal() and any(spec.id == whole for spec in earlier):
+        return f"{whole} has no seeds: write {whole}, or give it seeds: [{number}]"
+    if near := nearest(stage_id, [spec.id for spec in earlier]):
+        return f"did you mean {near!r}?"
+    return f"earlier stages: {', '.join(spec.id for spec in earlier) or 'none'}"
+
+
 def _reference(
     asked: str, need: Need, earlier: list[StageSpec], path: Location, misfits: list[Misfit]
 ) -> str:
@@ -153,16 +183,7 @@ def _reference(
     stage_id, _, part = asked.partition(".")
     spec = next((spec for spec in earlier if spec.id == stage_id), None)
     if spec is None:
-        near = nearest(stage_id, [spec.id for spec in earlier])
-        misfits.append(
-            Misfit(
-                path,
-                f"no earlier stage {stage_id!r}",
-                f"did you mean {near!r}?"
-                if near
-                else f"earlier stages: {', '.join(spec.id for spec in earlier) or 'none'}",
-            )
-        )
+        misfits.append(Misfit(path, f"no earlier stage {stage_id!r}", _no_such(stage_id, earlier)))
         return asked
     if spec.stage.writes == "split" and need.kind in ("rows", "split"):
         part = part or need.part or "train"

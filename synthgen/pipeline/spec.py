@@ -27,6 +27,11 @@ class StageSpec:
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Need -> references (`<stage id>`, `<stage id>.<part>` or `run:NAME:…`)."""
 
+    @property
+    def written_id(self) -> str:
+        """The id in the file: of a stage with `seeds`, that of all of them."""
+        return getattr(self.config, "seed_of", None) or self.id
+
 
 @dataclass(frozen=True)
 class Pipeline:

@@ -64,6 +64,8 @@ class Need:
 
     What the other needs of the stage hold is left out.
     """
+    wanted_by: str = ""
+    """The option for which a split's part must not be empty, as it is written: `publish: best`."""
 
 
 @dataclass

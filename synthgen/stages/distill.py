@@ -27,7 +27,7 @@ from synthgen.core.config import resolved
 from synthgen.core.defaults import changed
 from synthgen.core.errors import Fault
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
-from synthgen.stages.training_checks import foreseen_faults, training_faults
+from synthgen.stages.training_checks import foreseen_faults, training_faults, training_warnings
 from synthgen.stages.training_inputs import inputs_extra, refuse_weights, rehearsed, training_needs
 from synthgen.training.completions import Completion
 from synthgen.training.local_teacher import LocalTeacher, local_teacher
@@ -113,7 +113,7 @@ class Config(StageConfig, TrainingOptions):
 
 def needs(config: Config) -> dict[str, Need]:
     """Rows to train on, a split's validation part where there is one, the student's start, the teacher."""
-    needed = training_needs(config.student)
+    needed = training_needs(config.student, config)
     if config.teacher.stage is not None:
         needed[TEACHER] = Need("model", choose=(config.teacher.stage,), option=f"{TEACHER}.from")
     return needed
@@ -185,6 +185,7 @@ STAGE = Stage(
     rehearsed=_rehearsed,
     faults=faults,
     foresees=foresees,
+    warnings=lambda config: training_warnings(config.student, config),
     graceful=True,
     see=(
         "With examples: [distillation.md](distillation.md). Several GPUs, torchrun, FSDP and DeepSpeed: "

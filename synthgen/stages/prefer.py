@@ -48,7 +48,7 @@ from synthgen.core.errors import ConfigError, Fault
 from synthgen.core.text import percent, table
 from synthgen.evaluation.intervals import wilson
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
-from synthgen.stages.training_checks import foreseen_faults, training_faults
+from synthgen.stages.training_checks import foreseen_faults, training_faults, training_warnings
 from synthgen.stages.training_inputs import inputs_extra, refuse_weights, rehearsed, training_needs
 from synthgen.store.jsonl import read_rows
 from synthgen.training.completions import Completion
@@ -176,7 +176,7 @@ class Config(StageConfig, TrainingOptions):
 
 def needs(config: Config) -> dict[str, Need]:
     """Preference rows, a split's validation part where there is one, and the student it starts from."""
-    return training_needs(config.student)
+    return training_needs(config.student, config)
 
 
 def faults(config: Config) -> list[Fault]:
@@ -306,6 +306,7 @@ STAGE = Stage(
     rehearsed=rehearsed,
     faults=faults,
     foresees=foresees,
+    warnings=lambda config: training_warnings(config.student, config),
     graceful=True,
     sharding=Whole("a student is trained on all rows (several GPUs: `processes: N`)"),
     example="- prefer: {input: pairs, student: {from: sft}, method: lora, beta: 0.1}",

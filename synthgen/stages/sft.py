@@ -52,7 +52,7 @@ from synthgen.core.artefacts import Inputs
 from synthgen.core.config import resolved
 from synthgen.core.errors import Fault
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
-from synthgen.stages.training_checks import foreseen_faults, training_faults
+from synthgen.stages.training_checks import foreseen_faults, training_faults, training_warnings
 from synthgen.stages.training_inputs import inputs_extra, refuse_weights, rehearsed, training_needs
 from synthgen.training.completions import Completion
 from synthgen.training.objectives.contract import Objective, refusal
@@ -119,7 +119,7 @@ class Config(StageConfig, TrainingOptions):
 
 def needs(config: Config) -> dict[str, Need]:
     """Rows to train on, a split's validation part where there is one, and the student it starts from."""
-    return training_needs(config.student)
+    return training_needs(config.student, config)
 
 
 def faults(config: Config) -> list[Fault]:
@@ -178,6 +178,7 @@ STAGE = Stage(
     rehearsed=rehearsed,
     faults=faults,
     foresees=foresees,
+    warnings=lambda config: training_warnings(config.student, config),
     graceful=True,
     see=(
         "Memory, disk and hours: [memory.md](memory.md). Several GPUs, torchrun, FSDP and DeepSpeed: "

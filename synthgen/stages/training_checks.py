@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from synthgen.core.errors import Fault
 from synthgen.stages.contract import StageConfig
 from synthgen.training.completions import Completion
-from synthgen.training.loading_check import loading_faults, package_faults
+from synthgen.training.folder_names import mistaken_name
+from synthgen.training.loading_check import loading_faults, package_faults, positions_of
 from synthgen.training.objectives.contract import Objective
 from synthgen.training.options import TrainingOptions
 from synthgen.training.processes.accelerate_file import file_faults
@@ -44,9 +45,24 @@ def foreseen_faults(
     """
     several = not objective.undivided() and importlib.util.find_spec("torch") is not None
     faults = rank_faults(options) if several else []
+    if student.model is not None and (mistaken := mistaken_name(student.model)):
+        return [*faults, mistaken]
     if student_faults(student):
         return faults
     if found := loading_faults(student, options):
         return faults + found
     systems = [system for reader in readers if (system := getattr(reader, "system", None))]
     return faults + template_faults(student, completion, systems)
+
+
+def training_warnings(student: StudentOptions, options: TrainingOptions) -> list[Fault]:
+    """A max_length that is more than the student reads, which its config tells."""
+    reads = positions_of(student)
+    if reads is None or reads >= options.max_length:
+        return []
+    return [
+        Fault(
+            f"max_length is {options.max_length:,}, but the student reads {reads:,} tokens",
+            next=f"a longer row ends the training; max_length: {reads} leaves it to `unfit`",
+        )
+    ]

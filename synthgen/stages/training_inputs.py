@@ -17,9 +17,10 @@ REHEARSED_STEPS = 2
 T = TypeVar("T", bound=TrainingOptions)
 
 
-def training_needs(student: StudentOptions) -> dict[str, Need]:
+def training_needs(student: StudentOptions, options: TrainingOptions) -> dict[str, Need]:
     """Rows to train on, a split's validation part where there is one, and the student it starts from."""
-    needed = {"rows": Need("rows"), "validation": Need("split", part="validation", optional=True)}
+    measured = Need("split", part="validation", optional=True, wanted_by=options.measured_for)
+    needed = {"rows": Need("rows"), "validation": measured}
     if student.start is not None:
         needed[STUDENT] = Need("model", choose=(student.start,), option=f"{STUDENT}.from")
     return needed
@@ -42,11 +43,11 @@ def rehearsed(config: T) -> T:
 
 
 def inputs_extra(trained: TrainedStudent) -> dict[str, Any]:
-    """What the manifest has of each input and of each model that is kept beside the last one.
+    """What the manifest has of each input and, with `keep`, of each model beside the last one.
 
     Inputs are left out where there is one, and every row of it is shown once.
     """
     accounts = trained.mixture.plain()
     plain = len(accounts) == 1 and accounts[0]["shown"] == trained.preflight.kept
-    kept = {"checkpoints": [dict(one) for one in trained.kept]} if trained.kept else {}
+    kept = {} if trained.kept is None else {"checkpoints": [dict(one) for one in trained.kept]}
     return kept if plain else {"inputs": accounts, **kept}

@@ -92,6 +92,15 @@ def kept_snapshots(
     return chosen[::-1]
 
 
+def nothing_kept(options: TrainingOptions, steps: int) -> str:
+    """Why `keep` left no model of an earlier step."""
+    every = "an epoch" if options.measure_every is None else f"every {options.measure_every:,} steps"
+    return (
+        f"keep: {options.keep} kept nothing: of {steps:,} steps, measured {every}, no measurement is left "
+        "beside the model itself; measure_every says how often there is one"
+    )
+
+
 def write_kept(
     student: Student,
     snapshots: Sequence[Path],

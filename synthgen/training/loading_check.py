@@ -104,6 +104,24 @@ def loading_faults(student: StudentOptions, options: TrainingOptions) -> list[Fa
     ]
 
 
+def positions_of(student: StudentOptions) -> int | None:
+    """How many tokens a student reads, None where its config is not here or does not tell."""
+    if student.init is not None:
+        return student.init.positions
+    if student.model is None or importlib.util.find_spec("transformers") is None:
+        return None
+    try:
+        config = read_config(source_of(student, local_only=True))
+    except (OSError, ValueError, ImportError):
+        return None  # told by `loading_faults`
+    return positions_in(config)
+
+
+def positions_in(config: PretrainedConfig) -> int | None:
+    """How many tokens a model reads, None where its config does not limit them."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None) or None
+
+
 def config_faults(config: PretrainedConfig, name: str) -> list[Fault]:
     """What is wrong with the kind of model."""
     if is_encoder_decoder(config):

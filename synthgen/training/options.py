@@ -161,14 +161,16 @@ class TrainingOptions(Component):
     early_stopping: EarlyStopping | None = Field(
         None,
         description=(
-            "stop when the validation rows say that nothing is gained any more; needs validation rows"
+            "stop when the validation rows say that nothing is gained any more; needs a split before "
+            "it, `split: {validation: N}`"
         ),
     )
     publish: Literal["last", "best"] = Field(
         "last",
         description=(
             "the weights that become the model: those of the last step, or of the best measurement on the "
-            "validation rows, as early_stopping has it"
+            "validation rows, as early_stopping has it; best needs a split before it, `split: {validation: "
+            "N}`"
         ),
     )
     keep: int = Field(
@@ -221,6 +223,13 @@ class TrainingOptions(Component):
         if len(set(self.seeds)) < len(self.seeds) or any(seed < 0 for seed in self.seeds):
             raise ValueError("seeds are whole numbers from 0 on, each once")
         return self
+
+    @property
+    def measured_for(self) -> str:
+        """The option that needs validation rows, as it is written; "" where none does."""
+        if self.early_stopping is not None:
+            return "early_stopping"
+        return "publish: best" if self.publish == "best" else ""
 
     @property
     def peak_rate(self) -> float:

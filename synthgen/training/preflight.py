@@ -226,9 +226,9 @@ def prepare(
                 tokens.flush()
         tokens.flush()
     if preflight.lacking and unfit == "fail":
-        raise _lacking(objective.made_of(), preflight, lacked)
+        raise _lacking(stage, objective.made_of(), preflight, lacked)
     if preflight.faults and unfit == "fail":
-        raise _unfit(preflight, max_length)
+        raise _unfit(stage, preflight, max_length)
     return preflight
 
 
@@ -277,17 +277,17 @@ def _masked(example: Encoded, tokenizer: PreTrainedTokenizerBase) -> str:
     )
 
 
-def _lacking(made_of: tuple[str, str], preflight: Preflight, lacked: set[str]) -> ConfigError:
+def _lacking(stage: str, made_of: tuple[str, str], preflight: Preflight, lacked: set[str]) -> ConfigError:
     used_for, needed = made_of
     return ConfigError(
-        f"{preflight.lacking:,} of {preflight.rows:,} rows have no {' and no '.join(sorted(lacked))}, which "
-        f"{used_for}",
+        f"{stage}: {preflight.lacking:,} of {preflight.rows:,} rows have no "
+        f"{' and no '.join(sorted(lacked))}, which {used_for}",
         f"row {preflight.first['missing_fields']}",
         f"{needed}, or leave those rows out with unfit: drop",
     )
 
 
-def _unfit(preflight: Preflight, max_length: int) -> StageFailed:
+def _unfit(stage: str, preflight: Preflight, max_length: int) -> StageFailed:
     counted = ", ".join(
         f"{number:,} {name.replace('_', ' ')}" for name, number in sorted(preflight.faults.items())
     )
@@ -300,7 +300,7 @@ def _unfit(preflight: Preflight, max_length: int) -> StageFailed:
         *("template", "prompt_not_prefix", "same_answers", "tool_calls", "turn_not_text")
     }
     return StageFailed(
-        f"of {preflight.rows:,} rows, {counted}: "
+        f"{stage}: of {preflight.rows:,} rows, {counted}: "
         + (
             "the student cannot be trained on them" if refused else "the student would learn from broken text"
         ),

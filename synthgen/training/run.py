@@ -21,8 +21,8 @@ from synthgen.training.completions import PLAIN, completion_text, missing_fields
 from synthgen.training.context import RunContext
 from synthgen.training.faults import explain_faults
 from synthgen.training.footprint import Training, footprint
-from synthgen.training.kept import accounts_of, folder_of, kept_snapshots, write_kept
-from synthgen.training.loading_check import method_faults, room_faults
+from synthgen.training.kept import accounts_of, folder_of, kept_snapshots, nothing_kept, write_kept
+from synthgen.training.loading_check import method_faults, positions_in, room_faults
 from synthgen.training.mixture import Mixture
 from synthgen.training.objectives.contract import Objective
 from synthgen.training.options import TrainingOptions
@@ -55,8 +55,8 @@ class TrainedStudent:
     """Which rows of which input were trained on, and how often."""
     held_out: Mapping[str, Any] = field(default_factory=dict)
     """The figures of the rows that are measured, at the start and at the end, where the objective has any."""
-    kept: Sequence[Mapping[str, Any]] = ()
-    """The models of earlier steps that stay; see `kept.accounts_of`."""
+    kept: Sequence[Mapping[str, Any]] | None = None
+    """The models of earlier steps that stay, None where none were asked for; see `kept.accounts_of`."""
 
     @property
     def counts(self) -> Counts:
@@ -115,11 +115,10 @@ def train_student(
         StageFailed: rows would teach broken text, the loss became no number, or memory was not enough.
         Interrupted: a signal asked to stop; a checkpoint was written first.
     """
-    if (options.early_stopping is not None or options.publish == "best") and validation is None:
-        named = "early_stopping" if options.early_stopping is not None else "publish: best"
+    if options.measured_for and validation is None:
         raise ConfigError(
-            f"{named} needs validation rows",
-            next=f"split: {{validation: N, …}} makes them; or leave {named} out",
+            f"{context.stage_id}: {options.measured_for} needs validation rows",
+            next=f"split: {{validation: N, …}} makes them; or leave {options.measured_for} out",
         )
     seed = context.seed if options.seed is None else options.seed
     context.work.mkdir(parents=True, exist_ok=True)
@@ -144,6 +143,8 @@ def train_student(
             opened, scratch, preflight, chosen, options, objective, context, validation, ranks
         )
         kept = kept_snapshots(options, context.work, figures, context.reporter.say)
+        if options.keep and not kept:
+            context.reporter.say(f"{context.stage_id}: {nothing_kept(options, int(figures['steps']))}")
         _write_models(opened, kept, options, context.work, out, scratch)
         for folder in (out, *(folder_of(out, snapshot) for snapshot in kept)):
             name_start(folder / "adapter", start, student.start)
@@ -177,7 +178,8 @@ def train_student(
     ):
         shown = {name: value for name, value in result.items() if name != "folder"}
         (out / folder / "README.md").write_text(card(title=title, result=shown), encoding="utf-8")
-    return TrainedStudent(base, opened.revision, parameters, preflight, figures, mixture, measured, accounts)
+    stay = accounts if options.keep else None
+    return TrainedStudent(base, opened.revision, parameters, preflight, figures, mixture, measured, stay)
 
 
 def _prepare(
@@ -225,7 +227,7 @@ def _prepare(
     for line in _size(student, Training(chosen, options, objective), preflight, mixture.sequences):
         say(f"{stage}: {line}")
     _require_rows(student, context)
-    positions = getattr(student.model.config.get_text_config(), "max_position_embeddings", None)
+    positions = positions_in(student.model.config)
     if positions and min(preflight.longest, options.max_length) > positions:
         raise ConfigError(
             f"the longest row has {preflight.longest:,} tokens, but the student reads {positions:,}",

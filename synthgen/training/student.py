@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging import ERROR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from synthgen.training.architecture import (
     stored_dtype,
 )
 from synthgen.training.chat_tokenizer import ends_of, open_tokenizer
+from synthgen.training.folder_names import mistaken_name
 from synthgen.training.loading_check import config_faults, source_of, vocabulary_faults
 from synthgen.training.student_options import InitOptions, StudentOptions
 from synthgen.training.templates import fix_template
@@ -96,15 +98,20 @@ def quiet_libraries() -> Iterator[None]:
         raise ConfigError(
             f"training needs packages that are not installed ({fault.name or fault})", next=INSTALL
         ) from fault
+    from huggingface_hub.utils import logging as hub_logging
+
+    hub_verbosity = hub_logging.get_verbosity()
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     dataset_bars = datasets.are_progress_bars_disabled()
     logging.set_verbosity_error()
+    hub_logging.set_verbosity(ERROR)  # a line for each time that it tries again
     logging.disable_progress_bar()
     datasets.disable_progress_bars()
     try:
         yield
     finally:
         logging.set_verbosity(verbosity)
+        hub_logging.set_verbosity(hub_verbosity)
         if bars:
             logging.enable_progress_bar()
         if not dataset_bars:
@@ -116,6 +123,8 @@ def student_faults(options: StudentOptions) -> list[Fault]:
     if options.model is None:
         return []
     name = options.model
+    if fault := mistaken_name(name):
+        return [fault]
     if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
         return [
             Fault(

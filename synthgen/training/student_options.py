@@ -129,15 +129,13 @@ class StudentOptions(_Start):  # type: ignore[misc]  # pydantic makes it
         try:
             return Path(value).read_text(encoding="utf-8")
         except (OSError, ValueError) as fault:
-            raise ValueError(
-                f"chat_template is neither Jinja text nor a file that can be read: {value[:100]!r}"
-            ) from fault
+            raise ValueError(f"neither Jinja text nor a file that can be read: {value[:100]!r}") from fault
 
     @field_validator("chat_template_kwargs", mode="after")
     @classmethod
     def _are_names(cls, value: dict[str, Any]) -> dict[str, Any]:
         if wrong := [name for name in value if not name.isidentifier()]:
-            raise ValueError(f"chat_template_kwargs: {wrong[0]!r} is no name that a template can read")
+            raise ValueError(f"{wrong[0]!r} is no name that a template can read")
         return value
 
     @model_validator(mode="after")

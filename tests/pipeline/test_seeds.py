@@ -109,3 +109,30 @@ def test_seeds_that_cannot_be_used(tmp_path, seeds, said):
 def test_a_stage_that_trains_nothing_has_no_seeds(tmp_path):
     with pytest.raises(ConfigError, match="unknown option 'seeds'"):
         load(tmp_path, TEXT.replace("{test: 5}", "{test: 5, seeds: [0, 1]}"))
+
+
+def test_a_stage_from_one_with_seeds_is_told_how_to_go_on(tmp_path):
+    further = "  - sft: {id: further, input: split.train, student: {from: START}}\n  - sft: {id: other"
+    text = TEXT.replace("  - sft: {id: other", further)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text.replace("START", "student"))
+    (fault,) = caught.value.faults
+    assert fault.what == "no earlier stage 'student'"
+    assert "seeds: [0, 7]" in fault.next and "name one, student-seed0" in fault.next
+    load(tmp_path, text.replace("START", "student-seed0"))
+    with pytest.raises(ConfigError, match="has no seeds: write student, or give it seeds: .3.") as caught:
+        load(
+            tmp_path,
+            text.replace("START", "student-seed3").replace("      seeds: [0, 7]\n", "").split("  - ev")[0],
+        )
+
+
+def test_a_fault_of_all_seeds_is_told_once(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, TEXT.replace("epochs: 2", "epochs: -2"))
+    assert len(caught.value.faults) == 1
+    template = TEXT.replace("{hidden_size: 32}", "{hidden_size: 32}, chat_template: none.jinja")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, template)
+    (fault,) = caught.value.faults
+    assert fault.what.count("chat_template") == 1 and "neither Jinja text nor a file" in fault.what

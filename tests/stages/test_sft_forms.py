@@ -252,7 +252,9 @@ def test_rows_without_a_rationale_fail_by_default_and_can_be_dropped(tmp_path):
     some[7]["rationale"] = " "
     with pytest.raises(ConfigError) as caught:
         Bench(tmp_path / "fails", some, completion="multi_task").run()
-    assert "2 of 20 rows have no rationale, which completion: multi_task is made of" in str(caught.value)
+    assert "student: 2 of 20 rows have no rationale, which completion: multi_task is made of" in str(
+        caught.value
+    )
     assert "row r3" in str(caught.value) and "unfit: drop" in str(caught.value)
     bench = Bench(tmp_path / "drops", some, completion="multi_task", unfit="drop", epochs=1)
     outcome = bench.run()

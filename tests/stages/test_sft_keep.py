@@ -128,3 +128,11 @@ def test_the_best_measurement_is_the_model_and_not_kept_twice(tmp_path):
     listed = [(one["step"], one["validation_loss"]) for one in outcome.extra["checkpoints"]]
     assert listed == [(6, losses[6]), (9, losses[9])]
     assert orjson.dumps(outcome.extra["checkpoints"])
+
+
+def test_a_training_that_ends_before_its_first_measurement_says_that_nothing_was_kept(tmp_path):
+    bench = Bench(tmp_path, rows(8), keep=2, measure_every=100, epochs=1)
+    outcome = bench.run()
+    assert outcome.extra["checkpoints"] == [] and not (tmp_path / "out" / "checkpoints").exists()
+    (line,) = (line for line in bench.heard if "kept nothing" in line)
+    assert line.startswith("student: keep: 2 kept nothing: of 1 steps, measured every 100 steps")

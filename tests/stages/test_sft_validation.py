@@ -79,5 +79,5 @@ def test_the_best_measurement_becomes_the_model_without_stopping_early(tmp_path)
 
 
 def test_the_best_measurement_needs_validation_rows(tmp_path):
-    with pytest.raises(ConfigError, match="publish: best needs validation rows"):
+    with pytest.raises(ConfigError, match="student: publish: best needs validation rows"):
         Bench(tmp_path, publish="best").run()

@@ -178,7 +178,7 @@ def test_rows_without_the_needed_fields_are_counted_and_the_first_is_named(token
     del some[2]["rationale"], some[4]["final_answer"]
     with pytest.raises(ConfigError) as caught:
         run(some, tokenizer, tmp_path)
-    assert "2 of 5 rows have no final_answer and no rationale" in str(caught.value)
+    assert ": 2 of 5 rows have no final_answer and no rationale" in str(caught.value)
     assert "row r2" in str(caught.value)
 
 

@@ -17,6 +17,7 @@ from synthgen.pipeline.spec import Pipeline, StageSpec, stage_id_of
 from synthgen.store.machine import host
 from synthgen.store.manifest import Manifest, read_manifest
 from synthgen.training.footprint import Training, can_count, footprint
+from synthgen.training.loading_check import positions_in
 from synthgen.training.student import INSTALL
 from synthgen.training.student_options import StudentOptions
 
@@ -75,14 +76,17 @@ def _size(
             "(synthgen validate says why); they are known once it was loaded"
         ]
     longest = (earlier.extra.get("preflight") or {}).get("longest") if earlier is not None else None
-    tokens = min(longest or training.options.max_length, training.options.max_length)
+    most = min(training.options.max_length, positions_in(config) or training.options.max_length)
+    tokens = min(longest or most, most)
     found = footprint(config, training._replace(student=student), tokens=tokens, stored=stored)
     if found is None:
         return {}, [f"memory and disk: {config.model_type} models cannot be made without their weights"]
     scratch = student.init is not None
     lines = found.lines(training.options, scratch)
     if longest is None and not training.options.packing:
-        lines[0] += "; no row is known yet: max_length is taken for the longest"
+        reads = f"the {most:,} tokens that it reads are"
+        taken = "max_length is" if most == training.options.max_length else reads
+        lines[0] += f"; no row is known yet: {taken} taken for the longest"
     return found.plain(training.options, scratch), lines
 
 

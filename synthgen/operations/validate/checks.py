@@ -64,7 +64,7 @@ def findings(pipeline: Pipeline, offline: bool = False, runs: Path = Path("data/
         *_extras(pipeline),
         *_disk(),
     ]
-    return sorted(listed, key=lambda item: ("error", "warning", "note").index(item.level))
+    return sorted(dict.fromkeys(listed), key=lambda item: ("error", "warning", "note").index(item.level))
 
 
 def _files_and_prompts(pipeline: Pipeline) -> Iterator[Finding]:
@@ -73,7 +73,10 @@ def _files_and_prompts(pipeline: Pipeline) -> Iterator[Finding]:
     for spec in pipeline.stages:
         faults = spec.stage.faults(spec.config)
         yield from (
-            Finding("error", Fault(f"{spec.id}: {fault.what}", fault.where or str(pipeline.path), fault.next))
+            Finding(
+                "error",
+                Fault(f"{spec.written_id}: {fault.what}", fault.where or str(pipeline.path), fault.next),
+            )
             for fault in faults
         )
         if not faults:
@@ -82,7 +85,7 @@ def _files_and_prompts(pipeline: Pipeline) -> Iterator[Finding]:
                 for fault in foreseen(pipeline, spec)
             )
             yield from (
-                Finding("warning", Fault(f"{spec.id}: {fault.what}", fault.where, fault.next))
+                Finding("warning", Fault(f"{spec.written_id}: {fault.what}", fault.where, fault.next))
                 for fault in spec.stage.warnings(spec.config)
             )
         reported = {fault.where for fault in faults}
@@ -187,7 +190,7 @@ def _students(pipeline: Pipeline, offline: bool) -> Iterator[Finding]:
         model = getattr(student, "model", None)
         if spec.stage.writes == "model" and model and not spec.stage.faults(spec.config):
             for certain, fault in hub_faults(
-                spec.id, model, getattr(student, "revision", None), str(pipeline.path)
+                spec.written_id, model, getattr(student, "revision", None), str(pipeline.path)
             ):
                 yield Finding("error" if certain else "warning", fault)
 

@@ -48,7 +48,10 @@ def stage_page() -> str:
 def _more(stage: Stage[Any]) -> list[str]:
     """What the docstring of a stage's module says behind its first line, a paragraph an entry."""
     text = inspect.getdoc(inspect.getmodule(stage.run)) or ""
-    return [" ".join(paragraph.split()) for paragraph in text.split("\n\n")[1:]]
+    return [
+        paragraph if paragraph.startswith("    ") else " ".join(paragraph.split())  # indented: code
+        for paragraph in text.split("\n\n")[1:]
+    ]
 
 
 def _tables(config: Any) -> Iterator[str]:

@@ -103,3 +103,14 @@ def test_without_torch_it_says_what_is_missing(pipeline, monkeypatch):
 def test_a_pipeline_that_neither_asks_nor_trains_is_refused(pipeline):
     with pytest.raises(ConfigError, match="asks no teacher"):
         estimate_pipeline(pipeline(""), reporter=QUIET)
+
+
+def test_no_sequence_is_longer_than_what_the_student_reads(pipeline):
+    reads_64 = SFT.replace("vocab_size: 400", "vocab_size: 400, positions: 64")
+    short, long = (
+        estimate_pipeline(pipeline(text), reporter=QUIET)["training"][0]
+        for text in (reads_64, reads_64.replace("max_length: 64", "max_length: 4096"))
+    )
+    assert "the 64 tokens that it reads are taken for the longest" in long["notes"][0]
+    told = {name: value for name, value in short.items() if name != "notes"}
+    assert told == {name: value for name, value in long.items() if name != "notes"}

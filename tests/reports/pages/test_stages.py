@@ -50,3 +50,9 @@ def test_a_table_says_what_is_allowed():
         "| `lot` |  | any of red, blue |",
     ]
     assert list(parts(Toy)) == [("inner", Inner)]
+
+
+def test_indented_blocks_of_a_docstring_stay_as_they_are():
+    lines = stage_page().splitlines()
+    at = lines.index("    268 rows held out   start     end  95% interval")
+    assert lines[at + 1].startswith("    chosen logprob     -6.348") and lines[at - 1] == ""
