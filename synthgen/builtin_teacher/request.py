@@ -76,7 +76,7 @@ def read_request(body: Any) -> Request:
     number = _number(body, "n", 1, whole=True, low=1, high=128)
     limit = body.get("max_completion_tokens", body.get("max_tokens"))
     stop = body.get("stop") or ()
-    stops = (stop,) if isinstance(stop, str) else tuple(stop)
+    stops = (stop,) if isinstance(stop, str) else tuple(stop) if isinstance(stop, list | tuple) else (stop,)
     if not all(isinstance(mark, str) for mark in stops):
         raise Refused("'stop' must be a text or a list of texts", code="invalid_body")
     temperature = _number(body, "temperature", 1.0, low=0.0, high=2.0)

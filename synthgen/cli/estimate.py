@@ -30,7 +30,7 @@ def estimate(
     env_file: o.EnvFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Estimate calls, tokens, dollars and time of a run, and memory and disk of its trainings.
+    """Estimate the cost, time, memory and disk of a run.
 
     Of each stage that asks a teacher, and of all: p50 and p95 from a small paid probe, or free from what
     the ledger holds; and what these figures rest on. Of each stage that trains: from the student's config.

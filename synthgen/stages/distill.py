@@ -1,4 +1,4 @@
-"""distill: train a student on its teacher's distribution over each token, beside the text.
+"""distill: train a student on its teacher's token probabilities.
 
 The teacher is a model whose weights are at hand: `teacher: {from: <stage>}`, an earlier stage's student, or
 `teacher: {model: …}`, a hub id or a folder. It reads the same rows as the student, which are those that sft

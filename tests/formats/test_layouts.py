@@ -6,7 +6,7 @@ from synthgen.core.registry import find, names
 from synthgen.formats.contract import Unfit
 from synthgen.formats.conversation import turns_of
 from synthgen.formats.instruction import REPEATED
-from synthgen.formats.meaning import NULLS
+from synthgen.formats.meaning import ABSENT, NULLS
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=REPEATED - 1).filter(
     lambda text: text.strip() and text not in NULLS
@@ -14,8 +14,9 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=R
 TURN = st.builds(
     lambda role, content: {"role": role, "content": content}, st.sampled_from(["user", "assistant"]), WORDS
 )
+SAID = WORDS.filter(lambda text: text not in ABSENT)  # "-" and the like are read as nothing there
 INSTRUCTION = st.fixed_dictionaries(
-    {"instruction": WORDS, "output": WORDS}, optional={"input": WORDS, "system": WORDS}
+    {"instruction": WORDS, "output": WORDS}, optional={"input": SAID, "system": SAID}
 )
 CONVERSATION = st.builds(
     lambda turns, end: {"messages": [*turns, {"role": "assistant", "content": end}]},

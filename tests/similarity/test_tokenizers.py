@@ -1,4 +1,6 @@
-from hypothesis import given
+import re
+
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from rouge_score.tokenize import tokenize
 
@@ -38,6 +40,7 @@ def test_many_texts_are_read_as_one_is(texts):
 
 @given(st.text('abc 123,;:?"_\n', max_size=60))
 def test_text_without_signs_has_alpacas_tokens(text):
+    assume(not re.search(r"\d,\d{3}", text))  # 1,000 is one number here, and two tokens to Alpaca
     assert unicode_tokens(text) == ascii_tokens(text)
 
 
