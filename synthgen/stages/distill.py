@@ -17,7 +17,7 @@ teacher. The loss by which a mixture of experts keeps its experts busy is left o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
 from pydantic import Field, model_validator
 
@@ -28,7 +28,7 @@ from synthgen.core.defaults import changed
 from synthgen.core.errors import Fault
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
 from synthgen.stages.training_checks import foreseen_faults, training_faults, training_warnings
-from synthgen.stages.training_inputs import inputs_extra, refuse_weights, rehearsed, training_needs
+from synthgen.stages.training_inputs import refuse_weights, rehearsed, training_needs, training_outcome
 from synthgen.training.completions import Completion
 from synthgen.training.local_teacher import LocalTeacher, local_teacher
 from synthgen.training.objectives.contract import Objective, refusal
@@ -130,7 +130,7 @@ def foresees(config: Config, readers: Sequence[StageConfig]) -> list[Fault]:
     return found or foreseen_teacher_faults(config.teacher, config.student)
 
 
-def run(inputs: Inputs, config: Config, context: Context, out: Any) -> Outcome:
+def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """Trains the student; see `training.run.train_student`."""
     taught_by = next(iter(inputs.get(TEACHER, ())), None)
     teacher = local_teacher(config.teacher, str(taught_by.file.absolute()) if taught_by is not None else None)
@@ -145,27 +145,11 @@ def run(inputs: Inputs, config: Config, context: Context, out: Any) -> Outcome:
         validation=next((part for part in inputs.get("validation", ()) if part.rows), None),
         start=next(iter(inputs.get("student", ())), None),
     )
-    counts = trained.counts
-    return Outcome(
-        counts,
-        {"rejected.jsonl": sum(counts.rejected.values()), "metrics.jsonl": None},
-        extra={
-            "student": {
-                "base": trained.base,
-                "revision": trained.revision,
-                "parameters": trained.parameters,
-                "completion": config.completion,
-                "teacher": teacher.name,
-            },
-            "preflight": trained.preflight.plain(),
-            "training": dict(trained.figures),
-            **inputs_extra(trained),
-        },
-        table=(
-            f"{context.stage_id}: {trained.base}, {trained.parameters:,} parameters, learned from "
-            f"{teacher.name}, {trained.preflight.kept:,} rows as {config.completion}; "
-            f"{trained.shown_figures()}"
-        ),
+    return training_outcome(
+        trained,
+        f"{context.stage_id}: {trained.base}, {trained.parameters:,} parameters, learned from "
+        f"{teacher.name}, {trained.preflight.kept:,} rows as {config.completion}; {trained.shown_figures()}",
+        student={"completion": config.completion, "teacher": teacher.name},
     )
 
 

@@ -49,7 +49,7 @@ from synthgen.core.text import percent, table
 from synthgen.evaluation.intervals import wilson
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
 from synthgen.stages.training_checks import foreseen_faults, training_faults, training_warnings
-from synthgen.stages.training_inputs import inputs_extra, refuse_weights, rehearsed, training_needs
+from synthgen.stages.training_inputs import refuse_weights, rehearsed, training_needs, training_outcome
 from synthgen.store.jsonl import read_rows
 from synthgen.training.completions import Completion
 from synthgen.training.objectives.contract import Objective, refusal
@@ -209,25 +209,12 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         start=start,
         held_out=0.0 if validation is not None else config.held_out,
     )
-    counts = trained.counts
     measured = _with_intervals(trained, validation)
-    return Outcome(
-        counts,
-        {"rejected.jsonl": sum(counts.rejected.values()), "metrics.jsonl": None},
-        extra={
-            "student": {
-                "base": trained.base,
-                "revision": trained.revision,
-                "parameters": trained.parameters,
-                "completion": completion,
-                "loss": config.loss,
-            },
-            "preflight": trained.preflight.plain(),
-            "training": dict(trained.figures),
-            **({"held_out": measured} if measured else {}),
-            **inputs_extra(trained),
-        },
-        table=_table(context.stage_id, config, trained, measured),
+    return training_outcome(
+        trained,
+        _table(context.stage_id, config, trained, measured),
+        student={"completion": completion, "loss": config.loss},
+        extra={"held_out": measured} if measured else None,
     )
 
 

@@ -53,7 +53,7 @@ from synthgen.core.config import resolved
 from synthgen.core.errors import Fault
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
 from synthgen.stages.training_checks import foreseen_faults, training_faults, training_warnings
-from synthgen.stages.training_inputs import inputs_extra, refuse_weights, rehearsed, training_needs
+from synthgen.stages.training_inputs import refuse_weights, rehearsed, training_needs, training_outcome
 from synthgen.training.completions import Completion
 from synthgen.training.objectives.contract import Objective, refusal
 from synthgen.training.objectives.multi_task import MultiTaskConfig
@@ -145,25 +145,11 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         validation=next((part for part in inputs.get("validation", ()) if part.rows), None),
         start=next(iter(inputs.get("student", ())), None),
     )
-    counts = trained.counts
-    return Outcome(
-        counts,
-        {"rejected.jsonl": sum(counts.rejected.values()), "metrics.jsonl": None},
-        extra={
-            "student": {
-                "base": trained.base,
-                "revision": trained.revision,
-                "parameters": trained.parameters,
-                "completion": config.completion,
-            },
-            "preflight": trained.preflight.plain(),
-            "training": dict(trained.figures),
-            **inputs_extra(trained),
-        },
-        table=(
-            f"{context.stage_id}: {trained.base}, {trained.parameters:,} parameters, "
-            f"{trained.preflight.kept:,} rows as {config.completion}; {trained.shown_figures()}"
-        ),
+    return training_outcome(
+        trained,
+        f"{context.stage_id}: {trained.base}, {trained.parameters:,} parameters, "
+        f"{trained.preflight.kept:,} rows as {config.completion}; {trained.shown_figures()}",
+        student={"completion": config.completion},
     )
 
 

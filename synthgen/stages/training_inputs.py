@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from synthgen.stages.contract import Need
+from synthgen.stages.contract import Need, Outcome
 from synthgen.training.options import TrainingOptions
 from synthgen.training.run import TrainedStudent
 from synthgen.training.start import STUDENT
@@ -42,7 +43,42 @@ def rehearsed(config: T) -> T:
     return config.model_copy(update={"trainer": trainer, "epochs": 1.0, "weights": (), "report_to": ()})
 
 
-def inputs_extra(trained: TrainedStudent) -> dict[str, Any]:
+def training_outcome(
+    trained: TrainedStudent,
+    table: str,
+    *,
+    student: Mapping[str, Any],
+    extra: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """What a training hands to the engine.
+
+    Args:
+        trained: what it left.
+        table: what is printed of it.
+        student: what the manifest says of the student beside its base and size.
+        extra: what else the manifest has.
+    """
+    counts = trained.counts
+    return Outcome(
+        counts,
+        {"rejected.jsonl": sum(counts.rejected.values()), "metrics.jsonl": None},
+        extra={
+            "student": {
+                "base": trained.base,
+                "revision": trained.revision,
+                "parameters": trained.parameters,
+                **student,
+            },
+            "preflight": trained.preflight.plain(),
+            "training": dict(trained.figures),
+            **(extra or {}),
+            **_inputs_extra(trained),
+        },
+        table=table,
+    )
+
+
+def _inputs_extra(trained: TrainedStudent) -> dict[str, Any]:
     """What the manifest has of each input and, with `keep`, of each model beside the last one.
 
     Inputs are left out where there is one, and every row of it is shown once.

@@ -61,6 +61,8 @@ class Rehearsed:
     stages: tuple[str, ...]
     training: Training | None = None
     askings: tuple[Asking, ...] = ()
+    untried: str = ""
+    """Why it cannot be rehearsed, though nothing is known to be wrong with it."""
     fault: SynthgenError | None = field(default=None, compare=False)
 
     def plain(self) -> dict[str, Any]:
@@ -69,6 +71,7 @@ class Rehearsed:
             "stages": list(self.stages),
             "training": asdict(self.training) if self.training else None,
             "evaluations": [asdict(one) for one in self.askings],
+            "untried": self.untried or None,
             "faults": [asdict(fault) for fault in self.fault.faults] if self.fault else [],
         }
 
@@ -78,6 +81,7 @@ class Rehearsed:
         lines = [whose] if self.training is None else [f"{whose} {_student(self.training)}"]
         lines += [] if self.training is None else [f"  {_step(self.training)}"]
         lines += [f"  {_asking(one)}" for one in self.askings]
+        lines += [f"  not rehearsed: {self.untried}"] if self.untried else []
         return lines + [f"  broke: {one.what}" for one in (self.fault.faults if self.fault else ())]
 
 

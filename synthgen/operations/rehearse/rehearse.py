@@ -107,11 +107,14 @@ class _Rehearsal:
         self.pipeline, self.options, self.folder = pipeline, options, folder
         self.reporter, self.stopping = reporter, stopping
         self._made: dict[str, Artefact | None] = {}
+        self._not_tried: set[str] = set()
 
     def student(self, group: Group, keep: Collection[str]) -> Rehearsed:
         """Rehearses one student; its files are kept if it is in `keep`, since others start from it."""
         spec, by = group.spec, group.spec.id
         self._made[spec.id] = None
+        if untried := self._untried(group):
+            return Rehearsed(group.ids, untried=untried)
         result = Rehearsed(group.ids)
         try:
             models = {need: self._model(name) for need, name in group.models.items()}
@@ -131,6 +134,18 @@ class _Rehearsal:
         except Exception as fault:  # whatever a library raises is what a rehearsal looks for
             result = replace(result, fault=_explained(fault, spec.id, by))
         return result
+
+    def _untried(self, group: Group) -> str:
+        """Why a student cannot be rehearsed on made-up rows; "" where it can."""
+        missing = [name for name in group.models.values() if name in self._not_tried]
+        if missing:
+            why = f"it needs {missing[0]}, which is not rehearsed either"
+        elif group.spec.stage.rehearsed(group.spec.config) is None:
+            why = "it is made of rows that are not there yet, so made-up ones would say nothing"
+        else:
+            return ""
+        self._not_tried.update(group.ids)
+        return why
 
     def _model(self, name: str) -> Artefact:
         """The model of another stage: rehearsed before, or as a run has left it."""

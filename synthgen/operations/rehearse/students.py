@@ -88,11 +88,7 @@ def _with_starts(pipeline: Pipeline, chosen: list[StageSpec], run_dir: Path) -> 
         for stage_id in map(stage_id_of, _models(spec).values()):
             if spec.id in wanted and stage_id and read_manifest(run_dir / stage_id) is None:
                 wanted.add(stage_id)
-    return [
-        spec
-        for spec in pipeline.stages
-        if spec.id in wanted and spec.stage.teaches is not None and spec.stage.rehearsed(spec.config)
-    ]
+    return [spec for spec in pipeline.stages if spec.id in wanted and spec.stage.teaches is not None]
 
 
 def _models(spec: StageSpec) -> dict[str, str]:

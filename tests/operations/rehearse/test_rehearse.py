@@ -191,3 +191,23 @@ def test_what_a_killed_rehearsal_left_is_removed_by_the_next_one(in_tmp):
         folder.mkdir()
     _sweep(Path())
     assert not left.exists() and running.exists() and elsewhere.exists()
+
+
+def test_a_student_from_scratch_beside_a_teacher_from_scratch_is_not_tried_which_is_said(in_tmp):
+    tiny = "{init: {hidden_size: 16, layers: 1, heads: 2, vocab_size: 400}}"
+    rest = "input: split.train, max_length: 64, batch_size: 2, threads: 1"
+    pipeline = written(
+        f"""
+  - sft: {{id: big, student: {tiny}, {rest}}}
+  - distill: {{id: small, student: {tiny}, teacher: {{from: big}}, {rest}}}
+  - sft: {{id: further, student: {{from: small}}, {rest}}}
+"""
+    )
+    big, small, further = rehearse(pipeline, RunOptions(), Reporter("silent"))
+    assert big.training is not None and not big.untried
+    assert small.lines() == [
+        "small:",
+        "  not rehearsed: it is made of rows that are not there yet, so made-up ones would say nothing",
+    ]
+    assert further.untried == "it needs small, which is not rehearsed either"
+    assert fault_of([big, small, further]) is None

@@ -79,3 +79,13 @@ def test_a_student_without_the_result_that_it_starts_from_brings_its_start(chose
 def test_a_choice_without_a_student_is_refused(chosen):
     with pytest.raises(ConfigError, match="there is no student to rehearse"):
         chosen(until="split")
+
+
+def test_a_student_is_rehearsed_after_its_teacher(in_tmp):
+    (in_tmp / "p.yaml").write_text(
+        STAGES.partition("  - evaluate")[0]
+        + "  - distill: {id: small, student: {model: a/b}, teacher: {from: better}, input: split.train}\n"
+    )
+    small = groups(load_pipeline(in_tmp / "p.yaml"), RunOptions(only=("small",)))
+    assert [group.spec.id for group in small] == ["seeded-seed1", "further", "better", "small"]
+    assert small[-1].models == {"teacher": "better"}
