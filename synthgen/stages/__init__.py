@@ -11,7 +11,7 @@ STAGES = {
     "select": "synthgen.stages.select.run:STAGE",
     "export": "synthgen.stages.export:STAGE",
     "sft": "synthgen.stages.sft:STAGE",
-    "distill": "synthgen.stages.distill:STAGE",
+    "distill": "synthgen.stages.distill.run:STAGE",
     "prefer": "synthgen.stages.prefer:STAGE",
     "evaluate": "synthgen.stages.evaluate.run:STAGE",
 }

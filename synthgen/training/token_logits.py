@@ -8,13 +8,15 @@ Imports torch: it is imported only once that is known to be there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch.utils.checkpoint import checkpoint
 
 from synthgen.core.errors import ConfigError
+from synthgen.training.knowledge.contract import Passed
 
 LOGITS = 1 << 26
 """Logits that are held at a time: 256 MB in single precision."""
@@ -22,33 +24,45 @@ TOLERANCE = 1e-3
 """By how much logits may differ, as a share of their size, where they are computed in two ways."""
 
 
-def last_hidden(
-    model: Any, learned: torch.Tensor, *, forward: Callable[..., Any] | None = None, **inputs: torch.Tensor
-) -> torch.Tensor:
-    """What a model's head reads at the chosen positions, in one forward without logits.
+def passed_through(
+    model: Any,
+    learned: torch.Tensor,
+    watched: Mapping[str, Any],
+    *,
+    forward: Callable[..., Any] | None = None,
+    **inputs: torch.Tensor,
+) -> Passed:
+    """What a model's head and other modules of it see, in one forward without logits.
 
     Args:
         model: a causal language model, with adapters or without.
-        learned: [rows, width], true where a position is chosen.
+        learned: [rows, width], true where the head's part is wanted.
+        watched: modules whose outputs are wanted: name -> module.
         forward: what is called in place of the model itself.
         **inputs: of the model.
 
     Returns:
-        [chosen positions, width of the model], row by row.
+        What the head reads at the learned positions, row by row, and what each watched module gives.
     """
     seen: list[torch.Tensor] = []
+    outputs: dict[str, torch.Tensor] = {}
 
     def catch(_: Any, given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         seen.append(given[0])
         return (given[0][:, :0], *given[1:])
 
-    hook = model.get_output_embeddings().register_forward_pre_hook(catch)
+    def keep(name: str, _: Any, given: Any, output: Any) -> None:
+        outputs[name] = output[0] if isinstance(output, tuple) else output
+
+    hooks = [model.get_output_embeddings().register_forward_pre_hook(catch)]
+    hooks += [module.register_forward_hook(partial(keep, name)) for name, module in watched.items()]
     try:
         (forward or model)(**inputs, use_cache=False)
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
     (hidden,) = seen
-    return hidden[learned.to(hidden.device)]
+    return Passed(hidden[learned.to(hidden.device)], outputs)
 
 
 def logits_of(model: Any, hidden: torch.Tensor) -> torch.Tensor:
@@ -94,7 +108,7 @@ def require_known_head(model: Any, name: str) -> None:
     model.eval()
     with torch.no_grad():
         theirs = model(input_ids=ids, use_cache=False).logits[0].float()
-        ours = logits_of(model, last_hidden(model, every, input_ids=ids)).float()
+        ours = logits_of(model, passed_through(model, every, {}, input_ids=ids).head).float()
     model.train(was_training)
     if (ours - theirs).abs().max() > TOLERANCE * theirs.abs().max():
         raise ConfigError(

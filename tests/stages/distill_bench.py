@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from synthgen.core.artefacts import Artefact
-from synthgen.stages import distill
+from synthgen.stages.distill import run as distill
 from synthgen.store.jsonl import read_rows
 from synthgen.training.run import learned_texts
 from synthgen.training.student import open_student, save

@@ -8,7 +8,8 @@ import pytest
 from synthgen.core import registry
 from synthgen.core.errors import StageFailed
 from synthgen.core.rows import question_text
-from synthgen.stages import distill, prefer, sft
+from synthgen.stages import prefer, sft
+from synthgen.stages.distill import run as distill
 from synthgen.training.completions import Completion
 from synthgen.training.made_up import made_up_questions, made_up_rows
 from synthgen.training.objectives.supervised import Supervised, SupervisedConfig
@@ -51,7 +52,7 @@ def objective_of(options):
     if "loss" in options:
         return prefer.Config.model_validate({"student": {"model": "x"}, **options}).objective_for("output")
     if "teacher" in options:
-        return distill.Config.model_validate({"student": {"model": "x"}, **options}).objective()
+        return distill.STAGE.config.model_validate({"student": {"model": "x"}, **options}).objective()
     return sft.Config.model_validate({"student": {"model": "x"}, **options}).objective
 
 

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from synthgen.core.errors import ConfigError
-from synthgen.stages import distill
+from synthgen.stages.distill import run as distill
 from synthgen.store.jsonl import read_log, write_rows
 from synthgen.training.encoding import IGNORED
 from tests.stages.distill_bench import bench
@@ -212,4 +212,4 @@ def test_a_teacher_that_is_too_small_is_refused(tmp_path):
 )
 def test_options_that_do_not_go_together_are_refused(options, reason):
     with pytest.raises(ValueError, match=reason):
-        distill.Config.model_validate({"student": TINY, "teacher": {"from": "teacher"}, **options})
+        distill.STAGE.config.model_validate({"student": TINY, "teacher": {"from": "teacher"}, **options})

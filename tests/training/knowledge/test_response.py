@@ -6,14 +6,10 @@ from torch.nn.functional import kl_div, log_softmax
 
 from synthgen.training import token_logits
 from synthgen.training.encoding import IGNORED
-from synthgen.training.soft_targets import (
-    Comparison,
-    learned_positions,
-    score_positions,
-    teacher_hidden,
-    token_sums,
-)
-from synthgen.training.token_logits import last_hidden, logits_of, require_known_head
+from synthgen.training.knowledge.contract import lesson_of
+from synthgen.training.knowledge.response import Comparison, ResponseOfModel
+from synthgen.training.taught_trainer import lesson_sums, score_positions
+from synthgen.training.token_logits import logits_of, passed_through, require_known_head
 from tests.training.families import SIZES, family
 
 VOCABULARY = 90
@@ -72,14 +68,9 @@ def directly(student, teacher, inputs, labels, temperature, weight, shared=VOCAB
 
 
 def scored(student, teacher, inputs, labels, how):
-    learned, targets = learned_positions(labels)
-    taught = teacher_hidden(teacher, learned, inputs)
-    sums = student(
-        **inputs,
-        learned=learned,
-        score=lambda model, hidden: token_sums(teacher, how, taught, targets, model, hidden),
-    )
-    return how.mixed(sums) / len(targets), sums, len(targets)
+    knowledge, lesson = ResponseOfModel(teacher, how), lesson_of({**inputs, "labels": labels}, ())
+    sums = lesson_sums(student, knowledge, lesson)
+    return knowledge.loss(sums) / len(lesson.targets), sums, len(lesson.targets)
 
 
 def gradients(model):
@@ -190,5 +181,5 @@ def test_an_unknown_head_is_refused(monkeypatch):
     monkeypatch.setattr(model, "forward", capped)
     with pytest.raises(ConfigError, match="in a way that distill does not know"):
         require_known_head(model, "odd")
-    hidden = last_hidden(model, torch.ones(1, 3, dtype=torch.bool), input_ids=torch.tensor([[3, 4, 5]]))
-    assert logits_of(model, hidden).shape == (3, VOCABULARY)
+    every, ids = torch.ones(1, 3, dtype=torch.bool), torch.tensor([[3, 4, 5]])
+    assert logits_of(model, passed_through(model, every, {}, input_ids=ids).head).shape == (3, VOCABULARY)

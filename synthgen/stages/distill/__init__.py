@@ -1,0 +1,1 @@
+"""distill: a student learns what its teacher knows beside the text."""

@@ -1,0 +1,146 @@
+"""A trainer whose student learns what its teacher knows beside the text itself.
+
+The loss is a mean over the learned tokens of one optimizer step, over all its batches and devices. Each model
+goes forward once a step. What is compared, and how, is a kind of knowledge; see `knowledge.contract`.
+
+Imports torch and trl: it is imported only once they are known to be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from trl import SFTTrainer
+
+from synthgen.training.encoding import IGNORED
+from synthgen.training.knowledge.contract import Inputs, Knowledge, Lesson, lesson_of
+from synthgen.training.token_logits import passed_through
+from synthgen.training.validation_loss import measuring, padded
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class TaughtTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
+    """TRL's trainer with the loss of a kind of knowledge.
+
+    Args:
+        knowledge: what is learned beside the text.
+        **options: as SFTTrainer takes them.
+    """
+
+    def __init__(self, *, knowledge: Knowledge, **options: Any) -> None:
+        super().__init__(**options)
+        self.knowledge = knowledge
+        score_positions(self.model)
+
+    def compute_loss(
+        self,
+        model: Callable[..., Any],
+        inputs: Inputs,
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The loss of a batch, as its share of the step's."""
+        lesson = lesson_of(inputs, self.knowledge.columns)
+        sums = lesson_sums(model, self.knowledge, lesson)
+        tokens = lesson.learned.sum() if num_items_in_batch is None else num_items_in_batch
+        loss = self.knowledge.loss(sums) / torch.as_tensor(tokens).clamp(min=1)
+        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
+            loss = loss * self.accelerator.num_processes  # DDP takes the mean over ranks
+        self._note(lesson, sums.detach())
+        return (loss, {}) if return_outputs else loss
+
+    def _note(self, lesson: Lesson, sums: torch.Tensor) -> None:
+        """Keeps a batch's figures for the log, as SFTTrainer does."""
+        mode, learned = "train" if self.model.training else "eval", lesson.learned
+        seen = lesson.inputs["attention_mask"].sum() if "attention_mask" in lesson.inputs else learned.numel()
+        here = torch.cat([sums.double(), torch.tensor([learned.sum(), seen], device=sums.device).double()])
+        *total, tokens, seen = self.accelerator.gather(here[None]).sum(dim=0).tolist()
+        for name, value in zip(self.knowledge.figures, total, strict=True):
+            self._metrics[mode][name].append(value / max(tokens, 1))
+        if mode == "train":
+            self._total_train_tokens += int(seen)
+        self._metrics[mode]["num_tokens"] = [self._total_train_tokens]
+
+
+def lesson_sums(model: Callable[..., Any], knowledge: Knowledge, lesson: Lesson) -> torch.Tensor:
+    """The figures of a batch: [figures], each summed over its learned tokens.
+
+    Args:
+        model: the student, in whatever wraps it; `score_positions` has changed its forward.
+        knowledge: what is learned.
+        lesson: the batch.
+    """
+    score = partial(knowledge.sums, knowledge.taught(lesson), lesson)
+    sums: torch.Tensor = model(
+        **lesson.inputs, learned=lesson.learned, score=score, watched=knowledge.watched
+    )
+    return sums
+
+
+def score_positions(model: Any) -> None:
+    """Has a model's forward, asked with `learned` and `score`, give what that makes of learned positions.
+
+    `watched` names the modules whose outputs `score` reads, too. So asked, the forward goes through whatever
+    wraps the model (DDP, FSDP, autocast, adapters), as a call of parts of the model would not.
+    """
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    plain = base.forward
+
+    @wraps(type(base).forward)  # generate looks at the names that it takes
+    def forward(
+        self: Any,
+        *given: Any,
+        learned: Any = None,
+        score: Any = None,
+        watched: Callable[[Any], Mapping[str, Any]] | None = None,
+        **named: Any,
+    ) -> Any:
+        if score is None:
+            return plain(*given, **named)
+        modules = watched(self) if watched is not None else {}
+        return score(self, passed_through(self, learned, modules, forward=plain, **named))
+
+    base.forward = MethodType(forward, base)
+
+
+def validation_figures(
+    model: Any, knowledge: Knowledge, rows: Dataset, pad_id: int, batch_size: int
+) -> dict[str, float]:
+    """The loss of the student as it is now and its parts, a token of the validation rows.
+
+    The student's forward has to know `score`; see `score_positions`.
+    """
+    names = knowledge.figures
+    total, tokens = torch.zeros(len(names), dtype=torch.float64), 0
+    with measuring(model):
+        for start in range(0, len(rows), batch_size):
+            batch = collated(rows[start : start + batch_size], pad_id, knowledge.columns)
+            placed = {name: value.to(model.device) for name, value in batch.items()}
+            lesson = lesson_of(placed, knowledge.columns)
+            total += lesson_sums(model, knowledge, lesson).double().cpu()
+            tokens += len(lesson.targets)
+    mean = total / max(tokens, 1)
+    parts = {
+        f"validation_{name}": float(value)
+        for name, value in zip(names, mean, strict=True)
+        if name not in UNMEASURED
+    }
+    return {"validation_loss": float(knowledge.loss(mean)), **parts}
+
+
+UNMEASURED = ("entropy", "mean_token_accuracy")
+"""Figures of each step that are not measured on validation rows."""
+
+
+def collated(batch: Mapping[str, Any], pad_id: int, columns: tuple[str, ...] = ()) -> Inputs:
+    """Prepared rows as one batch, filled on the right: [rows, width] each."""
+    filled = {"input_ids": pad_id, "labels": IGNORED}
+    made = {name: padded(batch[name], value) for name, value in filled.items()}
+    made["attention_mask"] = padded([[1] * len(row) for row in batch["input_ids"]], 0)
+    return {**made, **{name: padded(batch[name], 0) for name in columns}}
