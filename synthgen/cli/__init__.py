@@ -34,6 +34,7 @@ from synthgen.cli import (
     stages,
     status,
     validate,
+    verdict,
     why,
 )
 from synthgen.core.errors import SynthgenError
@@ -79,6 +80,7 @@ app.command("ablate")(ablate.ablate)
 app.command("status")(status.status)
 app.command("inspect")(inspect.inspect)
 app.command("why")(why.why)
+app.command("verdict")(verdict.verdict)
 app.command("diff")(diff.diff)
 app.command("report")(report.report)
 app.command("list")(listing.list_components)

@@ -181,6 +181,21 @@ def find_run(run: str, runs: Path = RUNS) -> Path:
     return found(run, runs)
 
 
+def share(flag: str, text: str | None) -> float | None:
+    """A share from 0 to 1, written as 0.03 or as 3%; None where the flag was left out."""
+    if text is None:
+        return None
+    from synthgen.core.errors import ConfigError
+
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise ConfigError(f"{flag} {text}: not a share from 0 to 1", next="write it as 0.03 or 3%")
+    return value
+
+
 def out(text: str) -> None:
     """Prints a result on stdout, without anything that a terminal obeys.
 

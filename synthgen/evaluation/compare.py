@@ -122,7 +122,7 @@ def compare(models: Sequence[ModelAnswers], metrics: Mapping[str, Metric]) -> di
     differences = []
     for name in metrics:
         for one, other in combinations(students, 2):
-            mine, theirs = _aligned(name, one, other)
+            mine, theirs = aligned(name, one, other)
             if mine and not (one.seed_of and one.seed_of == other.seed_of):
                 differences.append(
                     {
@@ -172,7 +172,7 @@ def _seeds_figures(
     teacher: ModelAnswers | None,
 ) -> dict[str, Any]:
     """One metric over a stage's seeds, against bases, the teacher, and stages with seeds before it."""
-    scores = _aligned(metric, *students)
+    scores = aligned(metric, *students)
     if not scores[0]:
         return {}
     means = [sum(one) / len(one) for one in scores]
@@ -188,15 +188,15 @@ def _seeds_figures(
     if teacher is not None:
         others["vs_teacher"] = [teacher]
     for name, models in others.items():
-        aligned = _aligned(metric, *students, *models)
-        if aligned[0]:
-            figures[name] = _plain(difference_over_seeds(aligned[:number], aligned[number:]))
+        scores = aligned(metric, *students, *models)
+        if scores[0]:
+            figures[name] = _plain(difference_over_seeds(scores[:number], scores[number:]))
     for other in groups:
         if other == stage:
             break
-        aligned = _aligned(metric, *students, *groups[other])
-        if aligned[0]:
-            difference = _plain(difference_over_seeds(aligned[:number], aligned[number:]))
+        scores = aligned(metric, *students, *groups[other])
+        if scores[0]:
+            difference = _plain(difference_over_seeds(scores[:number], scores[number:]))
             figures.setdefault("differences", []).append({"than": other, **difference})
     return figures
 
@@ -218,6 +218,8 @@ def _figures(
         "questions": len(model.answers),
         "answered": len(answered),
     }
+    if model.base:
+        figures["base"] = model.base
     if model.form:
         figures["form"] = model.form
     if failed:
@@ -235,7 +237,7 @@ def _figures(
     if teacher is not None and model is not teacher:
         figures["agreement"] = _agreement(model, teacher)
     for name, metric in metrics.items():
-        (values,) = _aligned(name, model)
+        (values,) = aligned(name, model)
         if not values:
             continue
         measured: dict[str, Any] = _plain(
@@ -244,24 +246,24 @@ def _figures(
         if metric.ASKS and len(values) < len(model.answers):
             measured["ungraded"] = len(model.answers) - len(values)
         if base is not None:
-            mine, below = _aligned(name, model, base)
+            mine, below = aligned(name, model, base)
             measured["vs_base"] = _plain(paired_difference(mine, below))
             if teacher is not None:
-                mine, below, above = _aligned(name, model, base, teacher)
+                mine, below, above = aligned(name, model, base, teacher)
                 gap = share_of_gap(mine, below, above)
                 measured["gap_recovered"] = round(gap.value, 6) if gap else None
                 if gap:
                     ends = (gap.low, gap.high)
                     measured["gap_interval"] = [round(end, 6) if math.isfinite(end) else None for end in ends]
         if teacher is not None and model.role == "student":
-            mine, above = _aligned(name, model, teacher)
+            mine, above = aligned(name, model, teacher)
             if mine:
                 measured["vs_teacher"] = _plain(paired_difference(mine, above))
         figures[name] = measured
     return figures
 
 
-def _aligned(metric: str, *models: ModelAnswers) -> list[list[float]]:
+def aligned(metric: str, *models: ModelAnswers) -> list[list[float]]:
     """Each model's scores on the rows for which all of them have one."""
     rows = [
         scores

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
-Z_95 = 1.959963984540054  # the standard normal's 97.5% point
+CONFIDENCE = 0.95
 RESAMPLES = 10_000
 _CELLS = 1 << 22  # numbers drawn at a time
 _ENUMERATED = 12  # up to so many rows all subsets are taken, beyond it RESAMPLES of them
@@ -15,7 +16,7 @@ _MANY = 1_000  # rows from which the mean is as good as normally distributed
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its 95% interval."""
+    """A value with its interval."""
 
     value: float
     low: float
@@ -26,20 +27,25 @@ class Interval:
         return [round(self.low, 6), round(self.high, 6)]
 
 
-def wilson(right: float, total: int) -> Interval:
+def two_sided(confidence: float) -> float:
+    """The point of the standard normal between whose negative and itself `confidence` of it lies."""
+    return NormalDist().inv_cdf((1 + confidence) / 2)
+
+
+def wilson(right: float, total: int, confidence: float = CONFIDENCE) -> Interval:
     """The share right/total with Wilson's score interval (Wilson 1927), which is honest at 0 and 1 too."""
     if total <= 0:
         return Interval(math.nan, 0.0, 1.0)
-    share = right / total
-    z2 = Z_95 * Z_95
+    share, z = right / total, two_sided(confidence)
+    z2 = z * z
     middle = (share + z2 / (2 * total)) / (1 + z2 / total)
-    half = Z_95 / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total))
+    half = z / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total))
     low = 0.0 if right == 0 else max(0.0, middle - half)
     high = 1.0 if right == total else min(1.0, middle + half)
     return Interval(share, low, high)
 
 
-def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
+def mean_interval(values: Sequence[float], seed: int = 0, confidence: float = CONFIDENCE) -> Interval:
     """The mean of grades from 0 to 1, with Hartigan's interval; where all are equal, with Wilson's.
 
     The same seed gives the same bytes.
@@ -48,23 +54,26 @@ def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
         return Interval(math.nan, 0.0, 1.0)
     mean = math.fsum(values) / len(values)
     if min(values) == max(values):
-        return wilson(mean * len(values), len(values))
-    low, high = _typical_values(values, seed)
+        return wilson(mean * len(values), len(values), confidence)
+    low, high = _typical_values(values, seed, confidence)
     return Interval(mean, max(0.0, low), min(1.0, high))
 
 
-def paired_difference(scores: Sequence[float], others: Sequence[float], seed: int = 0) -> Interval:
+def paired_difference(
+    scores: Sequence[float], others: Sequence[float], seed: int = 0, confidence: float = CONFIDENCE
+) -> Interval:
     """mean(scores) - mean(others) over the same rows, with an interval that leaves out 0 only by right.
 
     Of rows that are right or wrong: Tango's score interval (1998), widened to 0 where McNemar's exact test
     does not reject equality. Of grades: Hartigan's typical values (1969), which are exact where differences
-    scatter evenly around their mean. So at most 5% of models that are equal are called different, also for
-    five rows.
+    scatter evenly around their mean. So at most 5% of models that are equal are called different at a
+    confidence of 95%, also for five rows.
 
     Args:
         scores: from 0 to 1, of the one model, a row each.
         others: of the other model, on the same rows.
         seed: of the resampling of grades.
+        confidence: how often the interval holds the true difference, above 0 and below 1.
 
     Returns:
         The difference.
@@ -80,11 +89,11 @@ def paired_difference(scores: Sequence[float], others: Sequence[float], seed: in
     mean = math.fsum(differences) / len(differences)
     if all(difference in (-1, 0, 1) for difference in differences):
         won, lost = differences.count(1), differences.count(-1)
-        low, high = _tango(won, lost, len(differences))
-        if _mcnemar(won, lost) > 0.05:
+        low, high = _tango(won, lost, len(differences), two_sided(confidence))
+        if mcnemar(won, lost) > 1 - confidence:
             low, high = min(low, 0.0), max(high, 0.0)
         return Interval(mean, low, high)
-    low, high = _typical_values(differences, seed)
+    low, high = _typical_values(differences, seed, confidence)
     return Interval(mean, max(-1.0, low), min(1.0, high))
 
 
@@ -117,8 +126,33 @@ def share_of_gap(
     return Interval(float(gains.sum() / gaps.sum()), float(low), float(high))
 
 
-def _typical_values(values: Sequence[float], seed: int) -> tuple[float, float]:
-    """Hartigan's limits: 2.5% of the means of random subsets lie below the first, 2.5% above the second.
+def retention(
+    scores: Sequence[float], teacher: Sequence[float], seed: int = 0, confidence: float = CONFIDENCE
+) -> Interval | None:
+    """mean(scores) / mean(teacher) over the same rows, with a paired bootstrap interval (Efron 1979).
+
+    None where the teacher has no score above 0. An end is infinite where draws have none.
+    """
+    import numpy as np
+
+    ours, theirs = np.asarray(scores, dtype=np.float64), np.asarray(teacher, dtype=np.float64)
+    if not len(ours) or theirs.sum() <= 0:
+        return None
+    pairs, counts = np.unique(np.stack([ours, theirs], axis=1), axis=0, return_counts=True)
+    rng = np.random.Generator(np.random.PCG64(seed))
+    total, step = len(ours), max(1, _CELLS // len(pairs))
+    shares: list[float] = []
+    for start in range(0, RESAMPLES, step):
+        drawn = rng.multinomial(total, counts / total, size=min(step, RESAMPLES - start))
+        mine, above = (drawn @ pairs).T
+        shares += np.where(above > 0, mine / np.where(above > 0, above, 1), np.inf).tolist()
+    ends = [(1 - confidence) / 2, (1 + confidence) / 2]
+    low, high = np.quantile(shares, ends, method="nearest")
+    return Interval(float(ours.sum() / theirs.sum()), float(low), float(high))
+
+
+def _typical_values(values: Sequence[float], seed: int, confidence: float) -> tuple[float, float]:
+    """Hartigan's limits: of the means of random subsets, as many lie below the first as above the second.
 
     Infinite where there are too few rows to say; the normal distribution's for more than a thousand.
     """
@@ -126,7 +160,7 @@ def _typical_values(values: Sequence[float], seed: int) -> tuple[float, float]:
 
     array = np.asarray(values, dtype=np.float64)
     if len(array) > _MANY:
-        half = Z_95 * float(array.std(ddof=1)) / math.sqrt(len(array))
+        half = two_sided(confidence) * float(array.std(ddof=1)) / math.sqrt(len(array))
         return float(array.mean()) - half, float(array.mean()) + half
     if len(array) <= _ENUMERATED:
         masks = np.arange(1, 1 << len(array))
@@ -138,11 +172,11 @@ def _typical_values(values: Sequence[float], seed: int) -> tuple[float, float]:
     means = members @ array / members.sum(axis=1)
     means.sort()
     # The 2^n - 1 means cut the line into 2^n parts, each of which holds the true mean equally often.
-    beyond = int(0.025 * (len(means) + 1))
+    beyond = int((1 - confidence) / 2 * (len(means) + 1) + 1e-9)
     return (float(means[beyond - 1]), float(means[-beyond])) if beyond else (-math.inf, math.inf)
 
 
-def _mcnemar(won: int, lost: int) -> float:
+def mcnemar(won: int, lost: int) -> float:
     """The two-sided p of McNemar's exact test: how often equal models part as far as these."""
     parted, fewer = won + lost, min(won, lost)
     if won == lost:
@@ -155,20 +189,31 @@ def _mcnemar(won: int, lost: int) -> float:
     return min(1.0, 2 * tail)
 
 
-def _tango(won: int, lost: int, total: int) -> tuple[float, float]:
+def _tango(won: int, lost: int, total: int, z: float) -> tuple[float, float]:
     """Tango's score interval of (won - lost) / total: differences that the counts do not contradict."""
 
     def deviation(difference: float) -> float:
-        a, b = 2 * total, -won - lost + (2 * total - won + lost) * difference
-        c = -lost * difference * (1 - difference)
-        lost_share = (math.sqrt(max(0.0, b * b - 4 * a * c)) - b) / (2 * a)
-        variance = total * (2 * lost_share + difference * (1 - difference))
+        variance = total * tango_variance(won / total, lost / total, difference)
         return (won - lost - total * difference) / math.sqrt(max(variance, 1e-300))
 
     seen = (won - lost) / total
-    low = -1.0 if lost == total else _falls_to(deviation, Z_95, -1.0, seen)
-    high = 1.0 if won == total else _falls_to(deviation, -Z_95, seen, 1.0)
+    low = -1.0 if lost == total else _falls_to(deviation, z, -1.0, seen)
+    high = 1.0 if won == total else _falls_to(deviation, -z, seen, 1.0)
     return low, high
+
+
+def tango_variance(won: float, lost: float, difference: float) -> float:
+    """The variance of a row's difference, were the true mean difference the given one (Tango 1998).
+
+    Args:
+        won: the share of rows on which only the one model is right.
+        lost: the share of rows on which only the other is.
+        difference: from -1 to 1.
+    """
+    b = -won - lost + (2 - won + lost) * difference
+    c = -lost * difference * (1 - difference)
+    lost_then = (math.sqrt(max(0.0, b * b - 8 * c)) - b) / 4
+    return max(0.0, 2 * lost_then + difference * (1 - difference))
 
 
 def _falls_to(deviation: Callable[[float], float], level: float, low: float, high: float) -> float:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synthgen.core.text import percent, points, table
+from synthgen.evaluation.slices import slice_lines
+from synthgen.evaluation.verdict import verdict_lines
 from synthgen.training.completions import FORMS
 
 READABLE = 0.9  # below this share of replies with a readable answer, the teacher's figures get a remark
@@ -27,7 +29,10 @@ def scoreboard(report: Mapping[str, Any]) -> str:
     if scored and teacher:
         header.append("gap recovered")
     rows = [_row(name, figures, scored, teacher) for name, figures in report["models"].items()]
-    return "\n".join([table(header, rows), "", *_lines(report, scored)])
+    verdict = verdict_lines(report)
+    slices = slice_lines(report.get("slices", {}))
+    lines = [table(header, rows), "", *_lines(report, scored), *slices, *([""] if verdict else []), *verdict]
+    return "\n".join(lines)
 
 
 def _row(name: str, figures: Mapping[str, Any], scored: list[str], teacher: bool) -> list[str]:

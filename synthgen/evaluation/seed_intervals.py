@@ -12,7 +12,13 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from synthgen.evaluation.intervals import Z_95, Interval, mean_interval, paired_difference
+from synthgen.evaluation.intervals import (
+    CONFIDENCE,
+    Interval,
+    mean_interval,
+    paired_difference,
+    two_sided,
+)
 
 _AS_GOOD_AS_NORMAL = 2_000  # degrees of freedom
 _STEPS = 200  # of Simpson's rule; an even number
@@ -44,12 +50,13 @@ def mean_over_seeds(scores: Scores) -> Interval:
     return Interval(interval.value, max(0.0, interval.low), min(1.0, interval.high))
 
 
-def difference_over_seeds(scores: Scores, others: Scores) -> Interval:
+def difference_over_seeds(scores: Scores, others: Scores, confidence: float = CONFIDENCE) -> Interval:
     """mean(scores) - mean(others) over the same rows.
 
     Args:
         scores: of students that differ by their seed alone.
         others: of such students too; or one line, of a model that no seed would change (a base, a teacher).
+        confidence: how often the interval holds the true difference.
 
     Raises:
         ValueError: fewer than two seeds for `scores`, or other rows for one of them.
@@ -63,9 +70,9 @@ def difference_over_seeds(scores: Scores, others: Scores) -> Interval:
     parts = [_of(rows), _of([statistics.fmean(one) for one in scores])]
     if len(others) > 1:
         parts.append(_of([statistics.fmean(one) for one in others]))
-    interval = _interval(statistics.fmean(rows), parts)
+    interval = _interval(statistics.fmean(rows), parts, confidence)
     if interval.low == interval.high:
-        return paired_difference(scores[0], others[0])
+        return paired_difference(scores[0], others[0], confidence=confidence)
     return Interval(interval.value, max(-1.0, interval.low), min(1.0, interval.high))
 
 
@@ -81,25 +88,25 @@ def _of(values: Sequence[float]) -> _Part:
     return _Part(statistics.variance(values) / len(values), len(values) - 1)
 
 
-def _interval(value: float, parts: Sequence[_Part]) -> Interval:
+def _interval(value: float, parts: Sequence[_Part], confidence: float = CONFIDENCE) -> Interval:
     variance = math.fsum(part.variance for part in parts)
     if variance == 0:
         return Interval(value, value, value)
     if not math.isfinite(variance):
         return Interval(value, -math.inf, math.inf)
     freedom = variance**2 / math.fsum(part.variance**2 / part.freedom for part in parts)
-    half = t_975(freedom) * math.sqrt(variance)
+    half = t_point(freedom, confidence) * math.sqrt(variance)
     return Interval(value, value - half, value + half)
 
 
-def t_975(freedom: float) -> float:
-    """The 97.5% point of Student's t; within 0.01% from 1 degree of freedom on.
+def t_point(freedom: float, confidence: float = CONFIDENCE) -> float:
+    """The point of Student's t between whose negative and itself `confidence` of it lies, within 0.01%.
 
     With t = sqrt(freedom) * tan(angle), its density is cos(angle) ** (freedom - 1) over a constant: the angle
-    is halved to where 95% of the mass lies within it.
+    is halved to where so much of the mass lies within it.
     """
     if freedom > _AS_GOOD_AS_NORMAL:
-        return Z_95
+        return two_sided(confidence)
     scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) * 2 / math.sqrt(math.pi)
 
     def within(angle: float) -> float:
@@ -112,5 +119,5 @@ def t_975(freedom: float) -> float:
     low, high = 0.0, math.pi / 2
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (middle, high) if within(middle) < 0.95 else (low, middle)
+        low, high = (middle, high) if within(middle) < confidence else (low, middle)
     return math.sqrt(freedom) * math.tan((low + high) / 2)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.evaluation.intervals import mean_interval, paired_difference, share_of_gap, wilson
+from synthgen.evaluation.intervals import mcnemar, mean_interval, paired_difference, share_of_gap, wilson
 
 
 @pytest.mark.parametrize(
@@ -145,3 +145,21 @@ def test_a_share_of_the_gap_needs_a_gap():
     assert 0.2 < share.low < share.value < share.high < 1.1
     assert share_of_gap(student, base, base) is None
     assert share_of_gap([1.0] * 2, [0.0] * 2, [1.0] * 2) is None  # two rows show no gap
+
+
+def test_other_confidences_against_scipy():
+    # scipy 1.16: binomtest(7, 50).proportion_ci(confidence, "wilson"), binomtest(3, 17).pvalue
+    for confidence, low, high in (
+        (0.8, 0.08851935972566853, 0.2143786884818315),
+        (0.99, 0.0561437186, 0.3082057874),
+    ):
+        interval = wilson(7, 50, confidence)
+        assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-9)
+    assert mcnemar(3, 14) == pytest.approx(0.012725830078125, abs=1e-12)
+
+
+def test_less_confidence_gives_a_narrower_difference():
+    shares, grades = sides(40, 20, 40), ([0.1, 0.9, 0.4] * 30, [0.2, 0.5, 0.1] * 30)
+    for mine, other in (shares, grades):
+        wide, narrow = (paired_difference(mine, other, confidence=one) for one in (0.99, 0.8))
+        assert wide.low < narrow.low < narrow.value < narrow.high < wide.high

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synthgen.evaluation.intervals import mean_interval, paired_difference
-from synthgen.evaluation.seed_intervals import difference_over_seeds, mean_over_seeds, t_975
+from synthgen.evaluation.seed_intervals import difference_over_seeds, mean_over_seeds, t_point
 
 DRAWS = 400
 
@@ -14,7 +14,7 @@ DRAWS = 400
     [(1, 12.7062), (2, 4.3027), (3, 3.1824), (4, 2.7764), (10, 2.2281), (30, 2.0423), (1e6, 1.95996)],
 )
 def test_the_points_of_students_t(freedom, point):
-    assert t_975(freedom) == pytest.approx(point, rel=1e-4)
+    assert t_point(freedom) == pytest.approx(point, rel=1e-4)
 
 
 def trained(rng, seeds, difficulty, skill, spread):

@@ -4,13 +4,42 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, cast
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from synthgen.core.config import ManyOf, Unhashed
+from synthgen.core.config import Component, ManyOf, Unhashed
 from synthgen.core.registry import Choice
 from synthgen.evaluation.metrics.contract import NamesJudge
 from synthgen.evaluation.metrics.exact_match import ExactMatch, ExactMatchConfig
 from synthgen.stages.contract import StageConfig, read_share
+
+Share = Annotated[float, BeforeValidator(read_share, json_schema_input_type=float | str)]
+
+
+class VerdictOptions(Component):
+    """When a student may replace its teacher."""
+
+    metric: str | None = Field(
+        None, description="one of `metrics` that students are held to; the first where left out"
+    )
+    margin: Share = Field(
+        0.03,
+        ge=0,
+        lt=1,
+        description="by how much a student's score may be below its teacher's, as 0.03 or 3%",
+    )
+    confidence: Share = Field(
+        0.95, ge=0.5, lt=1, description="how often the interval holds the true difference, as 0.95 or 95%"
+    )
+    teacher_least: Share | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description=(
+            "the score below which a teacher is too weak to be learned from; 0.5 where left out, for "
+            "metrics of right and wrong only"
+        ),
+    )
+
 
 ROLES = ("base", "student", "students", "teacher")
 
@@ -76,6 +105,14 @@ class Config(StageConfig):
             "of the pipeline's own dedup"
         ),
     )
+    by: tuple[str, ...] = Field(
+        (),
+        description=(
+            "fields whose values cut the test rows into slices with scores of their own, such as meta.topic; "
+            "length: the question's, in three parts"
+        ),
+    )
+    verdict: VerdictOptions = Field(VerdictOptions(), description="when a student may replace its teacher")
     on_leak: Literal["fail", "exclude", "warn"] = Field(
         "fail",
         description=(
@@ -83,6 +120,13 @@ class Config(StageConfig):
             "them, or warn in the table"
         ),
     )
+
+    @model_validator(mode="after")
+    def _verdict_has_a_metric(self) -> Config:
+        named = self.verdict.metric
+        if named is not None and named not in (known := [choice.name for choice in self.metrics]):
+            raise ValueError(f"verdict: metric {named!r} is none of metrics: {', '.join(known)}")
+        return self
 
 
 def unasking(config: Config) -> Config | None:

@@ -9,6 +9,8 @@ from synthgen.core.artefacts import Counts
 from synthgen.core.rows import Row, question_text
 from synthgen.evaluation.compare import Answer, ModelAnswers, compare
 from synthgen.evaluation.metrics.contract import Metric
+from synthgen.evaluation.slices import fallen, labels_of, slice_report
+from synthgen.evaluation.verdict import TEACHER_LEAST, Terms, verdict_report
 from synthgen.stages.evaluate.options import Config
 from synthgen.stages.evaluate.questions import Questions
 
@@ -46,16 +48,44 @@ def figures(
         },
         "leakage": questions.leakage,
         **compare(models, metrics),
+        **_judged(questions.rows, models, terms(config, metrics), config.by),
     }
+
+
+def _judged(
+    rows: Sequence[Row], models: Sequence[ModelAnswers], held_to: Terms, by: Sequence[str]
+) -> dict[str, Any]:
+    """The scores by slice and the verdicts, as far as there are any."""
+    slices = slice_report(models, labels_of(rows, by), held_to)
+    fell = {model.name: fallen(slices, model.name) for model in models if model.role == "student"}
+    verdict = verdict_report(models, held_to, fell)
+    return {**({"slices": slices} if slices else {}), **({"verdict": verdict} if verdict else {})}
+
+
+def terms(config: Config, metrics: Mapping[str, Metric]) -> Terms:
+    """What students are held to, by evaluate's options."""
+    options = config.verdict
+    name = options.metric or next(iter(metrics))
+    share = metrics[name].SHARE
+    least = options.teacher_least
+    return Terms(
+        name,
+        share,
+        options.margin,
+        options.confidence,
+        TEACHER_LEAST if least is None and share else least,
+    )
 
 
 def entries(rows: Sequence[Row], models: Sequence[ModelAnswers], config: Config) -> Iterator[Row]:
     """The lines of `answers.jsonl`, a question each."""
+    labels = labels_of(rows, config.by)
     for index, row in enumerate(rows):
         yield {
             "id": row.get("id"),
             "question": question_text(row),
             "reference": row.get(config.reference),
+            **({"slices": {field: of_rows[index] for field, of_rows in labels.items()}} if labels else {}),
             "answers": {model.name: _entry(model, model.answers[index], index) for model in models},
         }
 

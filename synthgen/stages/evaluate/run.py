@@ -243,7 +243,7 @@ def _account(teacher: TeacherAnswers | None, gradings: Sequence[Grading]) -> Acc
 
 STAGE = Stage(
     config=Config,
-    version=9,
+    version=10,
     writes="metrics",
     needs=needs,
     run=run,

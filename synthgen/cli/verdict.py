@@ -1,0 +1,62 @@
+"""`synthgen verdict`: whether a run's students may replace their teacher."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from synthgen.cli import options as o
+
+
+def verdict(
+    run: o.RunName,
+    stage: Annotated[
+        str, typer.Option("--stage", help="the evaluate stage; the last one where left out")
+    ] = "",
+    metric: Annotated[str | None, typer.Option("--metric", help="what students are held to")] = None,
+    margin: Annotated[
+        str | None,
+        typer.Option("--margin", help="by how much a student may be below its teacher: 0.03 or 3%"),
+    ] = None,
+    confidence: Annotated[
+        str | None, typer.Option("--confidence", help="how sure a verdict has to be: 0.95 or 95%")
+    ] = None,
+    teacher_least: Annotated[
+        str | None,
+        typer.Option("--teacher-least", help="the score below which a teacher is too weak: 0.5 or 50%"),
+    ] = None,
+    required: Annotated[
+        str | None,
+        typer.Option("--require", help="exit with 1 unless this is the verdict: deploy, say"),
+    ] = None,
+    student: Annotated[
+        list[str] | None,
+        typer.Option("--student", help="whose verdict --require asks for; all where left out"),
+    ] = None,
+    runs: o.Runs = o.RUNS,
+    as_json: o.AsJson = False,
+) -> None:
+    """Tell whether a student may replace its teacher.
+
+    From the answers that evaluate kept: no model is asked, so other margins cost nothing.
+    """
+    from synthgen.core.errors import ConfigError
+    from synthgen.evaluation.verdict import verdict_lines
+    from synthgen.reports.verdict import WORDS, require, run_verdict
+
+    if required is not None and required.lower() not in WORDS:
+        raise ConfigError(
+            f"--require {required}: there is no such verdict", next=f"one of {', '.join(WORDS)}"
+        )
+    report = run_verdict(
+        o.find_run(run, runs),
+        stage=stage,
+        metric=metric,
+        margin=o.share("--margin", margin),
+        confidence=o.share("--confidence", confidence),
+        teacher_least=o.share("--teacher-least", teacher_least),
+    )
+    o.out_json(report) if as_json else o.out("\n".join(verdict_lines(report)))
+    if required is not None:
+        require(report, required.lower(), student or ())

@@ -1,0 +1,186 @@
+"""Scores by slice: the rows of one topic, of one task, or of one third of lengths."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from synthgen.core.rows import Row, question_text, value_at
+from synthgen.core.text import percent, points, table
+from synthgen.evaluation.compare import ModelAnswers, aligned
+from synthgen.evaluation.intervals import Interval, mean_interval, paired_difference, wilson
+from synthgen.evaluation.verdict import Terms
+
+LENGTH = "length"
+"""The name that stands for the question's length, as three parts of about equal size."""
+LENGTHS = ("short", "middle", "long")
+FEWEST = 10
+"""Slices of fewer rows are one slice, `REST`."""
+MOST = 20
+"""Slices of a field beyond so many are in `REST`, too."""
+REST = "(others)"
+NONE = "(none)"
+
+
+def labels_of(rows: Sequence[Row], fields: Iterable[str]) -> dict[str, list[str]]:
+    """The slice of each row by each field.
+
+    Args:
+        rows: the test rows.
+        fields: names or dotted paths (`meta.topic`), or `LENGTH`.
+
+    Returns:
+        Field -> a label for each row; a list's first entry is its label.
+    """
+    return {
+        field: _pooled(_lengths(rows) if field == LENGTH else [_label(value_at(row, field)) for row in rows])
+        for field in fields
+    }
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        value = value[0] if value else None
+    return NONE if value is None or isinstance(value, dict) else str(value)[:80]
+
+
+def _lengths(rows: Sequence[Row]) -> list[str]:
+    sizes = [len(question_text(row) or "") for row in rows]
+    ordered = sorted(sizes)
+    first, second = (ordered[min(len(ordered) - 1, len(ordered) * part // 3)] for part in (1, 2))
+    return [LENGTHS[(size >= first) + (size >= second)] for size in sizes]
+
+
+def _pooled(labels: Sequence[str]) -> list[str]:
+    """Labels with the rare ones as one; equal counts are ordered by name."""
+    counts = Counter(labels)
+    large = [name for name, count in counts.items() if count >= FEWEST]
+    kept = set(sorted(large, key=lambda name: (-counts[name], name))[:MOST])
+    return [label if label in kept else REST for label in labels]
+
+
+def slice_report(
+    models: Sequence[ModelAnswers], labels: Mapping[str, Sequence[str]], terms: Terms
+) -> dict[str, Any]:
+    """Each model's score in each slice, and each student's difference to the teacher and to its base.
+
+    The intervals of all slices of a field hold together (Bonferroni): with m slices each has a confidence of
+    1 - (1 - confidence) / m.
+
+    Args:
+        models: with their scores.
+        labels: from `labels_of`.
+        terms: the metric, the confidence, and the margin below which a slice has fallen.
+
+    Returns:
+        Field -> {"confidence", "slices": {label: {"rows", "models": {name: {"value", "interval",
+        "vs_teacher", "vs_base"}}, "fell": [students below the margin]}}}
+    """
+    found = {}
+    for field, of_rows in labels.items():
+        names = sorted(set(of_rows), key=lambda name: (name in (REST, NONE), _order(field, name)))
+        confidence = 1 - (1 - terms.confidence) / max(1, len(names))
+        found[field] = {
+            "confidence": round(confidence, 6),
+            "slices": {
+                name: _slice(
+                    [index for index, one in enumerate(of_rows) if one == name], models, terms, confidence
+                )
+                for name in names
+            },
+        }
+    return found
+
+
+def _order(field: str, name: str) -> tuple[int, str]:
+    return (LENGTHS.index(name) if field == LENGTH and name in LENGTHS else 0, name)
+
+
+def _slice(
+    rows: Sequence[int], models: Sequence[ModelAnswers], terms: Terms, confidence: float
+) -> dict[str, Any]:
+    here = [_part(model, rows, terms.metric) for model in models]
+    by_name = {model.name: model for model in here}
+    teacher = next((model for model in here if model.role == "teacher"), None)
+    figures: dict[str, Any] = {}
+    fell = []
+    for model in here:
+        (scores,) = aligned(terms.metric, model)
+        if not scores:
+            continue
+        level = (
+            wilson(sum(scores), len(scores), confidence)
+            if terms.share
+            else mean_interval(scores, confidence=confidence)
+        )
+        figures[model.name] = _plain(level)
+        if model.role != "student":
+            continue
+        for name, other in (("vs_base", by_name.get(model.base or "")), ("vs_teacher", teacher)):
+            if other is None:
+                continue
+            mine, theirs = aligned(terms.metric, model, other)
+            if mine:
+                apart = paired_difference(mine, theirs, confidence=confidence)
+                figures[model.name][name] = _plain(apart)
+                if name == "vs_teacher" and apart.high < -terms.margin:
+                    fell.append(model.name)
+    return {"rows": len(rows), "models": figures, "fell": fell}
+
+
+def _part(model: ModelAnswers, rows: Sequence[int], metric: str) -> ModelAnswers:
+    scores = model.scores[metric]
+    return ModelAnswers(
+        model.name, model.role, [], model.base, scores={metric: [scores[index] for index in rows]}
+    )
+
+
+def fallen(report: Mapping[str, Any], student: str) -> list[str]:
+    """The slices in which a student lies below the margin, the worst first, as lines for a person."""
+    found = [
+        (figures["models"][student]["vs_teacher"]["value"], field, name, figures["rows"])
+        for field, of_field in report.items()
+        for name, figures in of_field["slices"].items()
+        if student in figures["fell"]
+    ]
+    return [
+        f"{field}: {name} ({points(value)} points, {rows:,} rows)"
+        for value, field, name, rows in sorted(found)
+    ]
+
+
+def slice_lines(report: Mapping[str, Any]) -> list[str]:
+    """A table for each field."""
+    lines: list[str] = []
+    for field, of_field in report.items():
+        slices = of_field["slices"]
+        models = list(dict.fromkeys(name for figures in slices.values() for name in figures["models"]))
+        header = [field, "rows", *models, "below the teacher"]
+        rows = [
+            [
+                name,
+                f"{figures['rows']:,}",
+                *(_cell(figures["models"].get(model)) for model in models),
+                ", ".join(figures["fell"]) or "–",
+            ]
+            for name, figures in slices.items()
+        ]
+        lines += ["", table(header, rows)]
+    if lines:
+        lines.append(
+            "intervals of a field's slices hold together (Bonferroni); below the teacher: by more than the "
+            "margin, with the whole interval"
+        )
+    return lines
+
+
+def _cell(figures: Mapping[str, Any] | None) -> str:
+    if figures is None:
+        return "–"
+    low, high = figures["interval"]
+    return f"{percent(figures['value'])} ({100 * low:.0f}–{100 * high:.0f})"
+
+
+def _plain(interval: Interval) -> dict[str, Any]:
+    return {"value": round(interval.value, 6), "interval": interval.plain()}

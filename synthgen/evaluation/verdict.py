@@ -1,0 +1,292 @@
+"""Whether a student may replace its teacher: decided by an interval, not by two numbers.
+
+A student may be worse than its teacher by a margin. It is deployed only where the whole interval of
+student − teacher lies above −margin (a test of non-inferiority). With an interval of 95%, a student that
+stands exactly at the margin is then deployed by mistake in 2.5% of tests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from synthgen.core.text import percent, points
+from synthgen.evaluation.compare import ModelAnswers, aligned
+from synthgen.evaluation.intervals import (
+    Interval,
+    mcnemar,
+    mean_interval,
+    paired_difference,
+    retention,
+    wilson,
+)
+from synthgen.evaluation.rows_needed import rows_for_grades, rows_for_shares
+from synthgen.evaluation.seed_intervals import difference_over_seeds
+
+Word = Literal["DEPLOY", "RETUNE", "ESCALATE", "INCONCLUSIVE"]
+POWER = 0.8
+"""How often a test of the size that INCONCLUSIVE asks for decides."""
+TEACHER_LEAST = 0.5
+"""The share of right answers that a teacher is to have where nobody says otherwise."""
+NAMED = 5
+"""Slices that a line names."""
+OFTEN = 0.1
+"""The share of replies that are cut, or hold no answer, from which on that is said."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a student is held to."""
+
+    metric: str
+    share: bool
+    """Whether the metric's scores are right or wrong."""
+    margin: float
+    """By how much a student's score may be below its teacher's, from 0 to 1."""
+    confidence: float
+    teacher_least: float | None
+    """The score that a teacher has to have, None for any."""
+
+
+def verdicts(models: Sequence[ModelAnswers], terms: Terms) -> dict[str, Any]:
+    """The verdict on each student, and on each stage that was trained with several seeds.
+
+    Args:
+        models: all models with their scores. Without a teacher that has scores there is no verdict.
+        terms: what students are held to.
+
+    Returns:
+        Name -> the verdict and what it rests on, as plain JSON.
+    """
+    teacher = next((model for model in models if model.role == "teacher"), None)
+    if teacher is None:
+        return {}
+    by_name = {model.name: model for model in models}
+    subjects: dict[str, list[ModelAnswers]] = {}
+    for model in models:
+        if model.role == "student":
+            subjects.setdefault(model.seed_of or model.name, []).append(model)
+    found = {}
+    for name, students in subjects.items():
+        if len(students) == 1:
+            name = students[0].name
+        base = by_name.get(students[0].base or "")
+        if (figures := _verdict(students, teacher, base, terms)) is not None:
+            found[name] = figures
+    return found
+
+
+def verdict_report(
+    models: Sequence[ModelAnswers], terms: Terms, fell: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Any]:
+    """The verdicts with their terms, as `metrics.json` has them; empty where there is none.
+
+    Args:
+        models: with their scores.
+        terms: what students are held to.
+        fell: student -> the slices in which it lies below the margin, as a person reads them.
+    """
+    students = verdicts(models, terms)
+    if not students:
+        return {}
+    for name, slices in (fell or {}).items():
+        if slices and name in students and "try" in students[name]:
+            more = f" and {len(slices) - NAMED} more" if len(slices) > NAMED else ""
+            students[name]["try"].insert(
+                0, f"more rows like those in which it fell: {'; '.join(slices[:NAMED])}{more}"
+            )
+    return {
+        "metric": terms.metric,
+        "margin": terms.margin,
+        "confidence": terms.confidence,
+        "teacher_least": terms.teacher_least,
+        "students": students,
+    }
+
+
+def _verdict(
+    students: Sequence[ModelAnswers], teacher: ModelAnswers, base: ModelAnswers | None, terms: Terms
+) -> dict[str, Any] | None:
+    *mine, above = aligned(terms.metric, *students, teacher)
+    if not above:
+        return None
+    seeds = len(mine) > 1
+    apart = (
+        difference_over_seeds(mine, [above], terms.confidence)
+        if seeds
+        else paired_difference(mine[0], above, confidence=terms.confidence)
+    )
+    word, reason = _weak_teacher(students, teacher, base, terms)
+    if not word:
+        word, reason = _held_to_margin(apart, terms)
+    figures: dict[str, Any] = {
+        "verdict": word,
+        "reason": reason,
+        "rows": len(above),
+        "vs_teacher": _plain(apart),
+    }
+    if seeds:
+        figures["models"] = [student.name for student in students]
+    else:
+        kept = retention(mine[0], above, confidence=terms.confidence)
+        figures["retention"] = _plain(kept) if kept is not None else None
+        figures |= _cells(mine[0], above, terms)
+    if base is not None and not seeds:
+        gained, below = aligned(terms.metric, students[0], base)
+        figures["gain"] = _plain(paired_difference(gained, below, confidence=terms.confidence))
+        if terms.share:
+            figures["regressions"] = sum(one < other for one, other in zip(gained, below, strict=True))
+    if word == "INCONCLUSIVE":
+        figures["rows_needed"] = _rows_needed(mine, above, terms)
+    if word in ("RETUNE", "INCONCLUSIVE"):
+        figures["try"] = _advice(students)
+    return figures
+
+
+def _weak_teacher(
+    students: Sequence[ModelAnswers], teacher: ModelAnswers, base: ModelAnswers | None, terms: Terms
+) -> tuple[Word | Literal[""], str]:
+    """ESCALATE with the reason, where the teacher is too weak for its student to be held to it."""
+    scores = aligned(terms.metric, students[0], teacher)[1]
+    if terms.teacher_least is not None:
+        level = (
+            wilson(sum(scores), len(scores), terms.confidence)
+            if terms.share
+            else mean_interval(scores, confidence=terms.confidence)
+        )
+        if level.high < terms.teacher_least:
+            unread = sum(answer.parsed is None for answer in teacher.answers)
+            why = (
+                f"; no answer could be read in {unread:,} of its {len(teacher.answers):,} replies"
+                if terms.share and unread > OFTEN * len(teacher.answers)
+                else ""
+            )
+            return "ESCALATE", (
+                f"the teacher itself has {percent(level.value)} ({_range(level)}), below the wanted "
+                f"{percent(terms.teacher_least)}{why}: mend the teacher or its prompt first"
+            )
+    if base is not None:
+        above, below = aligned(terms.metric, teacher, base)
+        lead = paired_difference(above, below, confidence=terms.confidence)
+        if lead.high < 0:
+            return "ESCALATE", (
+                f"the teacher is worse than the untrained base by {_pts(-lead.value)} points: mend the "
+                "teacher or its prompt first"
+            )
+    return "", ""
+
+
+def _held_to_margin(apart: Interval, terms: Terms) -> tuple[Word, str]:
+    shown = f"{points(apart.value)} points to the teacher ({points(apart.low)} to {points(apart.high)})"
+    limit = points(-terms.margin)
+    if apart.low > -terms.margin:
+        return "DEPLOY", f"{shown}, all above {limit}"
+    if apart.high < -terms.margin:
+        return "RETUNE", f"{shown}, all below {limit}"
+    return "INCONCLUSIVE", f"{shown}, on both sides of {limit}"
+
+
+def _cells(mine: Sequence[float], above: Sequence[float], terms: Terms) -> dict[str, Any]:
+    """On how many rows who is right, and McNemar's p that the two are equal; for right and wrong only."""
+    if not terms.share:
+        return {}
+    pairs = list(zip(mine, above, strict=True))
+    cells = {
+        "both_right": pairs.count((1.0, 1.0)),
+        "both_wrong": pairs.count((0.0, 0.0)),
+        "only_teacher": pairs.count((0.0, 1.0)),
+        "only_student": pairs.count((1.0, 0.0)),
+    }
+    p = mcnemar(cells["only_student"], cells["only_teacher"])
+    return {"agreement": cells, "mcnemar_p": round(p, 6)}
+
+
+def _rows_needed(mine: Sequence[Sequence[float]], above: Sequence[float], terms: Terms) -> int | None:
+    """How many test rows would decide, were the difference the one that was seen; None where none would."""
+    rows = len(above)
+    if len(mine) == 1 and terms.share:
+        won = sum(one > other for one, other in zip(mine[0], above, strict=True))
+        lost = sum(one < other for one, other in zip(mine[0], above, strict=True))
+        return rows_for_shares(won / rows, lost / rows, terms.margin, terms.confidence, POWER)
+    means = [sum(column) / len(column) for column in zip(*mine, strict=True)]
+    differences = [one - other for one, other in zip(means, above, strict=True)]
+    seeds = [sum(one) / rows for one in mine]
+    return rows_for_grades(differences, seeds, terms.margin, terms.confidence, POWER)
+
+
+def _advice(students: Sequence[ModelAnswers]) -> list[str]:
+    """What to try, from what the replies show."""
+    answers = [answer for student in students for answer in student.answers]
+    total = len(answers)
+    said = []
+    if (cut := sum(answer.ending == "length" for answer in answers)) > OFTEN * total:
+        said.append(
+            f"{cut:,} of {total:,} replies were cut: raise max_new_tokens of evaluate, or train on shorter "
+            "completions"
+        )
+    whole = [answer for answer in answers if answer.ending != "length" and not answer.failed]
+    if (unread := sum(answer.parsed is None for answer in whole)) > OFTEN * total:
+        said.append(
+            f"no answer could be read in {unread:,} of {total:,} replies that ended: look at them with "
+            "`synthgen inspect`; the training rows may mark answers otherwise"
+        )
+    if (refused := sum(answer.failed == "template" for answer in answers)) > 0:
+        said.append(f"the chat template refuses {refused:,} questions")
+    return said
+
+
+def verdict_lines(report: Mapping[str, Any]) -> list[str]:
+    """The verdicts as a person reads them, from `metrics.json`; none where there is none."""
+    verdict = report.get("verdict")
+    if not verdict:
+        return []
+    width = max(len(name) for name in verdict["students"])
+    lines = [
+        f"verdict (by {verdict['metric'].replace('_', ' ')}; at most {_pts(verdict['margin'])} points "
+        f"below the teacher, {percent(verdict['confidence'])} sure):"
+    ]
+    for name, figures in verdict["students"].items():
+        lines.append(f"  {name:<{width}}  {figures['verdict']}: {figures['reason']}")
+        lines += [f"  {'':<{width}}  {line}" for line in _details(figures)]
+    return lines
+
+
+def _details(figures: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if cells := figures.get("agreement"):
+        lines.append(
+            f"both right {cells['both_right']:,}, both wrong {cells['both_wrong']:,}, only the teacher "
+            f"{cells['only_teacher']:,}, only the student {cells['only_student']:,}"
+            + (
+                f"; right before training and wrong now {figures['regressions']:,}"
+                if "regressions" in figures
+                else ""
+            )
+        )
+    if kept := figures.get("retention"):
+        low, high = kept["interval"]
+        ends = f"{percent(low)} to {'any' if high is None else percent(high)}"
+        lines.append(f"it keeps {percent(kept['value'])} of the teacher's score ({ends})")
+    if figures["verdict"] == "INCONCLUSIVE":
+        needed = figures.get("rows_needed")
+        lines.append(
+            f"about {needed:,} test rows would decide ({POWER:.0%} power) if the difference is the one seen"
+            if needed is not None
+            else "no test of a size that can be had would decide: set another margin, or train more seeds"
+        )
+    return lines + list(figures.get("try", ()))
+
+
+def _pts(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _range(interval: Interval) -> str:
+    return f"{percent(interval.low)} to {percent(interval.high)}"
+
+
+def _plain(interval: Interval) -> dict[str, Any]:
+    ends = [round(end, 6) if math.isfinite(end) else None for end in (interval.low, interval.high)]
+    return {"value": round(interval.value, 6), "interval": ends}

@@ -1,0 +1,182 @@
+"""Verdicts of a run from its files alone: no model is asked, and other terms cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from synthgen.core import registry
+from synthgen.core.errors import ConfigError, InputError, StageFailed
+from synthgen.evaluation.compare import Answer, ModelAnswers
+from synthgen.evaluation.slices import fallen, slice_report
+from synthgen.evaluation.verdict import TEACHER_LEAST, Terms, verdict_report
+from synthgen.reports.run_folder import PublishedStage, stages_of, written_rows
+from synthgen.store.manifest import altered, artefact_hash, read_manifest
+
+WORDS = ("deploy", "retune", "escalate", "inconclusive")
+
+
+class Unmet(StageFailed):
+    """A verdict is not the one that was required."""
+
+
+def run_verdict(
+    run_dir: Path,
+    *,
+    stage: str = "",
+    metric: str | None = None,
+    margin: float | None = None,
+    confidence: float | None = None,
+    teacher_least: float | None = None,
+) -> dict[str, Any]:
+    """The verdicts on a run's students.
+
+    Args:
+        run_dir: the run's folder.
+        stage: the id of an evaluate stage; the last one where left out.
+        metric: what students are held to, in place of what the pipeline file says.
+        margin: by how much a student may be below its teacher, likewise.
+        confidence: how sure a verdict has to be, likewise.
+        teacher_least: the score below which a teacher is too weak, likewise.
+
+    Returns:
+        {"stage", "verdict"} and "slices" where evaluate had any, as `metrics.json` has them.
+
+    Raises:
+        InputError: the run has no such evaluation, or one without a teacher or without scores.
+        StageFailed: the answers are not those of the models and test rows that are there now.
+    """
+    found = _evaluation(run_dir, stage)
+    if changed := altered(found.folder, found.manifest):
+        raise StageFailed(
+            f"{', '.join(changed)} is no longer what evaluate wrote",
+            str(found.folder),
+            f"run it again: `synthgen run PIPELINE --force {found.id}`",
+        )
+    _require_current(run_dir, found)
+    report = orjson.loads((found.folder / "metrics.json").read_bytes())
+    options: Mapping[str, Any] = found.manifest.config.get("verdict") or {}
+    name = metric or options.get("metric") or report["metrics"][0]
+    if name not in report["metrics"]:
+        raise ConfigError(
+            f"{found.id} has no metric {name!r}", str(found.folder), f"it has {', '.join(report['metrics'])}"
+        )
+    share = bool(registry.find("metric", name).SHARE)
+    least = options.get("teacher_least") if teacher_least is None else teacher_least
+    terms = Terms(
+        name,
+        share,
+        options.get("margin", 0.03) if margin is None else margin,
+        options.get("confidence", 0.95) if confidence is None else confidence,
+        TEACHER_LEAST if least is None and share else least,
+    )
+    models, labels = _models(report, found.folder / "answers.jsonl", name)
+    slices = slice_report(models, labels, terms)
+    fell = {model.name: fallen(slices, model.name) for model in models if model.role == "student"}
+    verdict = verdict_report(models, terms, fell)
+    if not verdict:
+        raise InputError(
+            f"{found.id} cannot tell whether a student may replace its teacher: " + _lacking(report, name),
+            str(found.folder),
+            "models: [base, students, teacher] and test rows with a reference",
+        )
+    return {"stage": found.id, "verdict": verdict, **({"slices": slices} if slices else {})}
+
+
+def _evaluation(run_dir: Path, wanted: str) -> PublishedStage:
+    evaluations = [one for one in stages_of(run_dir) if one.manifest.kind == "evaluate"]
+    if wanted:
+        evaluations = [one for one in evaluations if one.id == wanted]
+    if not evaluations:
+        raise InputError(
+            f"this run has no finished evaluation{f' {wanted!r}' if wanted else ''}",
+            str(run_dir),
+            "a verdict is about the answers of an evaluate stage",
+        )
+    return evaluations[-1]
+
+
+def _require_current(run_dir: Path, found: PublishedStage) -> None:
+    """Raises StageFailed where a model or the test rows have changed since they were asked."""
+    for record in (record for group in found.manifest.inputs.values() for record in group):
+        stage, _, file = record.file.partition("/")
+        manifest = read_manifest(run_dir / stage)
+        if manifest is None:
+            continue  # of another run, or removed: nothing newer stands in its place
+        if artefact_hash(manifest, file) != record.sha256:
+            raise StageFailed(
+                f"{found.id} asked another {record.artefact} than the one that is there now",
+                str(run_dir / record.file),
+                "run the pipeline again: evaluate asks those that changed",
+            )
+
+
+def _models(
+    report: Mapping[str, Any], answers: Path, metric: str
+) -> tuple[list[ModelAnswers], dict[str, list[str]]]:
+    """Models with their scores, as far as a verdict reads them, and the rows' slices."""
+    labels: dict[str, list[str]] = {}
+    seeds = {
+        name: stage for stage, group in report.get("seeds", {}).items() for name in group.get("models", ())
+    }
+    models = {
+        name: ModelAnswers(
+            name,
+            figures["role"],
+            [],
+            figures.get("base"),
+            seed_of=seeds.get(name, ""),
+            scores={metric: []},
+        )
+        for name, figures in report["models"].items()
+    }
+    for entry in written_rows(answers):
+        for field, label in entry.get("slices", {}).items():
+            labels.setdefault(field, []).append(label)
+        for name, answer in entry["answers"].items():
+            model = models[name]
+            model.answers.append(
+                Answer("", answer.get("parsed"), answer.get("ending", ""), answer.get("failed", ""))
+            )
+            model.scores[metric].append((answer.get("scores") or {}).get(metric))
+    return list(models.values()), labels
+
+
+def _lacking(report: Mapping[str, Any], metric: str) -> str:
+    roles = {figures["role"] for figures in report["models"].values()}
+    if "teacher" not in roles:
+        return "the teacher was not asked"
+    if "student" not in roles:
+        return "no student was asked"
+    return f"no row has a score by {metric}"
+
+
+def require(report: Mapping[str, Any], word: str, students: Sequence[str] = ()) -> None:
+    """Raises Unmet where a student's verdict is another than `word`.
+
+    Args:
+        report: from `run_verdict`.
+        word: one of `WORDS`.
+        students: whose verdict counts; all where left out.
+
+    Raises:
+        Unmet: with the students and their verdicts.
+        InputError: a student is not in the report.
+    """
+    found: Mapping[str, Any] = report["verdict"]["students"]
+    if unknown := [name for name in students if name not in found]:
+        raise InputError(f"there is no verdict on {unknown[0]!r}", next=f"there is one on {', '.join(found)}")
+    others = {
+        name: figures["verdict"]
+        for name, figures in found.items()
+        if name in (students or found) and figures["verdict"].lower() != word
+    }
+    if others:
+        raise Unmet(
+            f"{word.upper()} is required: "
+            + ", ".join(f"{name} is {verdict}" for name, verdict in others.items()),
+            report["stage"],
+        )
