@@ -245,7 +245,7 @@ def verdict_lines(report: Mapping[str, Any]) -> list[str]:
     width = max(len(name) for name in verdict["students"])
     lines = [
         f"verdict (by {verdict['metric'].replace('_', ' ')}; at most {_pts(verdict['margin'])} points "
-        f"below the teacher, {percent(verdict['confidence'])} sure):"
+        f"below the teacher, {100 * verdict['confidence']:g}% sure):"
     ]
     for name, figures in verdict["students"].items():
         lines.append(f"  {name:<{width}}  {figures['verdict']}: {figures['reason']}")

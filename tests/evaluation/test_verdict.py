@@ -183,7 +183,7 @@ def test_retention_against_a_ratio_by_hand():
 def test_the_lines_read_well():
     report = {"verdict": verdict_report([*_two()], TERMS)}
     text = "\n".join(verdict_lines(report))
-    assert "verdict (by exact match; at most 3.0 points below the teacher, 95.0% sure):" in text
+    assert "verdict (by exact match; at most 3.0 points below the teacher, 95% sure):" in text
     assert "INCONCLUSIVE: -3.0 points to the teacher" in text
     assert "no test of a size that can be had would decide" in text  # the difference is the margin itself
 
