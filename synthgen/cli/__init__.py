@@ -20,6 +20,7 @@ from synthgen.cli import (
     batch,
     diff,
     estimate,
+    gate,
     init,
     inspect,
     ledger,
@@ -73,6 +74,7 @@ app.command("init")(init.init)
 app.command("validate")(validate.validate)
 app.command("preview")(preview.preview)
 app.command("estimate")(estimate.estimate)
+app.command("gate")(gate.gate)
 app.command("run")(run.run)
 stages.register(app)
 app.command("merge")(merge.merge)

@@ -33,6 +33,12 @@ def run(
         bool, typer.Option("--dry-run", help="say what would run and why; run nothing")
     ] = False,
     rehearse: o.Rehearse = False,
+    gate: Annotated[
+        int | None,
+        typer.Option(
+            "--gate", metavar="N", min=10, help="ask N test questions first; stop unless it says PROCEED"
+        ),
+    ] = None,
     set: o.Set = None,
     values: o.Values = None,
     runs: o.Runs = o.RUNS,
@@ -86,6 +92,8 @@ def run(
     if dry_run:
         print_plan(checked, chosen, as_json)
         return
+    if gate is not None:
+        require_gate(checked, chosen, gate)
     execute(
         checked, chosen, as_json, pipeline, set=set, values=values, runs=runs, run_dir=run_dir, ledger=ledger
     )
@@ -140,6 +148,16 @@ def show_rehearsal(checked: Pipeline, chosen: RunOptions, as_json: bool, path: P
     if (fault := fault_of(rehearsed)) is not None:
         raise fault
     o.hint(next_command("run", path, **given))
+
+
+def require_gate(checked: Pipeline, chosen: RunOptions, rows: int) -> None:
+    """Asks teacher and base some test questions, and ends the run unless the gate says PROCEED."""
+    from synthgen.core.progress import write_stderr
+    from synthgen.operations.gate import gate_pipeline
+
+    found = gate_pipeline(checked, rows, chosen)
+    write_stderr("\n".join(found.lines()) + "\n")
+    found.require()
 
 
 def print_plan(checked: Pipeline, chosen: RunOptions, as_json: bool) -> None:
