@@ -7,7 +7,7 @@ from synthgen.core.rows import Rejected
 from synthgen.tasks.voting import _checked
 
 
-@pytest.mark.parametrize("name", ["exact_match", "rouge_l"])
+@pytest.mark.parametrize("name", ["exact_match", "rouge_l", "token_f1"])
 def test_metrics_take_the_nearest_of_several_references(name):
     metric_class = find("metric", name)
     metric = metric_class(metric_class.Config())
