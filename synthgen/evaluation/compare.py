@@ -13,6 +13,7 @@ from synthgen.answers.extract import after_thinking, answers_equal, extract_answ
 from synthgen.core.errors import StageFailed
 from synthgen.evaluation.intervals import Interval, mean_interval, paired_difference, share_of_gap, wilson
 from synthgen.evaluation.metrics.contract import Metric, ScoringMetric, scoring
+from synthgen.evaluation.sampled import sampled_figures
 from synthgen.evaluation.seed_intervals import difference_over_seeds, mean_over_seeds
 from synthgen.tasks.guarded import blamed, defined_at
 
@@ -65,6 +66,10 @@ class ModelAnswers:
     """The first row that its chat template refused, with the template's words."""
     scores: dict[str, list[float | None]] = field(default_factory=dict)
     """Metric -> each row's score; None without a reference, or where a judge's grade could not be read."""
+    draws: list[list[Answer]] = field(default_factory=list)
+    """Of a model that was sampled: all draws, the first of which are `answers`. Scores are their means."""
+    drawn_scores: dict[str, list[list[float | None]]] = field(default_factory=dict)
+    """Metric -> each draw's scores."""
 
 
 def score(
@@ -87,10 +92,23 @@ def score(
     named = ids or [str(number) for number in range(1, len(references) + 1)]
     for model in models:
         for name, metric in scoring(metrics).items():
-            model.scores[name] = [
-                _score_answer(metric, name, answer, reference, f"row {row}, {model.name}")
-                for answer, reference, row in zip(model.answers, references, named, strict=True)
+            drawn = [
+                [
+                    _score_answer(metric, name, answer, reference, f"row {row}, {model.name}")
+                    for answer, reference, row in zip(answers, references, named, strict=True)
+                ]
+                for answers in model.draws or [model.answers]
             ]
+            model.scores[name] = (
+                drawn[0] if len(drawn) == 1 else [_mean(one) for one in zip(*drawn, strict=True)]
+            )
+            if model.draws:
+                model.drawn_scores[name] = drawn
+
+
+def _mean(scores: Sequence[float | None]) -> float | None:
+    known = [score for score in scores if score is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _score_answer(
@@ -207,15 +225,17 @@ def _figures(
     teacher: ModelAnswers | None,
     metrics: Mapping[str, Metric],
 ) -> dict[str, Any]:
-    answered = [answer for answer in model.answers if not answer.failed]
+    replies = [answer for answers in model.draws or [model.answers] for answer in answers]
+    answered = [answer for answer in replies if not answer.failed]
     failed: dict[str, int] = {}
-    for answer in model.answers:
+    for answer in replies:
         if answer.failed:
             failed[answer.failed] = failed.get(answer.failed, 0) + 1
     figures: dict[str, Any] = {
         "role": model.role,
         "source": model.source,
         "questions": len(model.answers),
+        **({"replies": len(replies)} if model.draws else {}),
         "answered": len(answered),
     }
     if model.base:
@@ -226,8 +246,8 @@ def _figures(
         figures["failed"] = dict(sorted(failed.items()))
     if model.refused:
         figures["refused"] = model.refused
-    figures["parsed"] = _share(sum(answer.parsed is not None for answer in answered), len(model.answers))
-    figures["stopped"] = _share(sum(answer.stopped for answer in answered), len(model.answers))
+    figures["parsed"] = _share(sum(answer.parsed is not None for answer in answered), len(replies))
+    figures["stopped"] = _share(sum(answer.stopped for answer in answered), len(replies))
     cut = sum(answer.ending == "length" for answer in answered)
     if cut:
         figures["cut"] = cut
@@ -241,8 +261,11 @@ def _figures(
         if not values:
             continue
         measured: dict[str, Any] = _plain(
-            wilson(round(sum(values)), len(values)) if metric.SHARE else mean_interval(values)
+            wilson(round(sum(values)), len(values))
+            if metric.SHARE and not model.draws
+            else mean_interval(values)
         ) | {"rows": len(values)}
+        measured |= sampled_figures(model.draws, model.drawn_scores.get(name, []), metric)
         if metric.ASKS and len(values) < len(model.answers):
             measured["ungraded"] = len(model.answers) - len(values)
         if base is not None:

@@ -1,4 +1,4 @@
-"""What a local model answers: greedily, in batches of like length, the same for base and student.
+"""What a local model answers: in batches of like length, the same way for base and student.
 
 Decoding is ours alone: what a checkpoint's own generation settings say about sampling or penalties is not
 used.
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from synthgen.core.errors import ConfigError, StageFailed
+from synthgen.core.hashing import value_hash
 from synthgen.core.thinking_tags import OPEN
 from synthgen.training.answer_turn import student_lead, without_lead
 from synthgen.training.architecture import Source, load_model, make_room, minds_padding, route_quietly
@@ -45,12 +46,17 @@ class GeneratedReply:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How replies are decoded: greedily, up to `max_new_tokens`, `batch_size` at a time, on CPU threads."""
+    """How replies are decoded: up to `max_new_tokens`, `batch_size` at a time, on CPU threads."""
 
     max_new_tokens: int
     batch_size: int
     threads: int | None = None
     """Where None, one for a small model (two would wait for each other), the cores for a large one."""
+    temperature: float = 0.0
+    """0 takes the likeliest token each time."""
+    top_p: float = 1.0
+    draw: int = 0
+    """Which of several draws this is; the same draw gives the same replies, with the same batches."""
 
 
 class LocalModel:
@@ -181,7 +187,8 @@ class LocalModel:
             for start in range(0, len(fits), size):
                 batch = fits[start : start + size]
                 if not all(number in known for number in batch):
-                    yield batch, self._batch([prompts[number] for number in batch], decoding)
+                    with _drawing(decoding, start, self.device):
+                        yield batch, self._batch([prompts[number] for number in batch], decoding)
 
     def _batch(self, prompts: Sequence[Sequence[int]], decoding: Decoding) -> list[GeneratedReply]:
         import torch
@@ -201,7 +208,7 @@ class LocalModel:
             mask[index, width - len(prompt) :] = 1
         self.model.generation_config = GenerationConfig(
             max_new_tokens=decoding.max_new_tokens,
-            do_sample=False,
+            **_sampling(decoding),
             num_beams=1,
             use_cache=True,
             eos_token_id=sorted(self.ends) or None,
@@ -250,6 +257,26 @@ def _end_tokens(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> f
     named = getattr(model.generation_config, "eos_token_id", None)
     ends = set(named if isinstance(named, list | tuple) else [named]) | {tokenizer.eos_token_id}
     return frozenset(int(end) for end in ends if end is not None)
+
+
+def _sampling(decoding: Decoding) -> dict[str, Any]:
+    if not decoding.temperature:
+        return {"do_sample": False}
+    # Without top_k: transformers would take the 50 likeliest tokens alone.
+    return {"do_sample": True, "temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
+
+
+@contextmanager
+def _drawing(decoding: Decoding, start: int, device: str) -> Iterator[None]:
+    """A random state of its own for each draw and batch, so that a resumed evaluation draws the same."""
+    if not decoding.temperature:
+        yield
+        return
+    import torch
+
+    with torch.random.fork_rng(devices=[] if device == "cpu" else [torch.cuda.current_device()]):
+        torch.manual_seed(int(value_hash([decoding.draw, start])[:15], 16))
+        yield
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def _lines(report: Mapping[str, Any], scored: list[str]) -> list[str]:
         if figures.get("failed"):
             reasons = ", ".join(f"{reason} {number:,}" for reason, number in figures["failed"].items())
             lines.append(
-                f"{name}: {figures['questions'] - figures['answered']:,} questions got no answer "
+                f"{name}: {_replies(figures) - figures['answered']:,} {_asked(figures)} got no answer "
                 f"({reasons}); they count as unanswered"
             )
     lines += [
@@ -117,12 +117,37 @@ def _lines(report: Mapping[str, Any], scored: list[str]) -> list[str]:
     lines += _seed_lines(report, scored)
     exceptions = any(figures.get("form") for figures in report["models"].values())
     prompt = "prompt but where it says otherwise" if exceptions else "prompt"
+    decoding = report["decoding"]
+    samples = decoding.get("samples")
+    lines += _sampled_lines(report, scored)
+    how = f"{samples} answers a question at temperature {decoding['temperature']:g}" if samples else "greedy"
     lines.append(
-        f"greedy, at most {report['decoding']['max_new_tokens']:,} new tokens, the same {prompt} and the "
+        f"{how}, at most {decoding['max_new_tokens']:,} new tokens, the same {prompt} and the "
         "same answer parser for all; intervals are 95% (Wilson; differences: Tango with McNemar's test, of "
         "grades Hartigan)"
     )
     return lines
+
+
+def _sampled_lines(report: Mapping[str, Any], scored: list[str]) -> list[str]:
+    """pass@k and majority@n of models that were sampled, and how far their draws lie apart."""
+    lines = []
+    samples = report["decoding"].get("samples")
+    for name, figures in report["models"].items():
+        for metric in (metric for metric in scored if "draws" in figures.get(metric, {})):
+            measured, by = figures[metric], _by(metric, scored)
+            drawn = measured["draws"]
+            parts = [f"single draws from {percent(drawn['lowest'])} to {percent(drawn['highest'])}"]
+            parts += [f"pass@{k} {_ranged(one)}" for k, one in measured.get("pass", {}).items() if k != "1"]
+            if "majority" in measured:
+                parts.append(f"majority@{samples} {_ranged(measured['majority'])}")
+            lines.append(f"{name}{by}: {', '.join(parts)}")
+    return lines
+
+
+def _ranged(measured: Mapping[str, Any]) -> str:
+    low, high = measured["interval"]
+    return f"{percent(measured['value'])} ({100 * low:.1f}–{100 * high:.1f})"
 
 
 def _seed_lines(report: Mapping[str, Any], scored: list[str]) -> list[str]:
@@ -167,15 +192,15 @@ def _caveats(name: str, figures: Mapping[str, Any], scored: list[str]) -> list[s
             "replies, so its accuracy is understated and gaps recovered are overstated; say with "
             "`system:` how an answer is to be marked"
         )
-    if figures.get("cut", 0) > CUT * figures["questions"]:
-        endless = figures["role"] == "base" and figures["cut"] > ENDLESS * figures["questions"]
+    if figures.get("cut", 0) > CUT * _replies(figures):
+        endless = figures["role"] == "base" and figures["cut"] > ENDLESS * _replies(figures)
         what = (
             ": it has not learned to end a reply"
             if endless
             else ", so its accuracy may be understated; raise `max_new_tokens`"
         )
         lines.append(
-            f"{name}: {figures['cut']:,} of its {figures['questions']:,} replies were cut at the limit of "
+            f"{name}: {figures['cut']:,} of its {_replies(figures):,} replies were cut at the limit of "
             f"tokens{what}"
         )
     if figures.get("refused"):
@@ -196,6 +221,14 @@ def _caveats(name: str, figures: Mapping[str, Any], scored: list[str]) -> list[s
         if figures.get(metric, {}).get("ungraded")
     ]
     return lines
+
+
+def _replies(figures: Mapping[str, Any]) -> int:
+    return int(figures.get("replies", figures["questions"]))
+
+
+def _asked(figures: Mapping[str, Any]) -> str:
+    return "draws" if "replies" in figures else "questions"
 
 
 def _a(noun: str) -> str:

@@ -231,12 +231,14 @@ def _terms(spec: StageSpec) -> tuple[Terms, dict[str, Any]]:
 
 def _ask_teacher(spec: StageSpec, probe: Probe, rows: Sequence[Row]) -> tuple[ModelAnswers, dict[str, Any]]:
     from synthgen.evaluation.teacher import conversations_with_teacher, teacher_answers
+    from synthgen.stages.evaluate.options import drawn_by
 
     config: Any = spec.config
     session = probe.sessions.open(config.teacher)
-    asked = [conversations_with_teacher(rows, config.max_new_tokens, session.config) for _ in range(2)]
+    drawn = drawn_by(config)
+    asked = [conversations_with_teacher(rows, config.max_new_tokens, session.config, drawn) for _ in range(2)]
     session.fetch(asked[0], total=len(rows), stage="gate teacher")
-    answers = teacher_answers(session, asked[1])
+    answers = teacher_answers(session, asked[1], drawn.samples)
     return answers.model, answers.account.usage
 
 

@@ -64,7 +64,7 @@ def run_verdict(
         raise ConfigError(
             f"{found.id} has no metric {name!r}", str(found.folder), f"it has {', '.join(report['metrics'])}"
         )
-    share = bool(registry.find("metric", name).SHARE)
+    share = bool(registry.find("metric", name).SHARE) and "samples" not in report.get("decoding", {})
     least = options.get("teacher_least") if teacher_least is None else teacher_least
     terms = Terms(
         name,

@@ -7,9 +7,11 @@ from typing import Annotated, Literal, cast
 from pydantic import BeforeValidator, Field, model_validator
 
 from synthgen.core.config import Component, ManyOf, Unhashed
+from synthgen.core.defaults import changed
 from synthgen.core.registry import Choice
 from synthgen.evaluation.metrics.contract import NamesJudge
 from synthgen.evaluation.metrics.exact_match import ExactMatch, ExactMatchConfig
+from synthgen.evaluation.teacher import Drawn
 from synthgen.stages.contract import StageConfig, read_share
 
 Share = Annotated[float, BeforeValidator(read_share, json_schema_input_type=float | str)]
@@ -64,6 +66,20 @@ class Config(StageConfig):
             "a system turn for all models alike, such as how to mark the answer; rows that have one of "
             "their own keep it"
         ),
+    )
+    decoding: Literal["greedy", "sampled"] = Field(
+        "greedy",
+        description=(
+            "greedy: the likeliest token each time; sampled: several answers to each question, a score is "
+            "their mean, with pass@k and majority@k beside it"
+        ),
+    )
+    samples: int = Field(8, ge=2, le=256, description="answers to each question; for decoding: sampled")
+    temperature: float = Field(
+        0.8, gt=0, le=2, description="of the sampling, for all models; for decoding: sampled"
+    )
+    top_p: float = Field(
+        1.0, gt=0, le=1, description="the share of likely tokens that is drawn from; for decoding: sampled"
     )
     max_new_tokens: int = Field(
         512,
@@ -122,11 +138,21 @@ class Config(StageConfig):
     )
 
     @model_validator(mode="after")
-    def _verdict_has_a_metric(self) -> Config:
+    def _options_fit(self) -> Config:
+        given = changed(self, ("samples", "temperature", "top_p"))
+        if self.decoding == "greedy" and given:
+            raise ValueError(f"{given[0]} belongs to decoding: sampled")
         named = self.verdict.metric
         if named is not None and named not in (known := [choice.name for choice in self.metrics]):
             raise ValueError(f"verdict: metric {named!r} is none of metrics: {', '.join(known)}")
         return self
+
+
+def drawn_by(config: Config) -> Drawn:
+    """How every model's answers are drawn."""
+    if config.decoding == "greedy":
+        return Drawn()
+    return Drawn(config.samples, config.temperature, config.top_p)
 
 
 def unasking(config: Config) -> Config | None:

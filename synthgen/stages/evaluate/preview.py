@@ -14,7 +14,7 @@ from synthgen.evaluation.metrics.contract import JudgingMetric
 from synthgen.stages.asking.preview import Preview, answers, why_failed
 from synthgen.stages.asking.work import input_rows
 from synthgen.stages.contract import Context
-from synthgen.stages.evaluate.options import Config, judge_of, judging_choices
+from synthgen.stages.evaluate.options import Config, drawn_by, judge_of, judging_choices
 
 TEACHER = "the teacher's answers"
 
@@ -54,17 +54,18 @@ def preview(inputs: Inputs, config: Config, context: Context, n: int, ask: bool 
         answered = {}
         for number, log, rendered in answers(
             session,
-            list(conversations_with_teacher(rows, config.max_new_tokens, session.config)),
+            list(conversations_with_teacher(rows, config.max_new_tokens, session.config, drawn_by(config))),
             f"preview {context.stage_id}",
             ask,
         ):
             one = Preview(rows[number], log, keys=rendered.keys, asks=TEACHER, teacher=config.teacher)
             if rendered.state == "answered" and rendered.result is not None:
-                answered[number] = rendered.result.text
+                first = rendered.result[0]
+                answered[number] = first.text
                 one.rows.append(
                     {
                         **_question(rows[number], config),
-                        "answer": Answer.of(rendered.result.text, rendered.result.finish_reason).parsed,
+                        "answer": Answer.of(first.text, first.finish_reason).parsed,
                     }
                 )
             else:

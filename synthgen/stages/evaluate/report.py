@@ -11,7 +11,7 @@ from synthgen.evaluation.compare import Answer, ModelAnswers, compare
 from synthgen.evaluation.metrics.contract import Metric
 from synthgen.evaluation.slices import fallen, labels_of, slice_report
 from synthgen.evaluation.verdict import TEACHER_LEAST, Terms, verdict_report
-from synthgen.stages.evaluate.options import Config
+from synthgen.stages.evaluate.options import Config, drawn_by
 from synthgen.stages.evaluate.questions import Questions
 
 
@@ -41,7 +41,8 @@ def figures(
         "reference": config.reference,
         "metrics": list(metrics),
         "decoding": {
-            "temperature": 0,
+            "temperature": drawn_by(config).temperature,
+            **({"samples": config.samples, "top_p": config.top_p} if config.decoding == "sampled" else {}),
             "max_new_tokens": config.max_new_tokens,
             "batch_size": config.batch_size,
             "system": config.system,
@@ -66,7 +67,7 @@ def terms(config: Config, metrics: Mapping[str, Metric]) -> Terms:
     """What students are held to, by evaluate's options."""
     options = config.verdict
     name = options.metric or next(iter(metrics))
-    share = metrics[name].SHARE
+    share = metrics[name].SHARE and config.decoding == "greedy"
     least = options.teacher_least
     return Terms(
         name,
@@ -104,4 +105,19 @@ def _entry(model: ModelAnswers, answer: Answer, index: int) -> dict[str, Any]:
         entry["scores"] = scores
     if "exact_match" in scores:
         entry["right"] = scores["exact_match"] == 1.0
+    if model.draws:
+        entry["draws"] = [_draw(model, number, index) for number in range(len(model.draws))]
     return entry
+
+
+def _draw(model: ModelAnswers, number: int, index: int) -> dict[str, Any]:
+    answer = model.draws[number][index]
+    scores = {name: drawn[number][index] for name, drawn in model.drawn_scores.items()}
+    known = {name: value for name, value in scores.items() if value is not None}
+    return {
+        "text": answer.text,
+        "parsed": answer.parsed,
+        "ending": answer.ending,
+        **({"failed": answer.failed} if answer.failed else {}),
+        **({"scores": known} if known else {}),
+    }

@@ -18,6 +18,7 @@ import orjson
 from synthgen.core.artefacts import Artefact, Counts, Inputs
 from synthgen.core.errors import ConfigError, Interrupted
 from synthgen.core.hashing import value_hash
+from synthgen.core.progress import Progress
 from synthgen.core.rows import Row, question_text, rejected, with_system
 from synthgen.evaluation.asking import Account, fetch, total_account
 from synthgen.evaluation.compare import ModelAnswers, score
@@ -28,7 +29,15 @@ from synthgen.evaluation.metrics.contract import Metric, judging
 from synthgen.evaluation.scoreboard import scoreboard
 from synthgen.evaluation.teacher import TeacherAnswers, conversations_with_teacher, teacher_answers
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
-from synthgen.stages.evaluate.options import ROLES, Config, asked_by, judge_of, judging_choices, unasking
+from synthgen.stages.evaluate.options import (
+    ROLES,
+    Config,
+    asked_by,
+    drawn_by,
+    judge_of,
+    judging_choices,
+    unasking,
+)
 from synthgen.stages.evaluate.questions import read_questions, select_questions
 from synthgen.stages.evaluate.report import entries, figures
 from synthgen.store.jsonl import RowWriter
@@ -72,7 +81,9 @@ def prefetch(inputs: Inputs, config: Config, context: Context) -> None:
             if question_text(row)
         ]
         session = context.sessions.open(config.teacher)
-        conversations = conversations_with_teacher(rows, config.max_new_tokens, session.config)
+        conversations = conversations_with_teacher(
+            rows, config.max_new_tokens, session.config, drawn_by(config)
+        )
         session.fetch(conversations, total=len(rows), stage=context.stage_id)
 
 
@@ -167,28 +178,37 @@ def _require_students(students: Sequence[Artefact], config: Config) -> None:
 
 
 def _ask_teacher(rows: Sequence[Row], config: Config, context: Context) -> TeacherAnswers:
-    session = context.sessions.open(config.teacher)
+    session, drawn = context.sessions.open(config.teacher), drawn_by(config)
     fetch(
         session,
-        conversations_with_teacher(rows, config.max_new_tokens, session.config),
+        conversations_with_teacher(rows, config.max_new_tokens, session.config, drawn),
         total=len(rows),
         stage=context.stage_id,
         accept_partial=context.accept_partial,
     )
-    return teacher_answers(session, conversations_with_teacher(rows, config.max_new_tokens, session.config))
+    conversations = conversations_with_teacher(rows, config.max_new_tokens, session.config, drawn)
+    return teacher_answers(session, conversations, drawn.samples)
 
 
 def _ask_local(local: Local, rows: Sequence[Row], config: Config, context: Context) -> ModelAnswers:
-    decoding = Decoding(config.max_new_tokens, config.batch_size, config.threads)
-    log = context.work / f"{value_hash([local.name, local.digest])}.jsonl"
-    with context.reporter.stage(f"{context.stage_id} {local.name}", total=len(rows)) as progress:
+    drawn, found = drawn_by(config), []
+    for draw in range(drawn.samples):
+        decoding = Decoding(
+            config.max_new_tokens, config.batch_size, config.threads, drawn.temperature, drawn.top_p, draw
+        )
+        log = context.work / f"{value_hash([local.name, local.digest])}.{draw}.jsonl"
+        shown = f" draw {draw + 1} of {drawn.samples}" if drawn.samples > 1 else ""
+        with context.reporter.stage(f"{context.stage_id} {local.name}{shown}", total=len(rows)) as progress:
 
-        def each(done: int, tokens: int) -> None:
-            progress.update(done=done, tokens=tokens)
-            if signal_number := context.stopping():
-                raise Interrupted(signal_number)
+            def each(done: int, tokens: int, progress: Progress = progress) -> None:
+                progress.update(done=done, tokens=tokens)
+                if signal_number := context.stopping():
+                    raise Interrupted(signal_number)
 
-        return answers_of(local, rows, decoding, log, each)
+            found.append(answers_of(local, rows, decoding, log, each))
+    if drawn.samples > 1:
+        found[0].draws = [one.answers for one in found]
+    return found[0]
 
 
 def _grade(
@@ -243,7 +263,7 @@ def _account(teacher: TeacherAnswers | None, gradings: Sequence[Grading]) -> Acc
 
 STAGE = Stage(
     config=Config,
-    version=10,
+    version=11,
     writes="metrics",
     needs=needs,
     run=run,

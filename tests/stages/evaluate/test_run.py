@@ -198,3 +198,34 @@ def test_a_teacher_that_cannot_be_read_is_said_to_be_understated(tmp_path, check
     outcome, metrics, _ = bench.run("out", OneSession(prose), models=("student", "teacher"))
     assert metrics["models"]["teacher"]["parsed"] == 0
     assert "could be read in only 0.0% of its replies" in outcome.table
+
+
+def test_several_sampled_answers_to_each_question(tmp_path, checkpoints):
+    bench = Bench(tmp_path, checkpoints, students=("good",))
+    teacher = ScriptedSession(
+        lambda request, number: f"The answer is {TEST[0]['reference'] if number % 2 else 'no number'}."
+    )
+    options = {
+        "decoding": "sampled",
+        "samples": 3,
+        "temperature": 0.7,
+        "models": ("base", "student", "teacher"),
+    }
+    outcome, metrics, answers = bench.run("out", OneSession(teacher), **options)
+    assert {(request.n, request.sampling["temperature"]) for request in teacher.sent} == {(3, 0.7)}
+    figures = metrics["models"]["good"]
+    assert (figures["questions"], figures["replies"]) == (6, 18)
+    measured = figures["exact_match"]
+    assert list(measured["pass"]) == ["1", "2", "3"] and measured["pass"]["3"]["value"] >= measured["value"]
+    entry = answers[0]["answers"]["good"]
+    assert [draw["text"] for draw in entry["draws"]][0] == entry["text"] and len(entry["draws"]) == 3
+    right = [draw["scores"]["exact_match"] for draw in entry["draws"]]
+    assert entry["scores"]["exact_match"] == pytest.approx(sum(right) / 3)
+    assert "majority@3" in outcome.table and "3 answers a question at temperature 0.7" in outcome.table
+    again = bench.run("again", OneSession(teacher), **options)
+    assert again[1:] == (metrics, answers)
+
+
+def test_options_of_sampling_without_sampling():
+    with pytest.raises(ValueError, match="temperature belongs to decoding: sampled"):
+        evaluate.STAGE.config(temperature=0.5)
