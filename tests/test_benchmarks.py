@@ -4,11 +4,14 @@ from random import Random
 
 import pytest
 
-from benchmarks import copies, generate, memory
+from benchmarks import copies, generate, logprobs, memory
 from benchmarks.asking import different
 from benchmarks.deduplicating.table import side_by_side
 from benchmarks.environments import python_of, run_tool
 from benchmarks.rules import find_dropped, format_figures
+from synthgen.pipeline.file import load_pipeline
+from synthgen.stages.logprobs.options import Config as LogprobsConfig
+from tests.evaluation.tiny_models import tiny_model
 
 
 def rows(count: int) -> list[dict[str, str]]:
@@ -148,3 +151,12 @@ def test_memory_is_told_and_measured(tmp_path):
     memory.make(tiny, str(tmp_path))
     found = memory.measure(tiny, 1, tmp_path)
     assert found["said"] > 0 and found["took"] >= 0 and found["parts"]["counted"]
+
+
+def test_the_pipeline_of_log_probabilities_is_one_that_can_be_read(in_tmp):
+    logprobs.make_student(tiny_model(in_tmp / "teacher"), in_tmp / "student")
+    (in_tmp / "toy.yaml").write_text(logprobs.pipeline_text(sys.executable, [0, 1]))
+    pipeline = load_pipeline(in_tmp / "toy.yaml", (), ())
+    assert sum(spec.kind == "distill" for spec in pipeline.stages) == 8
+    (asks,) = {spec.config.teacher for spec in pipeline.stages if isinstance(spec.config, LogprobsConfig)}
+    assert asks == "big"

@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Request:
-    """One question to a teacher: either `messages` or `prompt`.
+    """One question to a teacher: `messages`, `prompt` or `tokens`.
 
     `label`, `teacher` and `optional` are no part of the ledger key.
     """
@@ -20,6 +20,12 @@ class Request:
     """For the chat endpoint."""
     prompt: str | None = None
     """Raw text for the completions endpoint."""
+    tokens: tuple[int, ...] | None = None
+    """A text as token ids for the completions endpoint, where how likely each of them is is wanted.
+
+    The teacher's own sampling has no part in such a request, and the same text always has the same reply: it
+    is asked about once.
+    """
     n: int = 1
     """How many samples are wanted."""
     sampling: dict[str, Any] = field(default_factory=dict)
@@ -48,6 +54,8 @@ class Sample:
     reasoning: str | None = None
     """The model's own thinking, from `reasoning`, `reasoning_content` or `<think>` tags."""
     logprobs: Any = None
+    prompt_logprobs: Any = None
+    """For each token of a text that was asked about, the likeliest ones in its place."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from synthgen.core.chat import Reply, Request
+from synthgen.core.chat import Reply, Request, Sample
 from synthgen.teachers.config import TeacherConfig
 
 T = TypeVar("T")
@@ -165,6 +165,10 @@ class Session(Protocol):
 
         Waits at most so many seconds for replies that are in flight.
         """
+        ...
+
+    def stored(self, key: str) -> Sample | None:
+        """A sample that the ledger holds, whoever gave it; None where it holds none under this key."""
         ...
 
     def account(self, keys: Iterable[str]) -> dict[str, Any]:

@@ -104,7 +104,8 @@ class ActiveConversation(Generic[T]):
             return False
         first = self.request is None
         self.request, self.keyed, self.have, self.refused = request, make_key(request), {}, ""
-        self.start = occurrences.first_sample(self.keyed.digest, request.n) if first else 0
+        draws = first and request.tokens is None
+        self.start = occurrences.first_sample(self.keyed.digest, request.n) if draws else 0
         self.requests += 1
         return True
 

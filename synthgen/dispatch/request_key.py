@@ -42,6 +42,18 @@ class KeyedRequest:
         return PATHS[self.endpoint]
 
     @property
+    def prompt_tokens(self) -> int | None:
+        """How many tokens the prompt has, where it is sent as token ids."""
+        prompt = self.body.get("prompt")
+        return len(prompt) if isinstance(prompt, list) else None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of text it asks about, by which limits of tokens a minute are kept."""
+        # Two bytes a token is what those limits begin with.
+        return len(self.canonical) if self.prompt_tokens is None else 2 * self.prompt_tokens
+
+    @property
     def max_tokens(self) -> int | None:
         """How many tokens one sample may have, where the request bounds it."""
         limit = self.body.get("max_completion_tokens", self.body.get("max_tokens"))
@@ -69,16 +81,18 @@ class KeyMaker:
     def __call__(self, request: Request) -> KeyedRequest:
         """Shapes and hashes a request."""
         body: dict[str, Any] = {"model": self._model}
-        if request.prompt is not None:
-            body["prompt"] = request.prompt
+        raw = request.prompt if request.tokens is None else list(request.tokens)
+        if raw is not None:
+            body["prompt"] = raw
         else:
             body["messages"] = list(request.messages)
-        body.update(self._sampling)
+        if request.tokens is None:
+            body.update(self._sampling)
         body.update((name, value) for name, value in request.sampling.items() if value is not None)
         body = self._provider.shape(body)
         body.update(self._extra)
         body.pop("n", None)
-        endpoint: Literal["chat", "completions"] = "chat" if request.prompt is None else "completions"
+        endpoint: Literal["chat", "completions"] = "chat" if raw is None else "completions"
         canonical = canonical_json({**self._frame, "draw": request.draw, "endpoint": endpoint, "body": body})
         return KeyedRequest(
             request_hash(canonical), canonical, body, endpoint, request.label, request.teacher

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from synthgen.core.chat import Request
-from synthgen.core.errors import ConfigError
+from synthgen.core.chat import Request, Sample
+from synthgen.core.errors import ConfigError, SynthgenError
 from synthgen.core.progress import Progress, Reporter
 from synthgen.core.redact import make_redactor
 from synthgen.dispatch.contract import Conversation, FetchCounts, LeftOver, Rendered
@@ -26,6 +26,7 @@ from synthgen.store.ledger.ledger import Ledger, open_ledger
 from synthgen.teachers.addresses import is_loopback
 from synthgen.teachers.config import Budget, TeacherConfig
 from synthgen.teachers.make import make_provider
+from synthgen.teachers.replies import sample_of
 
 T = TypeVar("T")
 
@@ -105,6 +106,16 @@ class TeacherSession:
         ):
             self.drain(0.1)
         return self._streamed.left_over()
+
+    def stored(self, key: str) -> Sample | None:
+        """See `contract.Session`."""
+        try:
+            entry = self._owner.ledger.get(key)
+        except SynthgenError:  # it is no key at all
+            return None
+        if entry is None:
+            return None
+        return sample_of(entry.reply, entry.choice, key=key, index=0, model=entry.model)
 
     def account(self, keys: Iterable[str]) -> dict[str, Any]:
         """See `contract.Session`."""

@@ -30,7 +30,13 @@ from synthgen.store.jsonl import RowWriter, read_rows
 from synthgen.store.manifest import Manifest, read_manifest
 
 COPIED_BYTES = 1 << 20  # at a time
-SUMMED = ("notes", "reported", "grades", "asked")  # entries of a manifest's `extra` that add up over shards
+SUMMED = (
+    "notes",
+    "reported",
+    "grades",
+    "asked",
+    "stored",
+)  # entries of a manifest's `extra` that add up over shards
 ALIKE = (  # entries that are the same in every shard
     "evaluation_rows",
     "not_compared",

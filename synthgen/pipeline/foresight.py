@@ -9,7 +9,7 @@ from synthgen.pipeline.spec import Pipeline, StageSpec, readers
 
 
 def foreseen(pipeline: Pipeline, spec: StageSpec) -> list[Fault]:
-    """What a stage knows to go wrong in itself and in the stages that read what it makes.
+    """What a stage knows to go wrong in itself, with its teachers, and in the stages that read what it makes.
 
     Args:
         pipeline: the pipeline.
@@ -19,6 +19,7 @@ def foreseen(pipeline: Pipeline, spec: StageSpec) -> list[Fault]:
         The faults, with the id that the file has.
     """
     faults = spec.stage.foresees(spec.config, [reader.config for reader in readers(pipeline, spec.id)])
+    faults += spec.stage.asked_in_vain(spec.config, pipeline.teachers)
     return [Fault(f"{spec.written_id}: {fault.what}", fault.where, fault.next) for fault in faults]
 
 

@@ -192,6 +192,9 @@ def _reference(
                 Misfit(path, f"{stage_id} has no part {part!r}", "its parts: train, validation, test")
             )
         return f"{stage_id}.{part}"
+    if need.made_by and spec.kind != need.made_by:
+        misfits.append(Misfit(path, f"{stage_id} is a {spec.kind} stage", f"name a {need.made_by} stage"))
+        return stage_id
     if part:
         misfits.append(Misfit(path, f"{stage_id} has no parts", f"write `{option}: {stage_id}`"))
     if need.kind != spec.stage.writes and not (need.kind == "split" and spec.stage.writes == "rows"):

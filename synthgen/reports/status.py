@@ -70,7 +70,7 @@ def run_status(run_dir: Path, pipeline: Pipeline, ledger: Path | None = None) ->
                 options=manifest.config,
                 writes=manifest.writes,
             )
-            if "completion" in manifest.config:
+            if manifest.writes == "model" and "completion" in manifest.config:
                 entry["completion"] = manifest.config["completion"]
         stages.append(entry)
     money = account(stages, read_estimate(run_dir))

@@ -8,6 +8,7 @@ STAGES = {
     "dedup": "synthgen.stages.dedup:STAGE",
     "decontaminate": "synthgen.stages.decontaminate.run:STAGE",
     "score": "synthgen.stages.score.run:STAGE",
+    "logprobs": "synthgen.stages.logprobs.run:STAGE",
     "select": "synthgen.stages.select.run:STAGE",
     "export": "synthgen.stages.export:STAGE",
     "sft": "synthgen.stages.sft:STAGE",

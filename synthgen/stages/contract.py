@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from synthgen.core.progress import Reporter
     from synthgen.dispatch.contract import Sessions
     from synthgen.stages.asking.preview import Preview
+    from synthgen.teachers.config import TeacherConfig
     from synthgen.training.completions import Completion
     from synthgen.training.objectives.contract import Objective
 
@@ -64,6 +65,8 @@ class Need:
 
     What the other needs of the stage hold is left out.
     """
+    made_by: str = ""
+    """The kind of stage whose artefact it has to be, where others of its kind will not do."""
     wanted_by: str = ""
     """The option for which a split's part must not be empty, as it is written: `publish: best`."""
 
@@ -197,6 +200,8 @@ class Stage(Generic[C]):
     """Whether the pipeline's seed can change its output."""
     asks: Callable[[C], tuple[str, ...]] = lambda config: ()
     """Names of the teachers that it asks; "" is the pipeline's own. Its options then have `max_failed`."""
+    bounds_replies: bool = False
+    """Whether it says itself how long a reply may be, so that a budget needs no other bound."""
     prefetch: Callable[[Inputs, C, Context], None] | None = None
     """Asks its teachers early, into the ledger only: before a student needs the machine."""
     preview: Callable[[Inputs, C, Context, int, bool], list[Preview]] | None = None
@@ -217,6 +222,8 @@ class Stage(Generic[C]):
     """What of an input's past, beside its content, can change the output; part of the stage's key."""
     graceful: bool = False
     """Whether it looks at `context.stopping` itself; any other stage is ended at once by a signal."""
+    asked_in_vain: Callable[[C, Mapping[str, TeacherConfig]], list[Fault]] = lambda config, teachers: []
+    """What it asks of its teachers that they cannot give, known from their options alone."""
     teaches: Callable[[C, Completion], Objective] | None = None
     """For one that trains a student: what, by which loss, where its start has learned such a completion."""
     rehearsed: Callable[[C], C | None] = lambda config: None

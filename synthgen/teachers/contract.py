@@ -80,6 +80,14 @@ class Provider(ABC):
         """Options that the provider ignores, and what its terms say about training on its output."""
         return ()
 
+    def scoring_fault(self, top: int) -> str:
+        """Why it cannot say how likely the tokens of a given text are; "" where it may.
+
+        Args:
+            top: how many of the likeliest tokens are wanted at each place; -1 is all.
+        """
+        return ""
+
     def batch_command(self, requests: Path, results: Path) -> str | None:
         """The shell command that answers a batch file offline; None where there is no such command."""
         return None

@@ -114,6 +114,12 @@ class OpenAIApi(Provider):
             remarks.append(self.TERMS)
         return tuple(remarks)
 
+    def scoring_fault(self, top: int) -> str:
+        """See `Provider`; a server at an address of the user's own may be any."""
+        if self.URL is None or self.config.base_url is not None:
+            return ""
+        return f"{self.config.provider} does not tell how likely the tokens of a given text are"
+
     def _ignored_reasoning(self) -> list[str]:
         """The reasoning options without which the same body would be sent."""
         reasoning = self.config.reasoning

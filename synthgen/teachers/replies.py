@@ -97,6 +97,7 @@ def sample_of(parsed: Mapping[str, Any], choice: int, *, key: str, index: int, m
         finish_reason=finish_reason(parsed, chosen),
         reasoning=thinking_of(message) or in_parts or tagged,
         logprobs=chosen.get("logprobs"),
+        prompt_logprobs=chosen.get("prompt_logprobs"),
     )
 
 

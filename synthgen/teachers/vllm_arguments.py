@@ -34,6 +34,8 @@ CHANGE_NO_ANSWER = frozenset(
         # speed, and how weights are loaded
         "enable-prefix-caching enable-chunked-prefill async-scheduling enforce-eager load-format "
         "download-dir safetensors-load-strategy trust-remote-code "
+        # what may be asked for: more than that is refused
+        "max-logprobs "
         # logs and the server itself
         "uvicorn-log-level disable-log-stats enable-log-requests disable-uvicorn-access-log "
         "enable-log-outputs api-server-count middleware"

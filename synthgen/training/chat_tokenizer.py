@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from synthgen.core.errors import ConfigError
+from synthgen.training.architecture import read_config
 from synthgen.training.loading_check import source_of
 from synthgen.training.student_options import StudentOptions
 from synthgen.training.templates import fix_template, rendered
@@ -62,17 +64,28 @@ def open_tokenizer(
     return tokenizer, tuple(notes)
 
 
-def end_ids_of(options: StudentOptions, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """Where a model that exists will stop, without its weights."""
+def end_ids_of(
+    options: StudentOptions, tokenizer: PreTrainedTokenizerBase, local_only: bool = True
+) -> frozenset[int]:
+    """Where a model that exists will stop, without its weights.
+
+    Args:
+        options: which model.
+        tokenizer: as `open_tokenizer` gives it.
+        local_only: whether the hub is not to be asked.
+    """
     from transformers import GenerationConfig
 
+    name, ends = str(options.model), frozenset[int]()
     try:
         generation = GenerationConfig.from_pretrained(
-            str(options.model), revision=options.revision, local_files_only=True
+            name, revision=options.revision, local_files_only=local_only
         )
         ends = ends_of(generation)
     except (OSError, ValueError):
-        ends = frozenset()
+        with suppress(OSError, ValueError):  # loaded with its weights, it would be made of the config
+            config = read_config(source_of(options, local_only))
+            ends = ends_of(GenerationConfig.from_model_config(config))
     return ends | {int(tokenizer.eos_token_id)}
 
 

@@ -27,6 +27,7 @@ ExampleFault = (
         "prompt_not_prefix",
         "answer_changed",
         "same_answers",
+        "no_logprobs",
     ]
     | TurnsFault
 )
@@ -41,6 +42,7 @@ EXAMPLE_FAULTS: tuple[ExampleFault, ...] = (
     "turn_not_text",
     "reasoning_left_out",
     "same_answers",
+    "no_logprobs",
 )
 
 
@@ -69,6 +71,11 @@ class Encoded:
         ends = [IGNORED, *self.labels, IGNORED]
         edges = [at for at in range(len(ends) - 1) if (ends[at] == IGNORED) != (ends[at + 1] == IGNORED)]
         return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def learned_tokens(sequence: Encoded) -> list[bool]:
+    """Of each token whether it is learned; nothing comes before the first one, so that it never is."""
+    return [bool(at) and label != IGNORED for at, label in enumerate(sequence.labels)]
 
 
 def encode_turns(

@@ -30,6 +30,11 @@ def advice_for(fault: str, detail: str = "") -> str:
             "a chosen answer that is also the rejected one says nothing: take those rows out, or raise "
             "max_length where the answers only part behind it"
         )
+    if fault == "no_logprobs":
+        return (
+            "have logprobs ask about these rows, with the completion, learn, max_length, tokenizer and chat "
+            "template of the stage that trains"
+        )
     if fault == "answer_changed":
         return (
             "put right what the rows hold, or give a template that writes answers as they are, student: "

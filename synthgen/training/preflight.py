@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from synthgen.core.errors import ConfigError, Interrupted, StageFailed
 from synthgen.core.rows import Row, rejected
@@ -212,11 +212,8 @@ def prepare(
                 continue
             examples = objective.checked(encoded_row(objective, row, tokenizer, end_ids, max_length))
             preflight.count_row(examples, row)
-            if (fault := _worst(examples)) and (
-                unfit != "keep" or not all(one.learned for one in examples if one is not ABSENT)
-            ):
-                told = next(one.detail for one in examples if one.fault == fault)
-                drop(row, fault, told or max(one.length for one in examples), None if told else max_length)
+            if (reason := why_unfit(examples, max_length, keep=unfit == "keep")) is not None:
+                drop(row, *reason)
                 continue
             preflight.keep_row(examples, objective.TASKS, tokenizer)
             kept(1 if len(objective.TASKS) > 1 else len(examples))
@@ -255,6 +252,30 @@ def encoded_row(
     if wrong is None or made[0].fault is not None:
         return made
     return [replace(made[0], fault=wrong[0], detail=wrong[1]), *made[1:]]
+
+
+class Reason(NamedTuple):
+    """Why a row is not trained on: the fault, and what it is made of (a text, or tokens and their limit)."""
+
+    rule: ExampleFault
+    value: str | int
+    threshold: int | None
+
+
+def why_unfit(examples: list[Encoded], max_length: int, keep: bool) -> Reason | None:
+    """Why a row's examples cannot be trained on; None where they can.
+
+    Args:
+        examples: the row as tokens.
+        max_length: tokens that are kept.
+        keep: whether a fault is put up with where each example leaves something to learn.
+    """
+    fault = _worst(examples)
+    if fault is None or (keep and all(one.learned for one in examples if one is not ABSENT)):
+        return None
+    told = next(one.detail for one in examples if one.fault == fault)
+    longest = max(one.length for one in examples)
+    return Reason(fault, told, None) if told else Reason(fault, longest, max_length)
 
 
 def _worst(examples: list[Encoded]) -> ExampleFault | None:
@@ -297,7 +318,7 @@ def _unfit(stage: str, preflight: Preflight, max_length: int) -> StageFailed:
         for name in sorted(preflight.faults)
     )
     refused = set(preflight.faults) <= {
-        *("template", "prompt_not_prefix", "same_answers", "tool_calls", "turn_not_text")
+        *("template", "prompt_not_prefix", "same_answers", "no_logprobs", "tool_calls", "turn_not_text")
     }
     return StageFailed(
         f"{stage}: of {preflight.rows:,} rows, {counted}: "
@@ -311,7 +332,8 @@ def _unfit(stage: str, preflight: Preflight, max_length: int) -> StageFailed:
 
 def _advice(preflight: Preflight, max_length: int) -> str:
     """What mends the faults, the one that a person would mend first."""
-    for fault in (*TURNS_FAULTS, "template", "prompt_not_prefix", "answer_changed", "same_answers"):
+    others = ("template", "prompt_not_prefix", "answer_changed", "same_answers", "no_logprobs")
+    for fault in (*TURNS_FAULTS, *others):
         if fault in preflight.faults:
             return advice_for(fault, preflight.details[fault])
     if preflight.longest > max_length:

@@ -15,6 +15,8 @@ STUDENT = "student"
 """The need of a training stage that an earlier student meets."""
 TEACHER = "teacher"
 """The need of a training stage that a model with weights meets, which the student learns from."""
+LOGPROBS = "logprobs"
+"""The need of a training stage that a stage meets which has asked a remote teacher."""
 
 
 def started(options: StudentOptions, start: Artefact | None) -> StudentOptions:

@@ -6,15 +6,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from synthgen.core.config import ModelName
+from synthgen.core.config import ModelName, Unhashed
+from synthgen.core.defaults import changed
 from synthgen.training.student_options import Dtype, with_from
 
 _Named: Any = with_from("the student of an earlier stage, <stage id>, or of another run, run:NAME:<stage id>")
 
 
 class LocalTeacherOptions(_Named):  # type: ignore[misc]  # pydantic makes it
-    """Which model teaches: one that exists, or an earlier stage's student."""
+    """Which model teaches: one that exists, an earlier stage's student, or one that was asked before."""
 
+    logprobs: Annotated[str | None, Unhashed()] = Field(
+        None,
+        description=(
+            "the stage that asked a remote teacher how likely it holds each token; none is loaded then"
+        ),
+    )
     model: Annotated[str | None, ModelName()] = Field(
         None, description="hub id or folder of a causal language model with the student's tokenizer"
     )
@@ -35,12 +42,16 @@ class LocalTeacherOptions(_Named):  # type: ignore[misc]  # pydantic makes it
 
     @model_validator(mode="after")
     def _one_of_two(self) -> LocalTeacherOptions:
-        if (self.model is None) == (self.stage is None):
+        if sum(one is not None for one in (self.model, self.stage, self.logprobs)) != 1:
             raise ValueError(
-                "give one of model (a hub id or folder) and from (an earlier stage that trained it)"
+                "give one of model (a hub id or folder), from (an earlier stage that trained it) and "
+                "logprobs (a stage that asked it)"
             )
         if self.stage is not None and self.revision is not None:
             raise ValueError("revision belongs to model, not to from")
+        loaded = ("revision", "dtype", "quantization", "device", "trust_remote_code")
+        if self.logprobs is not None and (given := changed(self, loaded)):
+            raise ValueError(f"{' and '.join(given)}: for a teacher that is loaded, not for logprobs")
         if self.quantization is not None and self.dtype is not None:
             raise ValueError("quantization holds weights in its own format; leave dtype out")
         return self

@@ -22,6 +22,7 @@ from synthgen.training.architecture import minds_padding
 from synthgen.training.completions import Completion, answer_part, question_prefix
 from synthgen.training.encoding import end_texts
 from synthgen.training.follow import Measure
+from synthgen.training.objectives.contract import measured_as
 from synthgen.training.preflight import Unfit, prepare
 from synthgen.training.prompting import student_prompt
 from synthgen.training.student import Student
@@ -53,7 +54,7 @@ def measure_on(
     Args:
         file: the validation rows.
         student: what is trained.
-        objective: what it learns; the loss is that of the objective.
+        objective: what it learns; the loss is that of the objective, or what that is measured as.
         max_length: tokens of prompt and completion together.
         longest_completion: tokens of the longest answer that is trained on.
         work: where the rows' tokens are written.
@@ -68,6 +69,7 @@ def measure_on(
         ConfigError: some rows carry neither a completion nor a reference.
         StageFailed: `unfit` is "fail", and the chat template refuses some rows.
     """
+    objective = measured_as(objective)
     carrying = referenced = rows = 0
     for row in read_rows(file):
         rows += 1

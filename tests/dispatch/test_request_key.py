@@ -5,7 +5,9 @@ import pytest
 from synthgen.core.chat import Request
 from synthgen.core.registry import find
 from synthgen.dispatch.request_key import KeyMaker
+from synthgen.dispatch.sending.cost import TEMPLATE_TOKENS, worst_case
 from synthgen.store.ledger.key import key_of, request_hash
+from synthgen.teachers.config import Budget
 
 BASE = {"model": "m", "base_url": "http://host:8000/v1", "sampling": {"temperature": 0.5, "max_tokens": 100}}
 ASKED: dict[str, Any] = {
@@ -102,3 +104,42 @@ def test_the_canonical_request_is_what_was_hashed():
         and b'"n"' not in keyed.payload(1)
         and b'"n":3' in keyed.payload(3)
     )
+
+
+TOLD: dict[str, Any] = {
+    "messages": (),
+    "tokens": (5, 60_000, 7),
+    "sampling": {"max_tokens": 1, "prompt_logprobs": 5},
+}
+
+
+def told(config=None, request=None):
+    kind = find("teacher", "vllm")
+    teacher = kind.Config(**{**BASE, "provider": "vllm", **(config or {})})
+    return KeyMaker(teacher, kind(teacher))(Request(**{**TOLD, **(request or {})}))
+
+
+def test_token_ids_are_sent_as_they_are_without_the_sampling_of_the_teacher():
+    found = told()
+    assert found.body == {"model": "m", "prompt": [5, 60_000, 7], "max_tokens": 1, "prompt_logprobs": 5}
+    assert (found.endpoint, found.prompt_tokens, found.max_tokens) == ("completions", 3, 1)
+    assert told({"sampling": {"top_p": 0.3, "logprobs": True}}).digest == found.digest
+    assert told(request={"tokens": (5, 60_000, 8)}).digest != found.digest
+    assert told(request={"sampling": {**TOLD["sampling"], "prompt_logprobs": 6}}).digest != found.digest
+    # A key that changed would have everything asked about again.
+    assert key_of(found.digest, 0) == "72f9114cb339ec94dc437bdb1961fda6-0"
+
+
+def test_the_worst_case_of_token_ids_is_as_many_tokens():
+    kind = find("teacher", "vllm")
+    teacher = kind.Config(**{**BASE, "provider": "vllm"})
+    many = told(request={"tokens": tuple(range(100_000, 101_000))})
+    assert worst_case(many, 1, teacher, Budget(tokens=1)).tokens == 1000 + TEMPLATE_TOKENS + 1
+
+
+def test_what_vllm_is_allowed_to_tell_is_no_other_teacher():
+    kind = find("teacher", "vllm")
+    plain, more = (
+        kind(kind.Config(provider="vllm", model="m", args=args)) for args in ({}, {"max-logprobs": 64})
+    )
+    assert plain.revision == more.revision

@@ -103,6 +103,10 @@ class ScriptedSession:
     def left_over(self, seconds: float) -> LeftOver:
         return LeftOver()
 
+    def stored(self, key: str) -> Sample | None:
+        found = self.ledger.get(key)
+        return found if isinstance(found, Sample) else None
+
     def account(self, keys: Iterable[str]) -> dict[str, Any]:
         return {"prompt_tokens": 10 * len(list(keys)), "completion_tokens": 1, "cost_usd": 0.5}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+import torch
 
 from synthgen.core.chat import Request
 from synthgen.core.progress import Reporter
@@ -19,7 +20,9 @@ from synthgen.operations.batch import collect_batch, prepare_batch
 from synthgen.pipeline.file import load_pipeline
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.run import run_pipeline
+from synthgen.store.token_logprobs import TokenLogprobs
 from synthgen.teachers.providers.vllm import VLLMConfig
+from tests.vllm.likelihoods import answered, ask_how_likely, directly
 
 QUESTIONS = 200
 pytestmark = pytest.mark.timeout(900)
@@ -80,7 +83,13 @@ def sessions(tiny_model, vllm_python, server_env, tmp_path_factory):
             "model": str(tiny_model),
             "python": vllm_python,
             "env": server_env,
-            "args": {"max-model-len": 256, "dtype": "bfloat16", "max-num-seqs": 16, "enforce-eager": True},
+            "args": {
+                "max-model-len": 256,
+                "dtype": "float32",
+                "max-num-seqs": 16,
+                "enforce-eager": True,
+                "max-logprobs": -1,
+            },
             "limits": {"concurrency": 16},
             "start_timeout": 600,
         }
@@ -121,6 +130,64 @@ def test_a_managed_server_answers_with_samples_and_logprobs(session):
         ).completion_tokens
         <= 24
     )
+
+
+@pytest.mark.parametrize("top", [5, 20, 64, -1])
+def test_it_tells_how_likely_tokens_are(session, sessions, tiny_model, tmp_path, top):
+    """What is stored is transformers' own log-softmax, of characters in parts, too; and is paid once."""
+    outcome = ask_how_likely(tmp_path, sessions, tiny_model, top)
+    assert outcome.counts.kept == 12, outcome.counts
+    asked = session._sender.sent
+    store, checked = TokenLogprobs(tmp_path / "out"), 0
+    for ids, learned, exact in directly(tiny_model, tmp_path / "rows.jsonl"):
+        found = store.find(ids, learned)
+        said = exact[torch.arange(len(exact)), torch.tensor(ids)[torch.tensor(learned)]]
+        assert torch.allclose(torch.from_numpy(found.said), said, atol=1e-4, rtol=1 / 2048)
+        if top == -1:
+            assert torch.allclose(torch.from_numpy(found.logprobs), exact, atol=1e-4, rtol=1 / 2048)
+        else:
+            best = exact.topk(top)
+            assert torch.allclose(torch.from_numpy(found.logprobs), best.values, atol=1e-4, rtol=1 / 2048)
+            told = exact.gather(1, torch.from_numpy(found.ids))
+            assert torch.allclose(torch.from_numpy(found.logprobs), told, atol=1e-4, rtol=1 / 2048)
+            rest = exact.scatter(1, torch.from_numpy(found.ids), -torch.inf).logsumexp(1)
+            assert torch.allclose(torch.from_numpy(found.rest), rest, atol=1e-4, rtol=1 / 2048)
+        checked += len(exact)
+    assert checked == outcome.extra["stored"]["tokens"] > 200
+    (tmp_path / "again").mkdir()
+    ask_how_likely(tmp_path / "again", sessions, tiny_model, top)
+    assert session._sender.sent == asked
+    assert (tmp_path / "again/out/logprobs.bin").read_bytes() == (tmp_path / "out/logprobs.bin").read_bytes()
+
+
+def test_kill_9_while_it_tells_pays_nothing_twice(session, tiny_model, in_tmp, monkeypatch):
+    monkeypatch.setenv("TINY_KEY", session.provider.server_key)
+    url = session.provider._server.base_url
+    Path("rows.jsonl").write_bytes(
+        b"".join(
+            orjson.dumps({"instruction": f"question {number}", "output": "ö" * 20}) + b"\n"
+            for number in range(150)
+        )
+    )
+    Path("p.yaml").write_text(
+        f"version: 1\nname: p\nteacher: {{provider: vllm, model: {tiny_model}, base_url: '{url}', "
+        "api_key_env: TINY_KEY, limits: {concurrency: 8}}\nstages:\n- load: {sources: [rows.jsonl]}\n"
+        f"- logprobs: {{tokenizer: {{model: {tiny_model}}}, top_logprobs: 20}}\n"
+    )
+    before = answered(url)
+    with open("log", "wb") as log:
+        killed = subprocess.Popen([sys.executable, "-m", "synthgen", "run", "p.yaml"], stdout=log, stderr=log)
+    while answered(url) - before < 50:
+        assert killed.poll() is None, Path("log").read_text()
+    killed.kill()
+    killed.wait()
+    then = -1.0
+    while then != (then := answered(url)):
+        time.sleep(0.5)
+    assert then - before < 150
+    done = run_pipeline(load_pipeline(Path("p.yaml"), (), ()), RunOptions(), Reporter("silent"))
+    assert done.stages["logprobs"].counts["kept"] == 150
+    assert 150 <= answered(url) - before <= 150 + 8  # at most what was in flight is asked twice
 
 
 def test_a_killed_engine_loses_nothing(session):

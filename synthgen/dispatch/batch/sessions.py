@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from synthgen.core.chat import Sample
 from synthgen.core.errors import ConfigError, SynthgenError
 from synthgen.dispatch.batch.book import BatchBook, PartWriter
 from synthgen.dispatch.contract import Conversation, FetchCounts, LeftOver, Rendered
@@ -93,7 +94,11 @@ class PreparingSession:
     def _first_missing(
         self, active: ActiveConversation[Any], occurrences: Occurrences, counts: FetchCounts
     ) -> KeyedRequest | None:
-        """Plays a conversation and counts its requests; the first that the ledger lacks, or None."""
+        """Plays a conversation and counts its requests; the first that the ledger lacks, or None.
+
+        Raises:
+            ConfigError: it asks about a text's tokens, at an endpoint that no batch has.
+        """
         sessions = self._owner.inner
         while active.advance(self._inner.keyed, occurrences):
             counts.planned += 1
@@ -104,6 +109,12 @@ class PreparingSession:
             if lookup.reason:
                 counts.failed[lookup.reason] = counts.failed.get(lookup.reason, 0) + 1
                 return None
+            if active.keyed is not None and active.keyed.prompt_tokens is not None:
+                raise ConfigError(
+                    "no batch file can ask how likely the tokens of a text are",
+                    self.name or self.config.model,
+                    "run that stage live: `synthgen run`, up to it; what is asked after it can be batched",
+                )
             counts.unsent += 1
             return active.keyed
         return None
@@ -152,6 +163,10 @@ class PreparingSession:
     def left_over(self, seconds: float) -> LeftOver:
         """See `contract.Session`; there is never a stream."""
         return LeftOver()
+
+    def stored(self, key: str) -> Sample | None:
+        """See `contract.Session`."""
+        return self._inner.stored(key)
 
     def account(self, keys: Iterable[str]) -> dict[str, Any]:
         """See `contract.Session`."""

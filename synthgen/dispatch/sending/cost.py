@@ -39,6 +39,8 @@ class RealCost(NamedTuple):
 def worst_case(keyed: KeyedRequest, n: int, config: TeacherConfig, budget: Budget) -> Cost:
     """The most that a request can cost: a token is at least a byte, each sample may have max_tokens.
 
+    Of a prompt that is sent as token ids, the tokens are counted.
+
     Args:
         keyed: the request.
         n: how many samples are asked for.
@@ -57,7 +59,8 @@ def worst_case(keyed: KeyedRequest, n: int, config: TeacherConfig, budget: Budge
             return Cost(0.0, 0)
         raise ConfigError(NO_BOUND.what, NO_BOUND.where, NO_BOUND.next)
     turns = len(keyed.body.get("messages", ()))
-    prompt = len(keyed.canonical) + TEMPLATE_TOKENS + TURN_TOKENS * turns
+    given = len(keyed.canonical) if keyed.prompt_tokens is None else keyed.prompt_tokens
+    prompt = given + TEMPLATE_TOKENS + TURN_TOKENS * turns
     price = config.price or Price()
     return Cost(
         n * (prompt * price.input_per_mtok + limit * price.output_per_mtok) / 1e6, n * (prompt + limit)

@@ -162,7 +162,7 @@ class SendLoop:
             if self._account is not None and not self._reserve(job, self._account):
                 return
             self._queue.popleft()
-            self._rate_limit.sent(now, len(job.keyed.canonical))
+            self._rate_limit.sent(now, job.keyed.size)
             self.in_flight += 1
             if self._account is None:
                 self._start(job)
@@ -246,7 +246,7 @@ class SendLoop:
     def _keep_reply(self, job: AnyJob, result: AttemptResult, latency: float) -> None:
         write, replied = reply_write(job, result, latency, self._config.price, self._run, self._redact)
         used = (write.prompt_tokens or 0) + (write.completion_tokens or 0)
-        self._rate_limit.used(used, len(job.keyed.canonical))
+        self._rate_limit.used(used, job.keyed.size)
         self._ledger.submit(write, OnCommit(self._on_commit, replied))
 
     def _failed(self, job: AnyJob, result: AttemptResult, failure: AttemptFailure, now: float) -> None:

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from synthgen.core.chat import Request
 from synthgen.core.errors import ConfigError
 from synthgen.core.progress import Reporter
 from synthgen.core.rows import Row
@@ -78,11 +79,14 @@ def preview_pipeline(
 def _plain(preview: Any, spec: StageSpec, pipeline: Pipeline) -> dict[str, Any]:
     """One preview of the stage's as plain JSON, with the verdict of every rule that comes after."""
     kept = [row for row in preview.rows if "rejection" not in row]
-    replies = [exchange.reply.samples if exchange.reply is not None else () for exchange in preview.exchanges]
+    replies = [
+        exchange.reply.samples if exchange.reply is not None and exchange.request.tokens is None else ()
+        for exchange in preview.exchanges
+    ]
     return {
         **({"asks": preview.asks} if preview.asks else {}),
         "messages": [
-            list(exchange.request.messages) or exchange.request.prompt for exchange in preview.exchanges
+            list(exchange.request.messages) or _raw_prompt(exchange.request) for exchange in preview.exchanges
         ],
         "replies": [
             [
@@ -97,7 +101,13 @@ def _plain(preview: Any, spec: StageSpec, pipeline: Pipeline) -> dict[str, Any]:
         ],
         "rejected": [row for row in preview.rows if "rejection" in row],
         **({"failed": preview.failed} if preview.failed else {}),
+        **({"note": preview.note} if preview.note else {}),
     }
+
+
+def _raw_prompt(request: Request) -> str | None:
+    """A prompt that is no chat; of token ids, how many there are."""
+    return request.prompt if request.tokens is None else f"{len(request.tokens):,} token ids"
 
 
 def _verdicts(rows: list[Row], spec: StageSpec, pipeline: Pipeline) -> list[dict[str, Any]]:
@@ -142,6 +152,8 @@ def preview_text(shown: dict[str, Any]) -> str:
         for item in preview["rejected"]:
             why = item["rejection"]
             lines.append(f"--- rejected by {why['rule']} (value {why.get('value')!r})\n" + _row_text(item))
+        if "note" in preview:
+            lines.append(f"--- tokens\n{preview['note']}")
         if "failed" in preview:
             lines.append(f"--- failed: {preview['failed']}")
         lines.append("")

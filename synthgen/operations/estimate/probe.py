@@ -149,10 +149,12 @@ class Probe:
         """
         if not spec.reads:
             return Given({})
-        need = next(iter(spec.reads))
+        need, *others = spec.reads
         sources = [self._source(reference) for reference in spec.reads[need]]
+        needed = spec.stage.needs(spec.config)
+        models = {name: self._models(spec.reads[name]) for name in others if needed[name].kind == "model"}
         return Given(
-            {need: tuple(source.artefact for source in sources)},
+            {need: tuple(source.artefact for source in sources), **models},
             sum(source.rows for source in sources),
             tuple(self._said(sources)),
         )
@@ -174,6 +176,12 @@ class Probe:
                     if source.maker
                     else f"{', '.join(source.left_out)} not run: taken to keep every row"
                 )
+
+    def _models(self, references: Iterable[str]) -> tuple[Artefact, ...]:
+        """The models among those that are named which are there: none is trained to try a stage."""
+        graph = Graph(self.pipeline, self.options.folder(self.pipeline))
+        found = [graph.find(reference, missing_ok=("model",)) for reference in references]
+        return tuple(artefact for artefact in found if artefact is not None)
 
     def _source(self, reference: str) -> _Source:
         run_dir = self.options.folder(self.pipeline)

@@ -47,7 +47,7 @@ def cap_faults(pipeline: Pipeline, name: str, config: TeacherConfig, provider: P
 
 def _unbounded(spec: StageSpec, name: str) -> bool:
     """Whether a stage asks this teacher without a word of its own on how long an answer may be."""
-    if name not in spec.stage.asks(spec.config):
+    if spec.stage.bounds_replies or name not in spec.stage.asks(spec.config):
         return False
     return not any(
         getattr(config, "max_new_tokens", None) or (isinstance(config, Sampling) and config.max_tokens)

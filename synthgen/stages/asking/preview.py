@@ -54,6 +54,8 @@ class Preview:
     keys: tuple[str, ...] = ()
     asks: str = ""
     teacher: str = ""
+    note: str = ""
+    """What there is to show beside replies and rows."""
 
 
 def answers(

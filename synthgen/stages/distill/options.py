@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pydantic import Field, model_validator
 
 from synthgen.core import registry
 from synthgen.core.defaults import changed
 from synthgen.stages.contract import StageConfig
 from synthgen.stages.training_inputs import refuse_weights
+from synthgen.store.token_logprobs import TokenLogprobs
 from synthgen.training.completions import Completion
 from synthgen.training.local_teacher import LocalTeacher
 from synthgen.training.objectives.contract import Objective, refusal
-from synthgen.training.objectives.response import Divergence, Response, ResponseConfig
+from synthgen.training.objectives.response import Divergence, ResponseConfig
 from synthgen.training.options import TrainingOptions
 from synthgen.training.student_options import StudentOptions, needs_lora
 from synthgen.training.teacher_options import LocalTeacherOptions
@@ -28,7 +31,10 @@ class Config(StageConfig, TrainingOptions):
         )
     )
     teacher: LocalTeacherOptions = Field(
-        description="the model that it learns from: from (an earlier stage's) or model (hub id or folder)"
+        description=(
+            "the model that it learns from: from (an earlier stage's), model (hub id or folder) or logprobs "
+            "(the stage that asked a remote one)"
+        )
     )
     divergence: Divergence = Field(
         "forward_kl",
@@ -80,8 +86,9 @@ class Config(StageConfig, TrainingOptions):
         refuse_weights(self.input, self.weights)
         return self
 
-    def objective(self, teacher: LocalTeacher | None = None) -> Objective:
+    def objective(self, teacher: LocalTeacher | TokenLogprobs | None = None) -> Objective:
         """What is learned of a row, by which loss, from which teacher."""
         shared = ("completion", "learn", "divergence", "beta", "temperature", "weight", "top_k")
-        kind: type[Response] = registry.find("objective", "response")
+        name = "response" if self.teacher.logprobs is None else "stored_response"
+        kind: Callable[..., Objective] = registry.find("objective", name)
         return kind(ResponseConfig(**{name: getattr(self, name) for name in shared}), teacher)

@@ -1,8 +1,9 @@
 """distill: train a student on its teacher's token probabilities.
 
 The teacher is a model whose weights are at hand: `teacher: {from: <stage>}`, an earlier stage's student, or
-`teacher: {model: …}`, a hub id or a folder. It reads the same rows as the student, which are those that sft
-would learn, and says for each token of a completion how likely every token was. The loss is
+`teacher: {model: …}`, a hub id or a folder; or one that a `logprobs` stage has asked, `teacher: {logprobs:
+<stage>}`, which is neither loaded nor asked again. It reads the same rows as the student, which are those
+that sft would learn, and says for each token of a completion how likely every token was. The loss is
 
     (1 - weight) · cross entropy of the text + weight · temperature² · divergence from the teacher
 
@@ -18,17 +19,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from synthgen.core.artefacts import Inputs
+from synthgen.core.artefacts import Artefact, Inputs
 from synthgen.core.config import resolved
-from synthgen.core.errors import Fault
+from synthgen.core.errors import ConfigError, Fault
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
 from synthgen.stages.distill.options import Config
 from synthgen.stages.training_checks import foreseen_faults, training_faults, training_warnings
 from synthgen.stages.training_inputs import rehearsed, training_needs, training_outcome
-from synthgen.training.local_teacher import local_teacher
+from synthgen.store.manifest import read_manifest
+from synthgen.store.token_logprobs import DISTRIBUTIONS, INDEX, TokenLogprobs
+from synthgen.training.local_teacher import LocalTeacher, local_teacher
 from synthgen.training.run import train_student
-from synthgen.training.start import TEACHER
+from synthgen.training.start import LOGPROBS, TEACHER
 from synthgen.training.teacher_check import foreseen_teacher_faults
 
 
@@ -37,6 +41,10 @@ def needs(config: Config) -> dict[str, Need]:
     needed = training_needs(config.student, config)
     if config.teacher.stage is not None:
         needed[TEACHER] = Need("model", choose=(config.teacher.stage,), option=f"{TEACHER}.from")
+    if config.teacher.logprobs is not None:
+        needed[LOGPROBS] = Need(
+            "rows", choose=(config.teacher.logprobs,), option=f"{TEACHER}.{LOGPROBS}", made_by=LOGPROBS
+        )
     return needed
 
 
@@ -53,8 +61,7 @@ def foresees(config: Config, readers: Sequence[StageConfig]) -> list[Fault]:
 
 def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """Trains the student; see `training.run.train_student`."""
-    taught_by = next(iter(inputs.get(TEACHER, ())), None)
-    teacher = local_teacher(config.teacher, str(taught_by.file.absolute()) if taught_by is not None else None)
+    teacher, name = _teacher(inputs, config)
     trained = train_student(
         inputs["rows"],
         out,
@@ -69,14 +76,48 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     return training_outcome(
         trained,
         f"{context.stage_id}: {trained.base}, {trained.parameters:,} parameters, learned from "
-        f"{teacher.name}, {trained.preflight.kept:,} rows as {config.completion}; {trained.shown_figures()}",
-        student={"completion": config.completion, "teacher": teacher.name},
+        f"{name}, {trained.preflight.kept:,} rows as {config.completion}; {trained.shown_figures()}",
+        student={"completion": config.completion, "teacher": name},
     )
 
 
+def _teacher(inputs: Inputs, config: Config) -> tuple[LocalTeacher | TokenLogprobs, str]:
+    """The teacher, and its name."""
+    if config.teacher.logprobs is not None:
+        (asked,) = inputs[LOGPROBS]
+        if asked.stage_kind != LOGPROBS:  # of another run, where the file is not at hand
+            raise ConfigError(
+                f"{asked.name} is a {asked.stage_kind} stage",
+                "teacher: {logprobs: …}",
+                "name a logprobs stage",
+            )
+        return TokenLogprobs(asked.folder), f"the teacher that {asked.stage_id} asked"
+    taught_by = next(iter(inputs.get(TEACHER, ())), None)
+    teacher = local_teacher(config.teacher, str(taught_by.file.absolute()) if taught_by is not None else None)
+    return teacher, teacher.name
+
+
 def _rehearsed(config: Config) -> Config | None:
-    """None where student and teacher are from scratch: of made-up rows each would get its own tokenizer."""
+    """None where made-up rows will not do.
+
+    No teacher was asked about them; and where student and teacher are from scratch, each would get its own
+    tokenizer of them.
+    """
+    if config.teacher.logprobs is not None:
+        return None
     return None if config.student.init is not None and config.teacher.stage is not None else rehearsed(config)
+
+
+def provenance(need: str, artefacts: Sequence[Artefact]) -> Any:
+    """What a remote teacher has told, which stands in files beside the rows."""
+    if need != LOGPROBS:
+        return None
+    manifests = [read_manifest(artefact.folder) for artefact in artefacts]
+    return [
+        [manifest.outputs[name].sha256 for name in (INDEX, DISTRIBUTIONS) if name in manifest.outputs]
+        for manifest in manifests
+        if manifest is not None
+    ]
 
 
 STAGE = Stage(
@@ -92,6 +133,7 @@ STAGE = Stage(
     foresees=foresees,
     warnings=lambda config: training_warnings(config.student, config),
     graceful=True,
+    provenance=provenance,
     see=(
         "With examples: [distillation.md](distillation.md). Several GPUs, torchrun, FSDP and DeepSpeed: "
         "[devices.md](devices.md)."

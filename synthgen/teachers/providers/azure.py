@@ -30,6 +30,10 @@ class Azure(OpenAIApi):
         "above all (https://www.microsoft.com/licensing/terms); read them before you train on it"
     )
 
+    def scoring_fault(self, top: int) -> str:
+        """See `Provider`."""
+        return "azure does not tell how likely the tokens of a given text are"
+
     def auth(self, key: str) -> dict[str, str]:
         """See `Provider`."""
         return {"api-key": key}

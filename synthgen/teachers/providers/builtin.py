@@ -107,6 +107,10 @@ class Builtin(Provider):
         """The body with the rates of mistakes, which change the replies and so belong to the ledger key."""
         return {**body, "mistakes": self._config.mistakes.model_dump()}
 
+    def scoring_fault(self, top: int) -> str:
+        """See `Provider`."""
+        return "the builtin teacher is a program, which has no token probabilities"
+
     def start(self, reporter: Reporter, stopping: Callable[[], int]) -> str:
         """See `Provider`; the server takes a free loopback port.
 

@@ -31,6 +31,9 @@ from synthgen.teachers.openai_api import OpenAIApi
 from synthgen.teachers.vllm_arguments import SET_BY_THE_RUN, Argument, answer_arguments, command_words
 from synthgen.teachers.vllm_program import program_faults, vllm_program
 
+MAX_LOGPROBS = "max-logprobs"
+DEFAULT_MAX_LOGPROBS = 20
+"""What vLLM gives where `max-logprobs` says nothing else."""
 _SECRET = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD)(_|$)", re.IGNORECASE)
 
 
@@ -217,6 +220,19 @@ class VLLM(OpenAIApi):
             body["reasoning_effort"] = reasoning.effort
         if reasoning.max_tokens is not None:
             body["thinking_token_budget"] = reasoning.max_tokens
+
+    def scoring_fault(self, top: int) -> str:
+        """See `Provider`; what a server that is up allows is not known."""
+        allowed = self._options.args.get(MAX_LOGPROBS, DEFAULT_MAX_LOGPROBS)
+        if self._options.base_url is not None or allowed == -1 or not isinstance(allowed, int):
+            return ""
+        if 0 <= top <= allowed:
+            return ""
+        wanted = "the whole vocabulary is" if top == -1 else f"{top} are"
+        return (
+            f"{wanted} wanted, but the server that is started gives {allowed}: "
+            f"args: {{{MAX_LOGPROBS}: {top}}} raises it"
+        )
 
     def batch_command(self, requests: Path, results: Path) -> str:
         """`vllm run-batch` with this teacher's model and arguments."""

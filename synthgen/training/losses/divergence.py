@@ -102,3 +102,36 @@ def soft_targets(
         tokens = wanted.topk(top_k, dim=-1).indices
         said, wanted = with_rest(said, tokens), with_rest(wanted, tokens)
     return temperature**2 * divergence(wanted, said, kind, beta)
+
+
+def listed_targets(
+    student: torch.Tensor,
+    logprobs: torch.Tensor,
+    tokens: torch.Tensor,
+    rest: torch.Tensor,
+    kind: Divergence,
+    *,
+    beta: float = 0.5,
+    top_k: int | None = None,
+) -> torch.Tensor:
+    """The loss of each position where a teacher tells its likeliest tokens, and what is left for the others.
+
+    The others are one outcome. At a temperature they cannot be softened: it is 1.
+
+    Args:
+        student: [positions, vocabulary], logits.
+        logprobs: [positions, k], log-probabilities from the likeliest token on; they may be rounded.
+        tokens: [positions, k], their ids.
+        rest: [positions], the log-probability of all others together.
+        kind: see `divergence`.
+        beta: see `divergence`.
+        top_k: compares fewer than k; all of them where it is None.
+
+    Returns:
+        [positions], in nats.
+    """
+    if top_k is not None and top_k < tokens.shape[-1]:
+        others = torch.cat((logprobs[:, top_k:], rest[:, None]), dim=-1)
+        logprobs, tokens, rest = logprobs[:, :top_k], tokens[:, :top_k], others.logsumexp(dim=-1)
+    wanted = torch.log_softmax(torch.cat((logprobs, rest[:, None]), dim=-1).float(), dim=-1)
+    return divergence(wanted, with_rest(softened(student, 1.0), tokens), kind, beta)

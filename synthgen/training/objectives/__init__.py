@@ -5,6 +5,7 @@ OBJECTIVES = {
     "odds_ratio": "synthgen.training.objectives.odds_ratio:OddsRatio",
     "preference": "synthgen.training.objectives.preference:Preference",
     "response": "synthgen.training.objectives.response:Response",
+    "stored_response": "synthgen.training.objectives.stored_response:StoredResponse",
     "supervised": "synthgen.training.objectives.supervised:Supervised",
     "unpaired": "synthgen.training.objectives.unpaired:Unpaired",
 }

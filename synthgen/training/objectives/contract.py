@@ -10,7 +10,7 @@ measures its loss.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from synthgen.core.config import Component
 from synthgen.training.completions import Completion, Example
@@ -128,6 +128,20 @@ class Objective(Protocol):
             The measure, to be taken again and again.
         """
         ...
+
+
+@runtime_checkable
+class MeasuredAsText(Protocol):
+    """An objective whose validation rows need not have all that its training rows have."""
+
+    def text(self) -> Objective:
+        """The objective by whose loss they are measured."""
+        ...
+
+
+def measured_as(objective: Objective) -> Objective:
+    """The objective by whose loss validation rows are measured: itself, if it says nothing else."""
+    return objective.text() if isinstance(objective, MeasuredAsText) else objective
 
 
 def refusal(objective: Objective, options: TrainingOptions, chosen_by: str) -> str:
