@@ -338,7 +338,7 @@ def resolved(value: Any) -> Any:
                 plain[name] = resolved(part)
         return plain
     if isinstance(value, Mapping):
-        return {key: resolved(part) for key, part in value.items()}
+        return {str(key): resolved(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [resolved(part) for part in value]
     return str(value) if isinstance(value, Path) else value

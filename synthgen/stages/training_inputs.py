@@ -71,6 +71,11 @@ def training_outcome(
             },
             "preflight": trained.preflight.plain(),
             "training": dict(trained.figures),
+            **(
+                {"beside": {name: one.origin for name, one in trained.beside.items()}}
+                if trained.beside
+                else {}
+            ),
             **(extra or {}),
             **_inputs_extra(trained),
         },

@@ -19,6 +19,7 @@ import torch
 
 from synthgen.core.errors import ConfigError
 from synthgen.training.architecture import Source, experts_of, is_image_text, language_part, load_model
+from synthgen.training.attached import own_weights
 from synthgen.training.lora_options import TAKEN_OUT, LoraOptions
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def reach(model: Any, lora: LoraOptions) -> str:
     left = unreached(model)
     if not left or lora.targets != ALL_LINEAR:
         return ""
-    total = sum(weight.numel() for weight in model.get_base_model().parameters() if weight.dim() > 1)
+    total = sum(weight.numel() for weight in own_weights(model) if weight.dim() > 1)
     named = ", ".join(list(left)[:NAMED]) + (f" and {len(left) - NAMED} more" if len(left) > NAMED else "")
     experts = [kind.rpartition("*.")[2] for kind in left if "expert" in kind and kind.endswith("_proj")]
     return f"all-linear does not reach {sum(left.values()) / total:.0%} of the weights: {named}" + (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -13,9 +14,12 @@ from synthgen.training.templates import TemplateRefused
 from synthgen.training.turns import TurnsFault
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from transformers import PreTrainedTokenizerBase
 
 IGNORED = -100  # the label of a token that is not learned
+TEACHER_PROMPT = "teacher_prompt"
+"""What an example calls the turns that its teacher reads in the place of the prompt; a column holds them."""
 BLOCK = 512  # rows held in memory at a time
 
 ExampleFault = (
@@ -28,6 +32,7 @@ ExampleFault = (
         "answer_changed",
         "same_answers",
         "no_logprobs",
+        "unaligned",
     ]
     | TurnsFault
 )
@@ -43,6 +48,7 @@ EXAMPLE_FAULTS: tuple[ExampleFault, ...] = (
     "reasoning_left_out",
     "same_answers",
     "no_logprobs",
+    "unaligned",
 )
 
 
@@ -59,6 +65,8 @@ class Encoded:
     """What is wrong, where the fault's name does not tell."""
     note: Note = ""
     """How the answer follows a thought that the prompt opens."""
+    others: Mapping[str, list[int]] = field(default_factory=dict)
+    """Columns of the token file beside these two: name -> what stands there."""
 
     @property
     def learned(self) -> int:
@@ -156,7 +164,36 @@ def encode(
             fault = "truncated"
         elif labels[-1] not in end_ids:
             fault = "no_end_token"
-    return Encoded(ids, labels, fault, length, turn.detail, turn.note)
+    made = Encoded(ids, labels, fault, length, turn.detail, turn.note)
+    if TEACHER_PROMPT not in example or fault in ("template", "prompt_not_prefix", "answer_changed"):
+        return made
+    return _seen_by_teacher(made, example, turn.learned, tokenizer, end_ids)
+
+
+def _seen_by_teacher(
+    made: Encoded,
+    example: Example,
+    learned: str,
+    tokenizer: PreTrainedTokenizerBase,
+    end_ids: frozenset[int],
+) -> Encoded:
+    """An example with the tokens of another prompt, which only the teacher sees before the same answer.
+
+    Both have to go on with the same tokens: else it is `unaligned`.
+    """
+    (completion,) = example["completion"]
+    try:
+        turn = answer_turn(
+            tokenizer, example[TEACHER_PROMPT], completion["content"], end_texts(tokenizer, end_ids)
+        )
+    except TemplateRefused as refused:
+        return replace(made, fault="unaligned", detail=refused.words)
+    ids, start = turn_ids(tokenizer, turn)
+    own = [token for token in made.labels if token != IGNORED]
+    if turn.learned != learned or ids[start : start + len(own)] != own:
+        detail = "behind the teacher's prompt the answer has other tokens than behind the student's"
+        return replace(made, fault="unaligned", detail=detail)
+    return replace(made, others={TEACHER_PROMPT: ids[:start]})
 
 
 def end_texts(tokenizer: PreTrainedTokenizerBase, end_ids: frozenset[int]) -> tuple[str, ...]:
@@ -167,8 +204,8 @@ def end_texts(tokenizer: PreTrainedTokenizerBase, end_ids: frozenset[int]) -> tu
 class TokenFile:
     """An Arrow file of rows' tokens that is being written, `BLOCK` rows at a time.
 
-    Its columns are input_ids and labels. They hold a list of numbers a row; with several tasks, a list of
-    such lists, so that all examples of a row come into one batch.
+    Its columns are input_ids and labels, and those in `others` of its examples. They hold a list of numbers a
+    row; with several tasks, a list of such lists, so that all examples of a row come into one batch.
     """
 
     def __init__(self, path: Path, tasks: int) -> None:
@@ -177,16 +214,15 @@ class TokenFile:
         self._nested = tasks > 1
         numbers = pa.list_(pa.int32())
         self._column = pa.list_(numbers) if self._nested else numbers
-        self._schema = pa.schema([("input_ids", self._column), ("labels", self._column)])
         self._block: list[list[Encoded]] = []
         self._file = pa.OSFile(str(path), "wb")
-        self._stream = pa.ipc.new_stream(self._file, self._schema)
+        self._stream: pa.ipc.RecordBatchStreamWriter | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *fault: object) -> None:
-        self._stream.close()
+        self._opened().close()
         self._file.close()
 
     def add(self, examples: list[Encoded]) -> bool:
@@ -200,9 +236,26 @@ class TokenFile:
 
         if not self._block:
             return
+        stream = self._opened()
         arrays = []
         for name in self._schema.names:
-            column = [[getattr(example, name) for example in row] for row in self._block]
+            column = [[_column(example, name) for example in row] for row in self._block]
             arrays.append(pa.array(column if self._nested else [row[0] for row in column], self._column))
-        self._stream.write_batch(pa.record_batch(arrays, schema=self._schema))
+        stream.write_batch(pa.record_batch(arrays, schema=self._schema))
         self._block.clear()
+
+    def _opened(self) -> pa.ipc.RecordBatchStreamWriter:
+        """The stream, whose columns the first rows decide."""
+        import pyarrow as pa
+
+        if self._stream is None:
+            others = self._block[0][0].others if self._block else ()
+            names = ("input_ids", "labels", *others)
+            self._schema = pa.schema([(name, self._column) for name in names])
+            self._stream = pa.ipc.new_stream(self._file, self._schema)
+        return self._stream
+
+
+def _column(example: Encoded, name: str) -> list[int]:
+    values: list[int] = example.others[name] if name in example.others else getattr(example, name)
+    return values

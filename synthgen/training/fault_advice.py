@@ -35,6 +35,11 @@ def advice_for(fault: str, detail: str = "") -> str:
             "have logprobs ask about these rows, with the completion, learn, max_length, tokenizer and chat "
             "template of the stage that trains"
         )
+    if fault == "unaligned":
+        return (
+            "a teacher that sees more than the student has to read the same answer behind it: shorten what "
+            "it sees, or leave sees out"
+        )
     if fault == "answer_changed":
         return (
             "put right what the rows hold, or give a template that writes answers as they are, student: "

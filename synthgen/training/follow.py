@@ -36,11 +36,21 @@ OF_EACH_STEP = {
     "entropy": "entropy",
     "cross_entropy": "cross_entropy",
     "divergence": "divergence",
+    "feature": "feature",
+    "relation": "relation",
+    "teacher_cross_entropy": "teacher_cross_entropy",
+    "teacher_divergence": "teacher_divergence",
+    "teacher_entropy": "teacher_entropy",
+    "teacher_token_accuracy": "teacher_token_accuracy",
+    "own_tokens": "own_tokens",
+    "own_length": "own_length",
+    "own_cut": "own_cut",
 }
 """What the trainer logs of a step -> its name in the loss curve.
 
 The gradient's norm before it is clipped; the share of learned tokens that the student itself would have
-said; and how undecided it was, in nats a token.
+said; and how undecided it was, in nats a token. Of text that the student wrote itself: its tokens, the
+mean length of a text, and the share of texts that were cut.
 """
 OF_PREFERENCES = {
     "rewards/accuracies": "reward_accuracy",

@@ -224,6 +224,10 @@ class TrainingOptions(Component):
             raise ValueError("seeds are whole numbers from 0 on, each once")
         return self
 
+    def longest(self, rows: int) -> int:
+        """How many tokens the longest sequence has that is trained on, where the longest row has so many."""
+        return rows
+
     @property
     def measured_for(self) -> str:
         """The option that needs validation rows, as it is written; "" where none does."""

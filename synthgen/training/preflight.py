@@ -318,7 +318,8 @@ def _unfit(stage: str, preflight: Preflight, max_length: int) -> StageFailed:
         for name in sorted(preflight.faults)
     )
     refused = set(preflight.faults) <= {
-        *("template", "prompt_not_prefix", "same_answers", "no_logprobs", "tool_calls", "turn_not_text")
+        *("template", "prompt_not_prefix", "same_answers", "no_logprobs", "tool_calls", "turn_not_text"),
+        "unaligned",
     }
     return StageFailed(
         f"{stage}: of {preflight.rows:,} rows, {counted}: "
@@ -332,7 +333,7 @@ def _unfit(stage: str, preflight: Preflight, max_length: int) -> StageFailed:
 
 def _advice(preflight: Preflight, max_length: int) -> str:
     """What mends the faults, the one that a person would mend first."""
-    others = ("template", "prompt_not_prefix", "answer_changed", "same_answers", "no_logprobs")
+    others = ("template", "prompt_not_prefix", "answer_changed", "same_answers", "no_logprobs", "unaligned")
     for fault in (*TURNS_FAULTS, *others):
         if fault in preflight.faults:
             return advice_for(fault, preflight.details[fault])

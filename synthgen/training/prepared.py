@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core.artefacts import Artefact
+from synthgen.store.jsonl import read_log
 from synthgen.training.context import RunContext
 from synthgen.training.mixture import held_out_rows
 from synthgen.training.objectives.contract import Objective
@@ -83,6 +84,7 @@ def train_prepared(
         "tokens": trained.tokens,
         "threads": trained.threads,
         "trained weights": trained.trained,
+        **own_text_figures(context.work / "metrics.jsonl"),
     }
     measured: dict[str, Any] = {}
     if measure is not None:
@@ -91,6 +93,21 @@ def train_prepared(
             with _shown(context):
                 measured = {"start": dict(measure.start), "end": dict(measure.of(student.model))}
     return figures, measured
+
+
+def own_text_figures(metrics: Path) -> dict[str, Any]:
+    """How much text a student wrote itself, by its loss curve; nothing where it wrote none."""
+    written = [(entry["own_tokens"], entry) for entry in read_log(metrics) if entry.get("own_tokens")]
+    if not written:
+        return {}
+    texts = [tokens / entry["own_length"] for tokens, entry in written]
+    cut = sum(number * entry["own_cut"] for number, (_, entry) in zip(texts, written, strict=True))
+    total = sum(tokens for tokens, _ in written)
+    return {
+        "own tokens": int(total),
+        "own text's mean length": round(total / sum(texts), 1),
+        "own texts cut": f"{cut / sum(texts):.1%}",
+    }
 
 
 @contextmanager

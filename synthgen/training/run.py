@@ -57,6 +57,8 @@ class TrainedStudent:
     """The figures of the rows that are measured, at the start and at the end, where the objective has any."""
     kept: Sequence[Mapping[str, Any]] | None = None
     """The models of earlier steps that stay, None where none were asked for; see `kept.accounts_of`."""
+    beside: Mapping[str, Student] = field(default_factory=dict)
+    """Models that were trained with it and are published beside it: folder -> model."""
 
     @property
     def counts(self) -> Counts:
@@ -178,8 +180,13 @@ def train_student(
     ):
         shown = {name: value for name, value in result.items() if name != "folder"}
         (out / folder / "README.md").write_text(card(title=title, result=shown), encoding="utf-8")
+    for name, one in opened.beside.items():
+        text = card(**one.origin, before=(), title=f"{context.stage_id}, {name}", result=figures)
+        (out / name / "README.md").write_text(text, encoding="utf-8")
     stay = accounts if options.keep else None
-    return TrainedStudent(base, opened.revision, parameters, preflight, figures, mixture, measured, stay)
+    return TrainedStudent(
+        base, opened.revision, parameters, preflight, figures, mixture, measured, stay, opened.beside
+    )
 
 
 def _prepare(
@@ -289,6 +296,9 @@ def _write_models(
     scratch: Path | None,
 ) -> None:
     """Writes the model, with its adapters beside it, and those of earlier steps."""
+    from synthgen.training.attached import take_off
+
+    take_off(student.model)
     if options.method == "lora":
         from synthgen.training.adapters import merged, save_adapter
 
@@ -299,6 +309,8 @@ def _write_models(
             student.model, student.source, out / "adapter", student.stored, quantized=student.quantized
         )
     save(student, out / "model")
+    for name, one in student.beside.items():
+        save(one, out / name)
     if options.method == "full":
         write_kept(student, kept, options, work, out, None)
 
@@ -330,7 +342,8 @@ def _size(student: Student, training: Training, preflight: Preflight, shown: int
         batches = math.ceil(shown / options.batch_size)
         an_epoch = math.ceil(batches / options.gradient_accumulation)  # the last step of one may be smaller
         steps = f"{math.ceil(an_epoch * options.epochs):,} steps; "
-    found = footprint(student.model.config, training, tokens=max(preflight.longest, 2), stored=student.stored)
+    longest = max(options.longest(preflight.longest), 2)
+    found = footprint(student.model.config, training, tokens=longest, stored=student.stored)
     if found is None:
         return [f"{steps}{student.parameters:,} parameters"]
     first, *others = found.lines(options, training.student.init is not None)

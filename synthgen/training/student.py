@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from logging import ERROR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,11 +53,18 @@ class Student:
     new_tokens: tuple[int, ...] = ()
     """Ids of the tokens that it was given."""
     quantized: bool = False
+    beside: dict[str, Student] = field(default_factory=dict)
+    """What is trained with it and published beside it: folder -> model."""
 
     @property
     def parameters(self) -> int:
         """How many weights the model has."""
         return int(sum(weight.numel() for weight in self.model.parameters()))
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What it was and how large it is, as `card.model_card` takes it."""
+        return {"base": self.name, "from_scratch": self.source is None, "parameters": self.parameters}
 
 
 @dataclass(frozen=True)
@@ -180,10 +187,15 @@ def _from_scratch(student: StudentOptions, texts: Iterable[str], seed: int) -> S
     return Student(
         model,
         tokenizer,
-        f"Llama from scratch ({options.layers} layers of {options.hidden_size})",
+        scratch_name(options),
         None,
         frozenset((tokenizer.eos_token_id,)),
     )
+
+
+def scratch_name(options: InitOptions) -> str:
+    """How a model from scratch is made, for a person."""
+    return f"Llama from scratch ({options.layers} layers of {options.hidden_size})"
 
 
 def scratch_config(options: InitOptions, tokens: int) -> LlamaConfig:

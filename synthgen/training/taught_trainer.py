@@ -8,7 +8,7 @@ Imports torch and trl: it is imported only once they are known to be there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial, wraps
 from types import MethodType
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,10 @@ from trl import SFTTrainer
 
 from synthgen.training.encoding import IGNORED
 from synthgen.training.knowledge.contract import Inputs, Knowledge, Lesson, lesson_of
+from synthgen.training.own_text import OwnText, write_batches
 from synthgen.training.token_logits import passed_through
 from synthgen.training.validation_loss import measuring, padded
+from synthgen.training.watched import WRITING, tell
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -30,13 +32,39 @@ class TaughtTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
 
     Args:
         knowledge: what is learned beside the text.
+        own_text: which steps learn the student's own text in place of the rows', if any do.
         **options: as SFTTrainer takes them.
     """
 
-    def __init__(self, *, knowledge: Knowledge, **options: Any) -> None:
+    _signature_columns: list[str]
+
+    def __init__(self, *, knowledge: Knowledge, own_text: OwnText | None = None, **options: Any) -> None:
+        if knowledge.columns:
+            pad = options["processing_class"].pad_token_id
+            options["data_collator"] = partial(_collated_rows, pad_id=pad, columns=knowledge.columns)
+        self.knowledge, self.own_text = knowledge, own_text
+        self._given = True  # whether the text of the step at hand is the rows'
         super().__init__(**options)
-        self.knowledge = knowledge
+        self._noted: dict[str, torch.Tensor] = {}
         score_positions(self.model)
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()
+        known = self._signature_columns
+        self._signature_columns = [*known, *(one for one in self.knowledge.columns if one not in known)]
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
+    ) -> tuple[list[Inputs], Any]:
+        """The batches of a step and the tokens that they teach, of the text that is learned."""
+        batches, tokens = super().get_batch_samples(epoch_iterator, num_batches, device)
+        own = self.own_text
+        self._given = own is None or not batches or not own.due(self.state.global_step)
+        if self._given or own is None:
+            return batches, tokens
+        tell(WRITING)
+        batches = write_batches(self, batches, own)
+        return batches, self._get_num_items_in_batch(batches, device)
 
     def compute_loss(
         self,
@@ -49,22 +77,27 @@ class TaughtTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
         lesson = lesson_of(inputs, self.knowledge.columns)
         sums = lesson_sums(model, self.knowledge, lesson)
         tokens = lesson.learned.sum() if num_items_in_batch is None else num_items_in_batch
-        loss = self.knowledge.loss(sums) / torch.as_tensor(tokens).clamp(min=1)
+        loss = self.knowledge.loss(sums, self._given) / torch.as_tensor(tokens).clamp(min=1)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes  # DDP takes the mean over ranks
         self._note(lesson, sums.detach())
         return (loss, {}) if return_outputs else loss
 
     def _note(self, lesson: Lesson, sums: torch.Tensor) -> None:
-        """Keeps a batch's figures for the log, as SFTTrainer does."""
+        """Keeps figures for the log, as means over the tokens of all batches since its last entry."""
         mode, learned = "train" if self.model.training else "eval", lesson.learned
         seen = lesson.inputs["attention_mask"].sum() if "attention_mask" in lesson.inputs else learned.numel()
         here = torch.cat([sums.double(), torch.tensor([learned.sum(), seen], device=sums.device).double()])
-        *total, tokens, seen = self.accelerator.gather(here[None]).sum(dim=0).tolist()
+        here = self.accelerator.gather(here[None]).sum(dim=0)
+        kept = self._metrics[mode]
+        begun = any(kept.get(name) for name in self.knowledge.figures)  # the log empties them
+        self._noted[mode] = self._noted[mode] + here if begun else here
+        *total, tokens, _ = self._noted[mode].tolist()
         for name, value in zip(self.knowledge.figures, total, strict=True):
-            self._metrics[mode][name].append(value / max(tokens, 1))
+            if self._given or name not in OF_GIVEN_TEXT:
+                kept[name] = [value / max(tokens, 1)]
         if mode == "train":
-            self._total_train_tokens += int(seen)
+            self._total_train_tokens += int(here[-1])
         self._metrics[mode]["num_tokens"] = [self._total_train_tokens]
 
 
@@ -134,13 +167,21 @@ def validation_figures(
     return {"validation_loss": float(knowledge.loss(mean)), **parts}
 
 
-UNMEASURED = ("entropy", "mean_token_accuracy")
+OF_GIVEN_TEXT = ("cross_entropy", "mean_token_accuracy")
+"""Figures that say nothing of a text that the student wrote itself."""
+UNMEASURED = ("entropy", "mean_token_accuracy", "teacher_entropy", "teacher_token_accuracy")
 """Figures of each step that are not measured on validation rows."""
 
 
 def collated(batch: Mapping[str, Any], pad_id: int, columns: tuple[str, ...] = ()) -> Inputs:
-    """Prepared rows as one batch, filled on the right: [rows, width] each."""
+    """Prepared rows as one batch, filled on the right, other columns with IGNORED: [rows, width] each."""
     filled = {"input_ids": pad_id, "labels": IGNORED}
     made = {name: padded(batch[name], value) for name, value in filled.items()}
     made["attention_mask"] = padded([[1] * len(row) for row in batch["input_ids"]], 0)
-    return {**made, **{name: padded(batch[name], 0) for name in columns}}
+    return {**made, **{name: padded(batch[name], IGNORED) for name in columns}}
+
+
+def _collated_rows(rows: list[dict[str, Any]], pad_id: int, columns: tuple[str, ...]) -> Inputs:
+    """Rows as a trainer's loader gives them, as one batch."""
+    names = ("input_ids", "labels", *columns)
+    return collated({name: [row[name] for row in rows] for name in names}, pad_id, columns)

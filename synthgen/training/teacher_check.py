@@ -1,4 +1,4 @@
-"""Whether teacher and student read the same tokens, which soft targets need; known without weights."""
+"""Whether teacher and student read the same tokens, as all knowledge but text needs; no weights are read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from synthgen.training.teacher_options import LocalTeacherOptions
 from synthgen.training.templates import TemplateRefused, rendered
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 SAME_TOKENIZER = (
     "a teacher of the student's family, or sft on the texts that this teacher writes: texts need no common "
@@ -57,31 +57,32 @@ def foreseen_teacher_faults(teacher: LocalTeacherOptions, student: StudentOption
         teacher_notes(named, tokenizer, int(config.get_text_config().vocab_size), PROBES)
     except SynthgenError as fault:
         found = list(fault.faults)
-        here = Path(named.source.name).is_dir()
+        here = Path(str(teacher.model)).is_dir()
         return found if here or not found[0].what.startswith("cannot load") else []
     return []
 
 
 def teacher_notes(
-    teacher: LocalTeacher, student: PreTrainedTokenizerBase, head_rows: int, texts: Iterable[str]
+    teacher: LocalTeacher, student: PreTrainedTokenizerBase, head_rows: int | None, texts: Iterable[str]
 ) -> tuple[str, ...]:
     """Holds a teacher's tokens to the student's; gives what a person should know.
 
     Args:
         teacher: which one.
         student: the student's tokenizer.
-        head_rows: logits of the student.
+        head_rows: logits of the student; None where logits are not compared.
         texts: some of those that are learned.
 
     Raises:
         ConfigError: it cannot be loaded, or its tokens are others.
     """
+    assert teacher.source is not None
     from transformers import AutoTokenizer
 
     from synthgen.training.student import loading
 
+    config = known_config(teacher)  # first: its errors are of fewer kinds
     with loading(teacher.name, "teacher"):
-        config = read_config(teacher.source)  # first: its errors are of fewer kinds
         theirs = AutoTokenizer.from_pretrained(teacher.source.name, **teacher.source.arguments())
     if is_encoder_decoder(config) or reads_both_ways(config):
         raise ConfigError(
@@ -92,9 +93,22 @@ def teacher_notes(
     if faults := tokenizer_faults(student, theirs, texts, teacher.name):
         raise ConfigError.of(faults)
     rows = int(config.get_text_config().vocab_size)
-    _, cut = shared_vocabulary(head_rows, rows, len(student), teacher.name)
+    _, cut = shared_vocabulary(head_rows or rows, rows, len(student), teacher.name)
     notes = (_memory_note(teacher, config), cut, template_note(student, theirs, teacher.name))
     return tuple(note for note in notes if note)
+
+
+def known_config(teacher: LocalTeacher) -> PretrainedConfig:
+    """The config of a teacher that is loaded.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    from synthgen.training.student import loading
+
+    assert teacher.source is not None
+    with loading(teacher.name, "teacher"):
+        return read_config(teacher.source)
 
 
 def _memory_note(teacher: LocalTeacher, config: PretrainedConfig) -> str:
@@ -109,6 +123,13 @@ def _memory_note(teacher: LocalTeacher, config: PretrainedConfig) -> str:
         return ""
     bits = BITS[teacher.quantization] if teacher.quantization else 8 * teacher.number_format().itemsize
     return f"{teacher.name} has {parameters:,} parameters, which take {size(parameters * bits / 8)} more"
+
+
+def copy_note(model: PreTrainedModel, name: str) -> str:
+    """How much memory a student takes that is its own teacher, beside the one that is trained."""
+    weights = list(model.parameters())
+    taken = size(sum(weight.numel() * weight.element_size() for weight in weights))
+    return f"its teacher is {name}: a copy, which takes {taken} more"
 
 
 def tokenizer_faults(

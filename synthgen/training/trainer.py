@@ -28,6 +28,7 @@ from synthgen.core.progress import Reporter
 from synthgen.store.publish import write_whole
 from synthgen.training import checkpoints
 from synthgen.training.architecture import count_experts, freeze_other_parts
+from synthgen.training.attached import attached_to, own_weights
 from synthgen.training.context import RunContext
 from synthgen.training.follow import Counters, Follower, Measure, cut_metrics, read_counters
 from synthgen.training.ignored_options import ignored_options
@@ -37,8 +38,9 @@ from synthgen.training.options import RESERVED, TrainingOptions
 from synthgen.training.processes.collective import leads, of_first
 from synthgen.training.processes.even import fill_last_batch
 from synthgen.training.processes.weights import save_trained
-from synthgen.training.restoring import restore_weights, stored_under_other_names
+from synthgen.training.restoring import require_attached, restore_weights, stored_under_other_names
 from synthgen.training.student import Student
+from synthgen.training.watched import hearing
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -132,6 +134,7 @@ def train(
             snapshots.cut(start)
         if checkpoint:
             reporter.say(f"{stage}: continuing from step {start:,}")
+            require_attached(trainer.model, checkpoint)
             if options.method == "full" and stored_under_other_names(trainer.model, checkpoint):
                 restore_weights(trainer.model, checkpoint, options.method)
         early = options.early_stopping
@@ -161,7 +164,8 @@ def train(
                     # Trainer looks for the end behind each step, so it would take one more in mid-epoch.
                     restore_weights(trainer.model, checkpoint, options.method)
                 elif not stopped:
-                    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+                    with hearing(lambda note: progress.update(note=note)):
+                        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
             finally:
                 follower.close()
         if follower.stopped:
@@ -281,10 +285,14 @@ def _adapters(student: Student, options: TrainingOptions) -> LoraConfig | None:
 
 def _announce(model: Any, options: TrainingOptions, context: RunContext) -> int:
     """Says how much of a model is trained, and keeps adapters that change the base as they start."""
-    trained = int(sum(weight.numel() for weight in model.parameters() if weight.requires_grad))
-    every = sum(weight.numel() for weight in model.parameters())
+    own, part = own_weights(model), attached_to(model)
+    trained = int(sum(weight.numel() for weight in own if weight.requires_grad))
+    every = sum(weight.numel() for weight in own)
+    beside = part.parameters() if part is not None else ()
+    more = sum(weight.numel() for weight in beside if weight.requires_grad)
     context.reporter.say(
         f"{context.stage_id}: {trained:,} of {every:,} weights are trained ({trained / every:.2%})"
+        + (f", and with them {more:,} that are no part of the model" if more else "")
     )
     if options.method == "lora":
         from synthgen.training.adapters import complete_head, keep_start, reach

@@ -1,6 +1,6 @@
-"""Whoever measures a student on many rows tells here how far it is; whoever shows progress listens.
+"""Whoever does something long beside training tells of it here; whoever shows progress listens.
 
-Measures are made by objectives, which need not know of progress.
+Measures are made by objectives, and texts are written by trainers, which need not know of progress.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from contextvars import ContextVar
 Listener = Callable[[int, int], None]
 """Takes the rows that were measured so far, and all that are."""
 
+WRITING = "writing its own text"
+"""What a training tells at the start of a step for which its student writes."""
+_HEARER: ContextVar[Callable[[str], None]] = ContextVar("hearer", default=lambda note: None)
 _LISTENER: ContextVar[Listener] = ContextVar("listener", default=lambda done, total: None)
 
 
@@ -28,3 +31,18 @@ def watching(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _LISTENER.reset(token)
+
+
+def tell(note: str) -> None:
+    """Tells what is done at the moment."""
+    _HEARER.get()(note)
+
+
+@contextmanager
+def hearing(hearer: Callable[[str], None]) -> Iterator[None]:
+    """Has a hearer told of what is done meanwhile."""
+    token = _HEARER.set(hearer)
+    try:
+        yield
+    finally:
+        _HEARER.reset(token)

@@ -97,6 +97,15 @@ def test_resolved_reads_back_to_the_same():
     assert not misfits and fingerprint(again) == fingerprint(outer)
 
 
+def test_numbers_that_name_something_are_text_in_resolved_and_read_back():
+    class Mapped(Component):
+        layers: dict[int, int] = {}
+
+    plain = resolved(Mapped(layers={2: 3}))
+    assert plain == {"layers": {"2": 3}}  # as JSON has them, in manifests and keys
+    assert build(Mapped, plain, (), []) == Mapped(layers={2: 3})
+
+
 def all_configs():
     for kind in registry.REGISTRIES:
         for name in registry.names(kind):

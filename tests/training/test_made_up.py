@@ -57,7 +57,7 @@ def objective_of(options):
     return sft.Config.model_validate({"student": {"model": "x"}, **options}).objective
 
 
-TAUGHT = [{"teacher": {"model": "y"}}]
+TAUGHT = [{"teacher": {"model": "y"}, "knowledge": kind} for kind in ("response", "feature", "relation")]
 PREFERRED = [{"loss": loss} for loss in {type(objective_of({"loss": one})): one for one in LOSSES}.values()]
 
 

@@ -77,7 +77,7 @@ def _size(
         ]
     longest = (earlier.extra.get("preflight") or {}).get("longest") if earlier is not None else None
     most = min(training.options.max_length, positions_in(config) or training.options.max_length)
-    tokens = min(longest or most, most)
+    tokens = min(training.options.longest(longest or most), most)
     found = footprint(config, training._replace(student=student), tokens=tokens, stored=stored)
     if found is None:
         return {}, [f"memory and disk: {config.model_type} models cannot be made without their weights"]

@@ -11,6 +11,7 @@ from typing import Any
 
 from synthgen.core.progress import Progress, Reporter
 from synthgen.store.machine import peak_memory_bytes
+from synthgen.training.watched import WRITING
 
 
 class Watching(Reporter):
@@ -36,7 +37,7 @@ class Watching(Reporter):
         if progress.unit == "steps":
             if self._began is None:
                 self._began = now() if progress.done == self._step - 1 else None
-            elif self.step_seconds is None:
+            elif self.step_seconds is None and progress.note != WRITING:  # which a step begins with
                 self.step_seconds = now() - self._began
         self._shown.show(progress, force)
 

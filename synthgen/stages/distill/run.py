@@ -1,14 +1,22 @@
-"""distill: train a student on its teacher's token probabilities.
+"""distill: train a student on what its teacher knows.
 
 The teacher is a model whose weights are at hand: `teacher: {from: <stage>}`, an earlier stage's student, or
 `teacher: {model: …}`, a hub id or a folder; or one that a `logprobs` stage has asked, `teacher: {logprobs:
 <stage>}`, which is neither loaded nor asked again. It reads the same rows as the student, which are those
-that sft would learn, and says for each token of a completion how likely every token was. The loss is
+that sft would learn. What is learned of it beside the text is its `knowledge`: for each token of a completion
 
-    (1 - weight) · cross entropy of the text + weight · temperature² · divergence from the teacher
+- response: how likely it held every token; the divergence of both distributions times temperature²
+- feature: its hidden states; how far the student's, projected to its width, are from them
+- relation: how its positions stand to each other; how far the student's are from that
+
+    (1 - weight) · cross entropy of the text + weight · the loss of the knowledge
 
 as a mean over the completions' tokens. Both models need one tokenizer: a teacher of another one is refused
 with the first difference. Logits that only pad a vocabulary to a round number are cut, which is said.
+
+`policy: on_policy` has the student learn on text that it writes itself, `mixed` on that and the rows'.
+`teacher: self` is the student as it starts, or the mean of its past weights. `sees: rationale` shows
+a teacher what the student does not see. `online: true` trains the teacher at the same time, and publishes it.
 
 Writes what sft writes; `metrics.jsonl` has both parts of the loss, too. Everything else is as in sft: full
 and lora, packing, several processes, resuming, validation and early stopping. Each process holds a whole
@@ -30,7 +38,10 @@ from synthgen.stages.training_checks import foreseen_faults, training_faults, tr
 from synthgen.stages.training_inputs import rehearsed, training_needs, training_outcome
 from synthgen.store.manifest import read_manifest
 from synthgen.store.token_logprobs import DISTRIBUTIONS, INDEX, TokenLogprobs
+from synthgen.training.inside_check import foreseen_inside_faults
 from synthgen.training.local_teacher import LocalTeacher, local_teacher
+from synthgen.training.objectives.feature import Feature
+from synthgen.training.objectives.relation import Relation
 from synthgen.training.run import train_student
 from synthgen.training.start import LOGPROBS, TEACHER
 from synthgen.training.teacher_check import foreseen_teacher_faults
@@ -56,12 +67,29 @@ def faults(config: Config) -> list[Fault]:
 def foresees(config: Config, readers: Sequence[StageConfig]) -> list[Fault]:
     """What would keep the student from being trained and asked, or this teacher from teaching it."""
     found = foreseen_faults(config.student, config, config.objective(), config.completion, readers)
-    return found or foreseen_teacher_faults(config.teacher, config.student)
+    found = found or foreseen_teacher_faults(config.teacher, config.student)
+    objective = config.objective()
+    if found or not isinstance(objective, Feature | Relation):
+        return found
+    return foreseen_inside_faults(config.teacher, config.student, objective.options, objective.layers)
+
+
+def warnings(config: Config) -> list[Fault]:
+    """What would go otherwise than a person expects; see `training_checks`."""
+    found = training_warnings(config.student, config)
+    if config.policy == "on_policy" and config.student.init is not None:
+        found.append(
+            Fault(
+                "a student from scratch has nothing to say yet: its own text teaches it next to nothing",
+                next="start from an sft stage's model: student: {from: …}; or policy: offline or mixed",
+            )
+        )
+    return found
 
 
 def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """Trains the student; see `training.run.train_student`."""
-    teacher, name = _teacher(inputs, config)
+    teacher, name = _teacher(inputs, config, context.seed if config.seed is None else config.seed)
     trained = train_student(
         inputs["rows"],
         out,
@@ -69,7 +97,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         options=config,
         objective=config.objective(teacher),
         context=context,
-        recorded=resolved(config),
+        recorded={**resolved(config), "divergence": config.compared_by},
         validation=next((part for part in inputs.get("validation", ()) if part.rows), None),
         start=next(iter(inputs.get("student", ())), None),
     )
@@ -77,12 +105,12 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         trained,
         f"{context.stage_id}: {trained.base}, {trained.parameters:,} parameters, learned from "
         f"{name}, {trained.preflight.kept:,} rows as {config.completion}; {trained.shown_figures()}",
-        student={"completion": config.completion, "teacher": name},
+        student={"completion": config.completion, "teacher": name, "knowledge": config.knowledge},
     )
 
 
-def _teacher(inputs: Inputs, config: Config) -> tuple[LocalTeacher | TokenLogprobs, str]:
-    """The teacher, and its name."""
+def _teacher(inputs: Inputs, config: Config, seed: int) -> tuple[LocalTeacher | TokenLogprobs, str]:
+    """The teacher, and its name; `seed` makes the first weights of one from scratch."""
     if config.teacher.logprobs is not None:
         (asked,) = inputs[LOGPROBS]
         if asked.stage_kind != LOGPROBS:  # of another run, where the file is not at hand
@@ -93,7 +121,8 @@ def _teacher(inputs: Inputs, config: Config) -> tuple[LocalTeacher | TokenLogpro
             )
         return TokenLogprobs(asked.folder), f"the teacher that {asked.stage_id} asked"
     taught_by = next(iter(inputs.get(TEACHER, ())), None)
-    teacher = local_teacher(config.teacher, str(taught_by.file.absolute()) if taught_by is not None else None)
+    folder = str(taught_by.file.absolute()) if taught_by is not None else None
+    teacher = local_teacher(config.teacher, folder, seed=seed)
     return teacher, teacher.name
 
 
@@ -122,7 +151,7 @@ def provenance(need: str, artefacts: Sequence[Artefact]) -> Any:
 
 STAGE = Stage(
     config=Config,
-    version=2,
+    version=3,
     writes="model",
     seeded=True,
     needs=needs,
@@ -131,7 +160,7 @@ STAGE = Stage(
     rehearsed=_rehearsed,
     faults=faults,
     foresees=foresees,
-    warnings=lambda config: training_warnings(config.student, config),
+    warnings=warnings,
     graceful=True,
     provenance=provenance,
     see=(

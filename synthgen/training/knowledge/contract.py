@@ -78,8 +78,14 @@ class Knowledge(Protocol):
         """
         ...
 
-    def loss(self, sums: torch.Tensor) -> torch.Tensor:
-        """What is lowered, from figures that are summed, or are means over tokens."""
+    def loss(self, sums: torch.Tensor, given: bool = True) -> torch.Tensor:
+        """What is lowered, from figures that are summed, or are means over tokens.
+
+        Args:
+            sums: [figures].
+            given: whether the text is the rows'. One that the student wrote itself is not learned as such:
+                what the teacher knows is then the whole loss.
+        """
         ...
 
 

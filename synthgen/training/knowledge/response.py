@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from synthgen.training.knowledge.contract import Inputs, Lesson, Passed
+from synthgen.training.knowledge.seen import teacher_reads
+from synthgen.training.knowledge.text import of_text
 from synthgen.training.losses.divergence import Divergence, soft_targets
 from synthgen.training.token_logits import in_parts, logits_of, passed_through
 
@@ -42,13 +43,13 @@ class ResponseOfModel:
     Args:
         teacher: the model, frozen and in evaluation mode.
         how: how both are compared.
+        columns: what the teacher reads beside the student's tokens; see `seen`.
     """
 
     figures: tuple[str, ...] = ("cross_entropy", "divergence", "entropy", "mean_token_accuracy")
-    columns: tuple[str, ...] = ()
 
-    def __init__(self, teacher: Any, how: Comparison) -> None:
-        self.teacher, self.how = teacher, how
+    def __init__(self, teacher: Any, how: Comparison, columns: tuple[str, ...] = ()) -> None:
+        self.teacher, self.how, self.columns = teacher, how, columns
 
     def watched(self, student: Any) -> Mapping[str, Any]:
         """Nothing beside what its head reads."""
@@ -56,7 +57,8 @@ class ResponseOfModel:
 
     def taught(self, lesson: Lesson) -> torch.Tensor:
         """What the teacher's head reads: [tokens, width of the teacher]."""
-        return teacher_passed(self.teacher, lesson.learned, lesson.inputs).head
+        inputs, learned = teacher_reads(lesson, 0)
+        return teacher_passed(self.teacher, learned, inputs).head
 
     def sums(self, taught: torch.Tensor, lesson: Lesson, student: Any, passed: Passed) -> torch.Tensor:
         """Cross entropy, T² · divergence and entropy, in nats, and how many tokens the student would say."""
@@ -80,27 +82,11 @@ class ResponseOfModel:
         vocabulary = student.config.get_text_config().vocab_size
         return in_parts(part, vocabulary, passed.head, taught, lesson.targets)
 
-    def loss(self, sums: torch.Tensor) -> torch.Tensor:
+    def loss(self, sums: torch.Tensor, given: bool = True) -> torch.Tensor:
         """See `contract.Knowledge`."""
+        if not given:
+            return sums[DIVERGENCE]
         return (1 - self.how.weight) * sums[CROSS_ENTROPY] + self.how.weight * sums[DIVERGENCE]
-
-
-def of_text(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Cross entropy of the text and the student's entropy, in nats, and how many tokens it would have said.
-
-    Args:
-        logits: [tokens, vocabulary], in single precision.
-        targets: [tokens].
-
-    Returns:
-        Three sums over tokens; only the first has a gradient.
-    """
-    text = cross_entropy(logits, targets, reduction="sum")
-    with torch.no_grad():
-        said = torch.log_softmax(logits, dim=-1)
-        entropy = -(said.exp() * said).sum()
-        correct = (logits.argmax(dim=-1) == targets).sum().to(text.dtype)
-    return text, entropy, correct
 
 
 def teacher_passed(
@@ -111,5 +97,6 @@ def teacher_passed(
         name: value.to(teacher.device) if isinstance(value, torch.Tensor) else value
         for name, value in inputs.items()
     }
+    teacher.eval()  # one that hangs on its student is set to training with it
     with torch.no_grad():
         return passed_through(teacher, learned, watched or {}, **there)

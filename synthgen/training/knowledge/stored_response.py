@@ -21,7 +21,8 @@ from torch.nn.functional import pad
 from synthgen.core.errors import StageFailed
 from synthgen.store.token_logprobs import Distributions, TokenLogprobs
 from synthgen.training.knowledge.contract import Lesson, Passed
-from synthgen.training.knowledge.response import CROSS_ENTROPY, DIVERGENCE, Comparison, of_text
+from synthgen.training.knowledge.response import CROSS_ENTROPY, DIVERGENCE, Comparison
+from synthgen.training.knowledge.text import of_text
 from synthgen.training.losses.divergence import listed_targets, soft_targets
 from synthgen.training.token_logits import in_parts, logits_of
 
@@ -123,8 +124,8 @@ class ResponseOfStore:
         vocabulary = student.config.get_text_config().vocab_size
         return in_parts(part, vocabulary, passed.head, lesson.targets, *told)
 
-    def loss(self, sums: torch.Tensor) -> torch.Tensor:
-        """See `contract.Knowledge`."""
+    def loss(self, sums: torch.Tensor, given: bool = True) -> torch.Tensor:
+        """See `contract.Knowledge`; no teacher was asked about text of the student's own."""
         return (1 - self.how.weight) * sums[CROSS_ENTROPY] + self.how.weight * sums[DIVERGENCE]
 
 

@@ -5,15 +5,21 @@ What a row teaches, which of its turns are learned and what it lacks is all as i
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from synthgen.core.config import Component
 from synthgen.core.errors import ConfigError
+from synthgen.training.chat_tokenizer import ends_of
 from synthgen.training.completions import Completion, Example
+from synthgen.training.encoding import TEACHER_PROMPT
+from synthgen.training.loading_check import positions_in
 from synthgen.training.objectives.supervised import Supervised, SupervisedConfig
+from synthgen.training.own_text_options import OwnTextOptions
 from synthgen.training.turns import Learn, TurnsFault
 
 if TYPE_CHECKING:
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from synthgen.training.encoding import Encoded
     from synthgen.training.follow import Measure
     from synthgen.training.knowledge.contract import Knowledge
+    from synthgen.training.own_text import OwnText
     from synthgen.training.student import Student
 
 
@@ -34,6 +41,11 @@ class BesideTextConfig(Component):
     weight: float = Field(
         0.5, gt=0, le=1, description="of what the teacher knows; the text's cross entropy has the rest"
     )
+    own_text: OwnTextOptions | None = Field(
+        None, description="how the student writes the text that it learns on, where it does"
+    )
+    sees: Literal["rationale"] | None = Field(None, description="what the teacher's prompt holds beside it")
+    own_share: float = Field(1.0, gt=0, le=1, description="the share of steps on text of its own")
 
 
 class BesideText:
@@ -48,8 +60,10 @@ class BesideText:
     LEARNS_BAD: ClassVar[bool] = False
 
     def __init__(self, config: BesideTextConfig) -> None:
+        self._beside = config
         self._text = Supervised(SupervisedConfig(completion=config.completion, learn=config.learn))
         self._opened: Knowledge | None = None
+        self._reads = sys.maxsize  # tokens that the teacher can read, where it reads more than the student
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the teacher's weights: every process that trains loads its own."""
@@ -57,6 +71,9 @@ class BesideText:
 
     def knowledge(self, student: Any, tokens: int, device: Any, adapters: Any) -> Knowledge:
         """What is learned beside the text, with the teacher loaded.
+
+        What is drawn here is drawn by the seed alone; a module that is trained with the student is given to
+        `attached.attach`.
 
         Args:
             student: its model, before adapters.
@@ -66,6 +83,10 @@ class BesideText:
         """
         raise NotImplementedError
 
+    def callbacks(self, student: Any) -> list[Any]:
+        """What follows each step of the trainer, for the student's model with its knowledge opened."""
+        return []
+
     @property
     def completion(self) -> Completion:
         """See `contract.Objective`."""
@@ -73,7 +94,11 @@ class BesideText:
 
     def missing_fields(self, row: Mapping[str, Any]) -> tuple[str, ...]:
         """See `contract.Objective`."""
-        return self._text.missing_fields(row)
+        missing = self._text.missing_fields(row)
+        seen = self._beside.sees
+        if seen is None or str(row.get(seen) or "").strip() or seen in missing:
+            return missing
+        return (*missing, seen)
 
     def turns_fault(self, row: Mapping[str, Any]) -> tuple[TurnsFault, str] | None:
         """See `contract.Objective`."""
@@ -81,15 +106,30 @@ class BesideText:
 
     def made_of(self) -> tuple[str, str]:
         """See `contract.Objective`."""
-        return self._text.made_of()
+        used_for, needed = self._text.made_of()
+        if self._beside.sees is None:
+            return used_for, needed
+        also = f"sees: {self._beside.sees} needs that, too"
+        return f"{used_for}, or its teacher sees", f"{needed}; {also}"
 
     def examples(self, row: Mapping[str, Any]) -> list[Example | None]:
-        """See `contract.Objective`."""
-        return self._text.examples(row)
+        """See `contract.Objective`; with the teacher's own prompt where it sees more."""
+        examples = self._text.examples(row)
+        if self._beside.sees is None:
+            return examples
+        more = SEEN.format(str(row[self._beside.sees]).strip())
+        return [one and {**one, TEACHER_PROMPT: _asked_with(one["prompt"], more)} for one in examples]
 
     def checked(self, examples: list[Encoded]) -> list[Encoded]:
-        """See `contract.Objective`."""
-        return examples
+        """See `contract.Objective`: what a teacher sees has to fit into what it reads."""
+        return [self._fitting(one) if TEACHER_PROMPT in one.others else one for one in examples]
+
+    def _fitting(self, example: Encoded) -> Encoded:
+        tokens = len(example.others[TEACHER_PROMPT]) + example.learned
+        if tokens <= self._reads:
+            return example
+        detail = f"with what it sees the teacher would read {tokens:,} tokens of at most {self._reads:,}"
+        return replace(example, fault="unaligned", detail=detail)
 
     def undivided(self) -> str:
         """See `contract.Objective`."""
@@ -105,18 +145,43 @@ class BesideText:
 
     def trainer(self) -> Callable[..., Any]:
         """See `contract.Objective`."""
+        from synthgen.training.attached import seeded
         from synthgen.training.taught_trainer import TaughtTrainer
 
         def made(**options: Any) -> TaughtTrainer:
-            self._opened = self.knowledge(
-                options["model"],
-                len(options["processing_class"]),
-                options["args"].device,
-                options["peft_config"],
+            arguments = options["args"]
+            with seeded(arguments.seed):
+                self._opened = self.knowledge(
+                    options["model"],
+                    len(options["processing_class"]),
+                    arguments.device,
+                    options["peft_config"],
+                )
+            return TaughtTrainer(
+                knowledge=self._opened,
+                own_text=self._own_text(options),
+                callbacks=self.callbacks(options["model"]),
+                **options,
             )
-            return TaughtTrainer(knowledge=self._opened, **options)
 
         return made
+
+    def _own_text(self, options: Mapping[str, Any]) -> OwnText | None:
+        """How the student of a trainer's options writes text, where it does."""
+        if self._beside.own_text is None:
+            return None
+        from synthgen.training.own_text import OwnText
+
+        student, tokenizer, arguments = (options[name] for name in ("model", "processing_class", "args"))
+        return OwnText(
+            self._beside.own_text,
+            share=self._beside.own_share,
+            seed=arguments.seed,
+            pad=tokenizer.pad_token_id,
+            end_ids=ends_of(student.generation_config) | {tokenizer.eos_token_id},
+            room=min(arguments.max_length, positions_in(student.config) or arguments.max_length),
+            teacher_room=self._reads,
+        )
 
     def measure(self, model: Module, rows: Dataset, pad: int, batch_size: int) -> Measure:
         """See `contract.Objective`: the loss as in training, and its parts."""
@@ -128,6 +193,16 @@ class BesideText:
             return validation_figures(now, self._opened, rows, pad, batch_size)
 
         return Measure("validation_loss", False, figures)
+
+
+SEEN = "\n\nThis is how it is worked out:\n{}"
+"""What stands behind the question in the prompt of a teacher that sees a row's rationale."""
+
+
+def _asked_with(prompt: list[dict[str, str]], more: str) -> list[dict[str, str]]:
+    """A prompt with more behind its last question; prompts end with that."""
+    last = prompt[-1]
+    return [*prompt[:-1], {**last, "content": f"{last['content']}{more}"}]
 
 
 def no_teacher(objective: str) -> ConfigError:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from synthgen.core.config import Component
+from synthgen.training.encoding import TEACHER_PROMPT
+from synthgen.training.loading_check import positions_in
 from synthgen.training.local_teacher import LocalTeacher, open_teacher
 from synthgen.training.objectives.beside_text import BesideText, BesideTextConfig, no_teacher
-from synthgen.training.teacher_check import shared_vocabulary, teacher_notes
+from synthgen.training.teacher_check import copy_note, known_config, shared_vocabulary, teacher_notes
 
 Divergence = Literal["forward_kl", "reverse_kl", "jsd"]
 
@@ -45,23 +47,40 @@ class Response(BesideText):
 
     def meet(self, student: Student, texts: Iterable[str]) -> tuple[str, ...]:
         """See `contract.Objective`: teacher and student have to read the same tokens."""
+        source = self._named.source
+        if self._config.sees is not None:
+            config = student.model.config if source is None else known_config(self._named)
+            self._reads = positions_in(config) or self._reads
+        if source is None:
+            return (copy_note(student.model, self._named.name),)
         head = student.model.get_output_embeddings()
         return teacher_notes(self._named, student.tokenizer, int(head.weight.shape[0]), texts)
 
     def knowledge(self, student: Any, tokens: int, device: Any, adapters: Any) -> ResponseOfModel:
         """See `BesideText`."""
+        from synthgen.training.attached import attach
         from synthgen.training.knowledge.response import Comparison, ResponseOfModel
         from synthgen.training.token_logits import require_known_head
 
-        model, config = open_teacher(self._named, device), self._config
+        model, config = open_teacher(self._named, device, student), self._config
         ours, theirs = (int(one.get_output_embeddings().weight.shape[0]) for one in (student, model))
         vocabulary, _ = shared_vocabulary(ours, theirs, tokens, self._named.name)
         for one, name in ((student, "the student"), (model, self._named.name)):
             require_known_head(one, name)
+        if self._named.decay is not None:
+            attach(student, model, adapters)  # checkpoints have to hold it
         how = Comparison(
             config.divergence, config.beta, config.temperature, config.top_k, config.weight, vocabulary
         )
-        return ResponseOfModel(model, how)
+        return ResponseOfModel(model, how, (TEACHER_PROMPT,) if config.sees else ())
+
+    def callbacks(self, student: Any) -> list[Any]:
+        """See `BesideText`."""
+        if self._named.decay is None:
+            return []
+        from synthgen.training.averaged import Averaging
+
+        return [Averaging(student, self._named.decay)]
 
     @property
     def _named(self) -> LocalTeacher:

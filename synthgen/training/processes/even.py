@@ -22,6 +22,7 @@ WIDTH = 2  # tokens of a row that teaches nothing; a loss needs one to predict a
 OF_BLANK = {
     "seq_lengths": [WIDTH],
     **{"label": True, "other": -1},  # a single answer: good, crossed with itself
+    "teacher_prompt": [],
     **{"ref_chosen_logps": 0.0, "ref_rejected_logps": 0.0},
 }
 """What other columns hold in a row that teaches nothing."""

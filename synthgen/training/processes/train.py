@@ -80,6 +80,10 @@ def train_by_ranks(
     how, share = " of torchrun" if launch() else "", options.batch_size // size
     context.reporter.say(f"{context.stage_id}: {size} processes{how}, {share} rows of a batch each")
     _watch(job, size, context, extra)
+    for one in student.beside.values():
+        from synthgen.training.attached import attach
+
+        attach(student.model, one.model, None)  # so that its weights are loaded, too
     load_trained(student, trained_folder(work), options.method)
     result = read_result(job.folder)
     return {**result["figures"], "processes": size}, result["measured"]
@@ -88,10 +92,15 @@ def train_by_ranks(
 def load_trained(student: Student, folder: Path, method: str) -> None:
     """Puts what ranks trained in the place of the weights that the student began with."""
     if method == "lora":
-        from peft import PeftModel
+        from peft import PeftConfig, PeftModel
+
+        from synthgen.training.attached import attached_to, leave_out
 
         name = student.model.name_or_path or None  # as peft has it where it makes the adapters
-        student.model = PeftModel.from_pretrained(student.model, folder)
+        adapters = PeftConfig.from_pretrained(folder)
+        if attached_to(student.model) is None:
+            leave_out(adapters, [module for module, _ in student.model.named_modules()])
+        student.model = PeftModel.from_pretrained(student.model, folder, config=adapters)
         student.model.peft_config["default"].base_model_name_or_path = name
     else:
         from synthgen.training.restoring import restore_weights

@@ -9,6 +9,7 @@ from synthgen.core.progress import Reporter
 from synthgen.operations.rehearse import measuring
 from synthgen.operations.rehearse.measuring import Peak, Watching
 from synthgen.store.machine import peak_memory_bytes
+from synthgen.training.watched import WRITING
 
 
 @pytest.fixture
@@ -25,6 +26,7 @@ def test_the_step_is_timed_alone(clock, measured):
     with watching.stage("student", 2, "steps") as progress:
         clock[0] = 50  # measured at the start, and the first step
         progress.update(done=1, note="loss 3")
+        progress.update(note=WRITING)
         clock[0] = 54
         if measured:
             progress.update(note="measuring on the validation rows")

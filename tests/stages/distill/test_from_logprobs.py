@@ -12,6 +12,7 @@ from synthgen.pipeline.graph import Graph
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.plan import stage_state
 from synthgen.pipeline.run import run_pipeline
+from synthgen.stages.distill.options import Config
 from synthgen.store.jsonl import read_log, read_rows
 from synthgen.training.chat_tokenizer import open_tokenizer
 from synthgen.training.student_options import StudentOptions
@@ -150,3 +151,16 @@ def test_teachers_that_cannot_be_meant(server, model, in_tmp, teacher, words):
     Path("p.yaml").write_text(text)
     with pytest.raises(ConfigError, match=words):
         run(load_pipeline(Path("p.yaml"), (), ()))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"knowledge": "feature"}, "goes with knowledge: response, not with feature"),
+        ({"policy": "on_policy"}, "policy: on_policy needs a teacher that is loaded"),
+        ({"policy": "mixed"}, "policy: mixed needs a teacher that is loaded"),
+    ],
+)
+def test_what_was_told_of_rows_is_no_teacher_of_other_things(options, reason):
+    with pytest.raises(ValueError, match=reason):
+        Config.model_validate({"student": {"init": {}}, "teacher": {"logprobs": "told"}, **options})

@@ -206,7 +206,7 @@ def test_a_teacher_that_is_too_small_is_refused(tmp_path):
         ({"teacher": {}}, "give one of model"),
         ({"teacher": {"from": "a", "revision": "b"}}, "revision belongs to model"),
         ({"teacher": {"model": "a/b", "dtype": "bfloat16", "quantization": "8bit"}}, "leave dtype out"),
-        ({"trainer": {"label_smoothing_factor": 0.1}}, "cannot be used with distill"),
+        ({"trainer": {"label_smoothing_factor": 0.1}}, "cannot be used with knowledge: response"),
         ({"weight": 0}, "greater than 0"),
     ],
 )

@@ -15,14 +15,14 @@ from tests.training.families import SIZES, family
 VOCABULARY = 90
 
 
-def llama(hidden, seed, head=VOCABULARY, **more):
+def llama(hidden, seed, head=VOCABULARY, layers=2, **more):
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(seed)
     config = LlamaConfig(
         hidden_size=hidden,
         intermediate_size=32,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         vocab_size=head,
         initializer_range=0.3,
