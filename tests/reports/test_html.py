@@ -4,7 +4,10 @@ from html.parser import HTMLParser
 import pytest
 
 from synthgen.core.errors import InputError
+from synthgen.evaluation.slices import fallen, slice_report
+from synthgen.evaluation.verdict import Terms, verdict_report
 from synthgen.reports.html import html_report, write_html_report
+from tests.evaluation.test_verdict import model
 from tests.reports.made_runs import make_run, stage
 
 HOSTILE = "<script>alert('x')</script><img src=x onerror=y> {{ 7*7 }} {% raw %} \" ' & \x00\x1b\u202e"
@@ -168,3 +171,24 @@ def test_a_stage_that_did_not_end_well_is_named(tmp_path):
     (run / "run.log.jsonl").write_text("".join(f"{json.dumps(event)}\n" for event in events))
     page = html_report(run)
     assert "evaluate failed: <b>http_401</b>" in "".join(Seen(page).text) and "<b>" not in page
+
+
+def test_verdicts_and_slices_are_told(tmp_path):
+    run = make_run(tmp_path / "run")
+    topics = ["sums"] * 60 + [HOSTILE] * 60
+    models = [
+        model("student", "student", [1.0] * 60 + [0.0] * 60, None),
+        model("teacher", "teacher", [1.0] * 120),
+    ]
+    terms = Terms("exact_match", True, 0.03, 0.95, 0.5)
+    slices = slice_report(models, {"topic": topics}, terms)
+    verdict = verdict_report(models, terms, {"student": fallen(slices, "student")})
+    file = run / "evaluate" / "metrics.json"
+    report = json.loads(file.read_bytes())
+    report["models"]["teacher"] = {**report["models"]["student"], "role": "teacher"}
+    file.write_text(json.dumps({**report, "slices": slices, "verdict": verdict}))
+    seen = Seen(html_report(run))
+    text = " ".join("".join(seen.text).split())
+    assert not seen.open and "script" not in seen.tags and "img" not in seen.tags
+    assert "RETUNE" in text and "all below -3.0" in text and "more rows like those in which it fell" in text
+    assert "both wrong" in text and "below the teacher" in text
