@@ -11,7 +11,7 @@ CHECKSUMS := find $(GENERATED) -type f | LC_ALL=C sort | xargs cksum
 # Tests start hundreds of processes: each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install quickstart check fix generate generated lint test vllm-environment test-vllm bench clean
+.PHONY: help install quickstart check fix generate generated lint test vllm-environment test-vllm real-student bench clean
 
 help:
 	@echo "make quickstart   a trained student and a table, without key or GPU (about five minutes)"
@@ -22,6 +22,7 @@ help:
 	@echo "make lint         ruff, ruff format and mypy --strict"
 	@echo "make test         all tests, without network"
 	@echo "make test-vllm    tests against a real vLLM server on the CPU (4 GB to download once)"
+	@echo "make real-student SmolLM2-135M-Instruct in data/models/, for pipelines/distill_smollm.yaml (93 MB to download)"
 	@echo "make bench        the figures in docs/benchmarks.md"
 	@echo "                  (FILE=rows.jsonl: curation too; PEERS=folder: other tools beside it)"
 
@@ -70,6 +71,9 @@ vllm-environment:
 
 test-vllm: install vllm-environment
 	$(BIN)/python -m pytest tests/vllm
+
+real-student: install
+	$(BIN)/python -m tests.real_student data/models/smollm2-135m-instruct
 
 bench: install
 	$(BIN)/python -m benchmarks.generate $(if $(PEERS),--peers $(PEERS) --install)

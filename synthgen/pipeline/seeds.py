@@ -1,8 +1,8 @@
 """`seeds: [0, 1, 2]` of a stage that trains: one stage for each, `<id>-seed<number>`, in its place.
 
 So each is trained, resumed, linked and measured as any other stage is. Where `models` of a later stage names
-the id, it means all of them. A later stage with seeds of its own that starts from the id, `student: {from:
-ID}`, starts for each seed from the student of that seed.
+the id, it means all of them. A later stage with seeds of its own that reads the id's model, as `student:
+{from: ID}`, `student: {init: {tokenizer_of: ID}}` or `teacher: {from: ID}` does, reads that of its own seed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from synthgen.pipeline.yaml_tree import entry_id
 from synthgen.stages.contract import find_stage
 
 Locate = Callable[[Location], str]
+
+NAMING_A_MODEL = (("student", "from"), ("student", "init", "tokenizer_of"), ("teacher", "from"))
+"""Options that name a stage whose model is read."""
 
 
 def one_a_seed(tree: Any, locate: Locate) -> tuple[Any, Locate]:
@@ -64,14 +67,25 @@ def _spread(entry: Any, named: dict[str, list[str]]) -> list[Any]:
 
 
 def _from_seed(options: Mapping[str, Any], seed: int, named: Mapping[str, list[str]]) -> Mapping[str, Any]:
-    """The options of a stage of one seed; where it starts from a stage of that seed, too, they name it."""
-    student = options.get("student")
-    if not isinstance(student, Mapping) or "from" not in student:
-        return options
-    one = f"{student['from']}-seed{seed}"
-    if one not in named.get(str(student["from"]), ()):
-        return options
-    return {**options, "student": {**student, "from": one}}
+    """The options of a stage of one seed; where it reads a model of that seed, too, they name that one."""
+    for path in NAMING_A_MODEL:
+        options = _with_seed(options, path, seed, named)
+    return options
+
+
+def _with_seed(
+    options: Mapping[str, Any], path: tuple[str, ...], seed: int, named: Mapping[str, list[str]]
+) -> Mapping[str, Any]:
+    """The options with the stage of one seed where the value at a path is an id that stands for it."""
+    value = options.get(path[0])
+    if len(path) > 1:
+        return (
+            {**options, path[0]: _with_seed(value, path[1:], seed, named)}
+            if isinstance(value, Mapping)
+            else options
+        )
+    one = f"{value}-seed{seed}"
+    return {**options, path[0]: one} if one in named.get(str(value), ()) else options
 
 
 def _seeds(entry: Any) -> list[int]:

@@ -144,6 +144,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         recorded=resolved(config),
         validation=next((part for part in inputs.get("validation", ()) if part.rows), None),
         start=next(iter(inputs.get("student", ())), None),
+        tokenizer=next(iter(inputs.get("tokenizer", ())), None),
     )
     return training_outcome(
         trained,

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from synthgen.stages.contract import Need, Outcome
 from synthgen.training.options import TrainingOptions
 from synthgen.training.run import TrainedStudent
-from synthgen.training.start import STUDENT
+from synthgen.training.start import STUDENT, TOKENIZER
 from synthgen.training.student_options import StudentOptions
 
 REHEARSED_STEPS = 2
@@ -19,11 +19,14 @@ T = TypeVar("T", bound=TrainingOptions)
 
 
 def training_needs(student: StudentOptions, options: TrainingOptions) -> dict[str, Need]:
-    """Rows to train on, a split's validation part where there is one, and the student it starts from."""
+    """Rows to train on, a split's validation part where there is one, and what the student is made from."""
     measured = Need("split", part="validation", optional=True, wanted_by=options.measured_for)
     needed = {"rows": Need("rows"), "validation": measured}
     if student.start is not None:
         needed[STUDENT] = Need("model", choose=(student.start,), option=f"{STUDENT}.from")
+    if student.tokenizer_of is not None:
+        option = f"{STUDENT}.init.tokenizer_of"
+        needed[TOKENIZER] = Need("model", choose=(student.tokenizer_of,), option=option)
     return needed
 
 

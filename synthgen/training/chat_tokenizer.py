@@ -61,6 +61,11 @@ def open_tokenizer(
     if tokenizer.pad_token_id is None:
         # Safe here: our labels decide what is learned, never the padding token.
         tokenizer.pad_token = tokenizer.eos_token
+    if tokenizer.pad_token_id == tokenizer.eos_token_id:
+        notes.append(
+            f"{name} fills batches with its end token, {tokenizer.eos_token}; the end of each answer is "
+            "learned all the same, since what is learned goes by places and not by tokens"
+        )
     return tokenizer, tuple(notes)
 
 

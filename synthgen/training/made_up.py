@@ -45,7 +45,8 @@ def made_up_rows(number: int, *, objective: Objective, student: StudentOptions, 
         StageFailed: the objective learns from none of the known kinds of row.
     """
     kind = _kind_for(objective)
-    words = _words(student.init.vocab_size) if student.init is not None else ""
+    init = student.init
+    words = _words(init.vocab_size) if init is not None and init.tokenizer_of is None else ""
     short = [kind(index, "1") for index in range(number)]
     if words:
         short[0]["reasoning"] = words
@@ -125,14 +126,11 @@ def _reading(
     from synthgen.training.chat_tokenizer import end_ids_of, open_tokenizer
     from synthgen.training.loading_check import source_of
     from synthgen.training.run import learned_texts
-    from synthgen.training.student import loading
-    from synthgen.training.templates import fix_template
-    from synthgen.training.tokenizer import train_tokenizer
+    from synthgen.training.student import loading, scratch_tokenizer
 
     if student.init is not None:
         # Digits are tokens of their own in it, so it is the same when the rows are filled with them.
-        made = train_tokenizer(learned_texts(rows), student.init.vocab_size, student.init.positions)
-        fix_template(made, student.chat_template, student.chat_template_kwargs)
+        made, _ = scratch_tokenizer(student, student.init, learned_texts(rows))
         return made, frozenset((int(made.eos_token_id),)), student.init.positions
     with loading(str(student.model)):
         tokenizer, _ = open_tokenizer(student)

@@ -129,8 +129,8 @@ class TrainingOptions(Component):
         (),
         description=(
             "train once with each of these seeds, as stages `<id>-seed0` and so on (a stage with seeds whose "
-            "student is from a stage with the same ones goes on with each); evaluate and ablate then "
-            "give intervals over rows and seeds"
+            "student, tokenizer or teacher is from a stage with the same ones takes that of each); evaluate "
+            "and ablate then give intervals over rows and seeds"
         ),
     )
     seed_of: Annotated[str | None, Unhashed()] = Field(

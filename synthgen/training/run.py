@@ -86,14 +86,14 @@ def train_student(
     recorded: Mapping[str, Any],
     validation: Artefact | None = None,
     start: Artefact | None = None,
+    tokenizer: Artefact | None = None,
     held_out: float = 0.0,
 ) -> TrainedStudent:
     """Trains a student; killed or stopped, the same call continues from the newest whole checkpoint.
 
     Writes into `out`: `model/` (a Hugging Face checkpoint with its card), `adapter/` beside it for lora,
     `base/` (the untrained weights) for a student from scratch, `checkpoints/step-<step>/` (models of earlier
-    steps) for `keep`, `metrics.jsonl` (the loss curve), and `rejected.jsonl` (rows that could not be trained
-    on).
+    steps) for `keep`, `metrics.jsonl` (the loss curve), and `rejected.jsonl` (rows not trained on).
 
     Args:
         rows: what is trained on.
@@ -105,14 +105,14 @@ def train_student(
         recorded: all options as the card shows them.
         validation: rows that the student is measured on while it trains.
         start: the earlier stage's student that it starts from, where `student` names one.
+        tokenizer: the earlier stage's model whose tokenizer it takes, where `student` names one.
         held_out: the share of the rows that is measured and not trained on.
 
     Returns:
         What the training was made of, and its figures.
 
     Raises:
-        ConfigError: packages for training are missing, early stopping has no validation rows, the student
-            cannot be loaded or is too short for the rows, or rows lack fields.
+        ConfigError: packages, validation rows or fields are missing, or the student cannot be used.
         EmptyResult: no row is left to train on.
         StageFailed: rows would teach broken text, the loss became no number, or memory was not enough.
         Interrupted: a signal asked to stop; a checkpoint was written first.
@@ -128,7 +128,7 @@ def train_student(
     with quiet_libraries(), explain_faults(context.work):
         ranks = 0 if objective.undivided() else ranks_wanted(options)
         context.reporter.stage(context.stage_id, sum(one.rows for one in rows)).update(note="preparing")
-        chosen = started(student, start)
+        chosen = started(student, start, tokenizer)
         opened = open_student(chosen, lambda: learned_texts(_read(rows)), seed, options.method == "lora")
         opened.name = student.start or opened.name
         if faults := method_faults(opened.model.config, options):

@@ -1,4 +1,4 @@
-"""Where a student starts that is trained in several stages: at an earlier stage's student."""
+"""What a student takes from earlier stages: the weights that it starts from, a tokenizer, its teacher."""
 
 from __future__ import annotations
 
@@ -17,13 +17,26 @@ TEACHER = "teacher"
 """The need of a training stage that a model with weights meets, which the student learns from."""
 LOGPROBS = "logprobs"
 """The need of a training stage that a stage meets which has asked a remote teacher."""
+TOKENIZER = "tokenizer"
+"""The need of a training stage that a model meets whose tokenizer the student takes."""
 
 
-def started(options: StudentOptions, start: Artefact | None) -> StudentOptions:
-    """The student's options with the folder of the model that it starts from in place of the stage's name."""
-    if start is None:
-        return options
-    chosen: StudentOptions = options.model_copy(update={"from": None, "model": str(start.file)})
+def started(
+    options: StudentOptions, start: Artefact | None, tokenizer: Artefact | None = None
+) -> StudentOptions:
+    """The student's options with folders in place of stages' names.
+
+    Args:
+        options: which student.
+        start: the model that it starts from.
+        tokenizer: the model whose tokenizer it takes.
+    """
+    update: dict[str, object] = {}
+    if start is not None:
+        update |= {"from": None, "model": str(start.file)}
+    if tokenizer is not None and options.init is not None:
+        update["init"] = options.init.model_copy(update={"tokenizer_of": str(tokenizer.file)})
+    chosen: StudentOptions = options.model_copy(update=update)
     return chosen
 
 

@@ -175,11 +175,8 @@ def _from_scratch(student: StudentOptions, texts: Iterable[str], seed: int) -> S
     import torch
     from transformers import LlamaForCausalLM
 
-    from synthgen.training.tokenizer import train_tokenizer
-
     options = student.init or InitOptions()
-    tokenizer = train_tokenizer(texts, options.vocab_size, options.positions)
-    fix_template(tokenizer, student.chat_template, student.chat_template_kwargs)
+    tokenizer, notes = scratch_tokenizer(student, options, texts)
     torch.manual_seed(seed)
     config = scratch_config(options, len(tokenizer))
     config.eos_token_id, config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
@@ -190,12 +187,39 @@ def _from_scratch(student: StudentOptions, texts: Iterable[str], seed: int) -> S
         scratch_name(options),
         None,
         frozenset((tokenizer.eos_token_id,)),
+        notes,
     )
 
 
 def scratch_name(options: InitOptions) -> str:
     """How a model from scratch is made, for a person."""
     return f"Llama from scratch ({options.layers} layers of {options.hidden_size})"
+
+
+def scratch_tokenizer(
+    student: StudentOptions, options: InitOptions, texts: Iterable[str]
+) -> tuple[PreTrainedTokenizerBase, tuple[str, ...]]:
+    """The tokenizer of a student from scratch, made from texts or another model's, and notes on it.
+
+    Args:
+        student: whose chat template it gets, where it has one of its own.
+        options: its sizes, with a folder for `tokenizer_of`.
+        texts: the training data's.
+
+    Raises:
+        ConfigError: the other model's tokenizer cannot be loaded, or has no end token.
+    """
+    from synthgen.training.tokenizer import train_tokenizer
+
+    if (folder := options.tokenizer_of) is None:
+        made = train_tokenizer(texts, options.vocab_size, options.positions)
+        fix_template(made, student.chat_template, student.chat_template_kwargs)
+        return made, ()
+    own = {"chat_template": student.chat_template, "chat_template_kwargs": student.chat_template_kwargs}
+    with loading(folder, "tokenizer"):
+        taken, notes = open_tokenizer(StudentOptions(model=folder, **own))
+    taken.model_max_length = options.positions
+    return taken, notes
 
 
 def scratch_config(options: InitOptions, tokens: int) -> LlamaConfig:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, create_model, field_validator, model_validator
 
 from synthgen.core.config import Component, ModelName, Unhashed
+from synthgen.core.defaults import changed
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 
@@ -26,7 +27,10 @@ OF_ITS_FILES = ("revision", "eos_token")
 
 
 class InitOptions(Component):
-    """A student from scratch: a small Llama, and a byte-level BPE tokenizer made from the training data."""
+    """A student from scratch: a small Llama, and a byte-level BPE tokenizer made from the training data.
+
+    Or, with `tokenizer_of`, the tokenizer of an earlier stage's model.
+    """
 
     hidden_size: int = Field(128, ge=8, description="width of the model")
     layers: int = Field(3, ge=1, description="transformer blocks, one above the other")
@@ -35,7 +39,16 @@ class InitOptions(Component):
         None, ge=8, description="width of the feed-forward layers; 8/3 of hidden_size where left out"
     )
     vocab_size: int = Field(
-        1024, ge=300, description="tokens; 256 bytes and three marks are always among them"
+        1024,
+        ge=300,
+        description="tokens that are made from the data; 256 bytes and three marks are always among them",
+    )
+    tokenizer_of: Annotated[str | None, Unhashed()] = Field(
+        None,
+        description=(
+            "the stage, <stage id> or run:NAME:<stage id>, whose model's tokenizer and chat template are "
+            "taken, such as a teacher's; made from the data where left out"
+        ),
     )
     positions: int = Field(2048, ge=16, description="longest text in tokens")
 
@@ -44,6 +57,14 @@ class InitOptions(Component):
         if self.hidden_size % self.heads or self.hidden_size // self.heads % 2:
             raise ValueError(
                 f"hidden_size ({self.hidden_size}) must be an even multiple of heads ({self.heads})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_tokenizer(self) -> InitOptions:
+        if self.tokenizer_of is not None and changed(self, ("vocab_size",)):
+            raise ValueError(
+                "vocab_size is of a tokenizer that is made from the data; that of tokenizer_of has its own"
             )
         return self
 
@@ -160,6 +181,11 @@ class StudentOptions(_Start):  # type: ignore[misc]  # pydantic makes it
         """The stage whose student is trained further, as a reference; None for any other student."""
         value: str | None = getattr(self, "from")
         return value
+
+    @property
+    def tokenizer_of(self) -> str | None:
+        """The stage whose model's tokenizer a student from scratch takes; None for any other student."""
+        return self.init.tokenizer_of if self.init is not None else None
 
 
 def needs_lora(student: StudentOptions) -> str:

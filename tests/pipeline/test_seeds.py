@@ -71,6 +71,20 @@ def test_a_later_stage_with_the_same_seeds_starts_from_each(tmp_path):
             load(tmp_path, text.replace("seeds: [7, 0]", other))
 
 
+def test_a_later_stage_with_the_same_seeds_reads_the_tokenizer_and_the_teacher_of_each(tmp_path):
+    taught = (
+        "  - distill: {id: taught, input: split.train, teacher: {from: student}, seeds: [7, 0], student: "
+        "{init: {hidden_size: 16, tokenizer_of: student}}}\n  - sft: {id: other"
+    )
+    made = load(tmp_path, TEXT.replace("  - sft: {id: other", taught))
+    for seed in (7, 0):
+        spec = made.stage(f"taught-seed{seed}")
+        assert spec.reads["tokenizer"] == spec.reads["teacher"] == (f"student-seed{seed}",)
+        assert spec.config.student.tokenizer_of == spec.config.teacher.stage == f"student-seed{seed}"
+    with pytest.raises(ConfigError, match="student-seed"):
+        load(tmp_path, TEXT.replace("  - sft: {id: other", taught.replace("seeds: [7, 0]", "seeds: [1]")))
+
+
 def test_what_was_spread_is_read_again_as_it_is(tmp_path):
     made = load(tmp_path)
     again = check_pipeline(made.path, made.resolved(), lambda path: "")

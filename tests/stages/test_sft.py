@@ -185,6 +185,30 @@ def test_a_base_model_whose_template_ends_turns_with_another_token_learns_to_sto
         stubborn.run()
 
 
+def test_an_end_token_that_is_the_padding_too_is_said_and_learned(undisturbed, tmp_path):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = tmp_path / "padless"  # as SmolLM2 is
+    shutil.copytree(undisturbed.folder / "out" / "base", folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.save_pretrained(folder)
+    options = {"batch_size": 3, "epochs": 1, "schedule": "constant", "warmup": 0.0}
+    padded = Bench(tmp_path / "padded", rows(3), student={"model": str(folder)}, **options)
+    plain = Bench(
+        tmp_path / "plain", rows(3), student={"model": str(undisturbed.folder / "out" / "base")}, **options
+    )
+    assert padded.run().extra["preflight"]["no_end_token"] == 0
+    plain.run()
+    said = "fills batches with its end token, <|im_end|>"
+    assert any(said in line for line in padded.heard) and not any(said in line for line in plain.heard)
+    one, two = (
+        AutoModelForCausalLM.from_pretrained(bench.folder / "out" / "model").state_dict()
+        for bench in (padded, plain)
+    )
+    assert all((one[name] - two[name]).abs().max() < 1e-6 for name in one), "no token more or less is learned"
+
+
 def test_a_model_without_a_chat_template_gets_a_plain_one(undisturbed, tmp_path):
     folder = tmp_path / "plain"
     shutil.copytree(undisturbed.folder / "out" / "model", folder)

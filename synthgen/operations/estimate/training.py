@@ -19,7 +19,7 @@ from synthgen.store.manifest import Manifest, read_manifest
 from synthgen.training.footprint import Training, can_count, footprint
 from synthgen.training.loading_check import positions_in
 from synthgen.training.student import INSTALL
-from synthgen.training.student_options import StudentOptions
+from synthgen.training.student_options import InitOptions, StudentOptions
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -69,7 +69,7 @@ def _size(
         return {}, [f"memory and disk: torch, transformers and peft are needed to know them ({INSTALL})"]
     try:
         student = _origin(pipeline, run_dir, training.student)
-        config, stored = _config(student)
+        config, stored = _config(pipeline, run_dir, student)
     except (SynthgenError, OSError, ValueError, ImportError):
         return {}, [
             "memory and disk: the student's config is not in the hub's cache yet, or cannot be read "
@@ -108,16 +108,25 @@ def _origin(pipeline: Pipeline, run_dir: Path, student: StudentOptions) -> Stude
     return origin
 
 
-def _config(student: StudentOptions) -> tuple[PretrainedConfig, Any]:
+def _config(pipeline: Pipeline, run_dir: Path, student: StudentOptions) -> tuple[PretrainedConfig, Any]:
     """The config of a model, and the dtype that it is saved in; the hub is not asked."""
     from synthgen.training.architecture import read_config, stored_dtype
     from synthgen.training.loading_check import source_of
     from synthgen.training.student import scratch_config
 
     if student.init is not None:
-        return scratch_config(student.init, student.init.vocab_size), None
+        return scratch_config(student.init, _tokens(pipeline, run_dir, student.init)), None
     config = read_config(source_of(student, local_only=True))
     return config, stored_dtype(config, str(student.model))
+
+
+def _tokens(pipeline: Pipeline, run_dir: Path, init: InitOptions) -> int:
+    """How many tokens a student from scratch has: its own, or those of the model whose tokenizer it takes."""
+    if init.tokenizer_of is None:
+        return init.vocab_size
+    taken = StudentOptions.model_validate({"from": init.tokenizer_of})
+    config, _ = _config(pipeline, run_dir, _origin(pipeline, run_dir, taken))
+    return int(config.get_text_config().vocab_size)
 
 
 def _rows_now(pipeline: Pipeline, run_dir: Path, spec: StageSpec) -> int | None:

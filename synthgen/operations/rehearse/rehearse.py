@@ -37,7 +37,7 @@ from synthgen.store.jsonl import read_log, read_rows, write_rows
 from synthgen.store.lock import is_alive
 from synthgen.training import checkpoints
 from synthgen.training.made_up import made_up_questions, made_up_rows
-from synthgen.training.start import STUDENT, completion_of, started
+from synthgen.training.start import STUDENT, TOKENIZER, completion_of, started
 from synthgen.training.student import quiet_libraries
 
 QUESTIONS = 2
@@ -175,7 +175,7 @@ class _Rehearsal:
             rows = made_up_rows(
                 number,
                 objective=objective,
-                student=started(config.student, start),
+                student=started(config.student, start, models.get(TOKENIZER)),
                 max_length=config.max_length,
             )
         validation: list[Row] = []

@@ -100,6 +100,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         recorded={**resolved(config), "divergence": config.compared_by},
         validation=next((part for part in inputs.get("validation", ()) if part.rows), None),
         start=next(iter(inputs.get("student", ())), None),
+        tokenizer=next(iter(inputs.get("tokenizer", ())), None),
     )
     return training_outcome(
         trained,
@@ -129,12 +130,13 @@ def _teacher(inputs: Inputs, config: Config, seed: int) -> tuple[LocalTeacher | 
 def _rehearsed(config: Config) -> Config | None:
     """None where made-up rows will not do.
 
-    No teacher was asked about them; and where student and teacher are from scratch, each would get its own
-    tokenizer of them.
+    No teacher was asked about them; and where student and teacher each make a tokenizer of the rows, these
+    would give two.
     """
     if config.teacher.logprobs is not None:
         return None
-    return None if config.student.init is not None and config.teacher.stage is not None else rehearsed(config)
+    own = config.student.init is not None and config.student.tokenizer_of is None
+    return None if own and config.teacher.stage is not None else rehearsed(config)
 
 
 def provenance(need: str, artefacts: Sequence[Artefact]) -> Any:

@@ -72,6 +72,18 @@ def test_a_student_of_a_stage_that_has_not_run_is_known_by_that_ones_sizes(pipel
     assert second["trained"] == second["parameters"] - first["parameters"] and second["sequences"] == 4
 
 
+def test_a_student_with_the_tokenizer_of_a_stage_has_as_many_tokens_as_that_one(pipeline):
+    taken = SFT.replace("sft: {", "sft: {id: small, input: rows, ").replace(
+        "vocab_size: 400", "tokenizer_of: sft"
+    )
+    first, second = estimate_pipeline(pipeline(SFT + taken), reporter=QUIET)["training"]
+    assert first["parameters"] == second["parameters"]
+    third = taken.replace("id: small", "id: third").replace("tokenizer_of: sft", "tokenizer_of: better")
+    better = PREFER.replace("prefer: {", "prefer: {id: better, ")
+    *_, last = estimate_pipeline(pipeline(SFT + better + third), reporter=QUIET)["training"]
+    assert last["parameters"] == first["parameters"], "through the stage that it starts from"
+
+
 def test_hours_follow_from_an_earlier_training_of_the_same_student(pipeline):
     made = pipeline()
     trained(Path("data/runs/p/sft"), made)

@@ -211,3 +211,20 @@ def test_a_student_from_scratch_beside_a_teacher_from_scratch_is_not_tried_which
     ]
     assert further.untried == "it needs small, which is not rehearsed either"
     assert fault_of([big, small, further]) is None
+
+
+def test_a_student_with_its_teachers_tokenizer_is_rehearsed_beside_a_teacher_from_scratch(in_tmp):
+    tiny = "{init: {hidden_size: 16, layers: 1, heads: 2, vocab_size: 400}}"
+    taken = "{init: {hidden_size: 16, layers: 1, heads: 2, tokenizer_of: big}}"
+    rest = "input: split.train, max_length: 64, batch_size: 2, threads: 1"
+    pipeline = written(
+        f"""
+  - sft: {{id: big, student: {tiny}, {rest}}}
+  - distill: {{id: small, student: {taken}, teacher: {{from: big}}, {rest}}}
+"""
+    )
+    heard = Heard()
+    big, small = rehearse(pipeline, RunOptions(), heard)
+    assert fault_of([big, small]) is None and not small.untried
+    assert small.training is not None and small.training.parameters == big.training.parameters
+    assert small.training.longest == 64
