@@ -18,6 +18,8 @@ from synthgen.evaluation.seed_intervals import difference_over_seeds, mean_over_
 from synthgen.tasks.guarded import blamed, defined_at
 
 Role = Literal["base", "student", "teacher"]
+FEWEST_PAIRED = 3
+"""Seeds from which on two stages are compared seed by seed: of two differences, the scatter is unknown."""
 
 
 @dataclass(frozen=True)
@@ -212,11 +214,26 @@ def _seeds_figures(
     for other in groups:
         if other == stage:
             break
-        scores = aligned(metric, *students, *groups[other])
+        mine, theirs, paired = _same_seeds(students, groups[other])
+        scores = aligned(metric, *mine, *theirs)
         if scores[0]:
-            difference = _plain(difference_over_seeds(scores[:number], scores[number:]))
+            difference = _plain(difference_over_seeds(scores[:number], scores[number:], paired=paired))
+            difference["paired"] = paired
             figures.setdefault("differences", []).append({"than": other, **difference})
     return figures
+
+
+def _same_seeds(
+    students: Sequence[ModelAnswers], others: Sequence[ModelAnswers]
+) -> tuple[Sequence[ModelAnswers], Sequence[ModelAnswers], bool]:
+    """Students of two stages in the order of their seeds, and whether these are the same."""
+    named = [
+        {student.name.removeprefix(f"{student.seed_of}-"): student for student in group}
+        for group in (students, others)
+    ]
+    if named[0].keys() != named[1].keys() or len(students) < FEWEST_PAIRED:
+        return students, others, False
+    return list(named[0].values()), [named[1][seed] for seed in named[0]], True
 
 
 def _figures(

@@ -50,13 +50,17 @@ def mean_over_seeds(scores: Scores) -> Interval:
     return Interval(interval.value, max(0.0, interval.low), min(1.0, interval.high))
 
 
-def difference_over_seeds(scores: Scores, others: Scores, confidence: float = CONFIDENCE) -> Interval:
+def difference_over_seeds(
+    scores: Scores, others: Scores, confidence: float = CONFIDENCE, paired: bool = False
+) -> Interval:
     """mean(scores) - mean(others) over the same rows.
 
     Args:
         scores: of students that differ by their seed alone.
         others: of such students too; or one line, of a model that no seed would change (a base, a teacher).
         confidence: how often the interval holds the true difference.
+        paired: whether both have the same seeds, in the same order. The same first weights and the same
+            order of rows make two students alike, so their difference scatters less than the two do.
 
     Raises:
         ValueError: fewer than two seeds for `scores`, or other rows for one of them.
@@ -67,9 +71,15 @@ def difference_over_seeds(scores: Scores, others: Scores, confidence: float = CO
     mine = [statistics.fmean(column) for column in zip(*scores, strict=True)]
     theirs = [statistics.fmean(column) for column in zip(*others, strict=True)]
     rows = [one - other for one, other in zip(mine, theirs, strict=True)]
-    parts = [_of(rows), _of([statistics.fmean(one) for one in scores])]
-    if len(others) > 1:
-        parts.append(_of([statistics.fmean(one) for one in others]))
+    means = [statistics.fmean(one) for one in scores]
+    other_means = [statistics.fmean(one) for one in others]
+    if paired:
+        apart = [one - other for one, other in zip(means, other_means, strict=True)]
+        parts = [_of(rows), _of(apart)]
+    else:
+        parts = [_of(rows), _of(means)]
+        if len(others) > 1:
+            parts.append(_of(other_means))
     interval = _interval(statistics.fmean(rows), parts, confidence)
     if interval.low == interval.high:
         return paired_difference(scores[0], others[0], confidence=confidence)

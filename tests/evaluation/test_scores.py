@@ -225,6 +225,22 @@ def test_students_that_differ_by_their_seed_are_one_line_and_no_difference():
     assert "over rows and seeds (Student's t" in shown and "trained with one seed" not in shown
 
 
+def test_stages_with_the_same_three_seeds_are_compared_seed_by_seed():
+    right = {"a": (30, 20, 10), "b": (33, 23, 13)}  # each seed of b has three more than that of a
+    models = [
+        seeded(f"{stage}-seed{seed}", stage, ["1"] * count + ["2"] * (40 - count))
+        for stage, counts in right.items()
+        for seed, count in enumerate(counts)
+    ]
+    (paired,) = report(models, ["1"] * 40)["seeds"]["b"]["exact_match"]["differences"]
+    assert paired["paired"] and paired["interval"][0] > 0
+    swapped = [*models[:3], models[5], models[3], models[4]]  # seeds are found by name
+    assert report(swapped, ["1"] * 40)["seeds"]["b"]["exact_match"]["differences"] == [paired]
+    models[5].name = "b-seed7"
+    (apart,) = report(models, ["1"] * 40)["seeds"]["b"]["exact_match"]["differences"]
+    assert not apart["paired"] and apart["interval"][0] < 0
+
+
 def test_students_of_one_seed_each_are_compared_with_a_word_of_caution():
     models = [model("one", "student", ["1"] * 8), model("two", "student", ["2"] * 8)]
     assert "each student was trained with one seed" in scoreboard(report(models, ["1"] * 8))

@@ -38,6 +38,37 @@ def test_equal_trainings_are_seldom_called_different(rows, spread, seeds):
     assert wrong / DRAWS <= 0.05 + 2 * (0.05 * 0.95 / DRAWS) ** 0.5
 
 
+def alike(rng, seeds, difficulty, skill, spread, own):
+    """Two trainings whose students of one seed are alike but for a spread of their own."""
+    shared = spread * rng.normal(size=(seeds, 1))
+    chances = [
+        1 / (1 + np.exp(difficulty - skill - shared - own * rng.normal(size=(seeds, 1)))) for _ in range(2)
+    ]
+    return [(rng.random(one.shape) < one).astype(float).tolist() for one in chances]
+
+
+@pytest.mark.parametrize("rows", [20, 200])
+@pytest.mark.parametrize("own", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("seeds", [3, 6])
+def test_equal_trainings_of_the_same_seeds_are_seldom_called_different(rows, own, seeds):
+    rng = np.random.default_rng(5)
+    wrong = 0
+    for _ in range(DRAWS):
+        difficulty = 1.5 * rng.normal(size=(1, rows))
+        interval = difference_over_seeds(*alike(rng, seeds, difficulty, 0.3, 1.0, own), paired=True)
+        wrong += not interval.low <= 0 <= interval.high
+    assert wrong / DRAWS <= 0.07 + 2 * (0.07 * 0.93 / DRAWS) ** 0.5  # 4 to 7% of 1,200
+
+
+def test_the_same_seeds_tell_what_others_hide():
+    rng = np.random.default_rng(6)
+    difficulty = rng.normal(size=(1, 400))
+    worse, better = alike(rng, 3, difficulty, -0.5, 0.6, 0.0)
+    better = [[max(one, float(place % 4 == 0)) for place, one in enumerate(row)] for row in better]
+    apart, paired = (difference_over_seeds(better, worse, paired=one) for one in (False, True))
+    assert apart.value == paired.value and apart.low < 0 < paired.low
+
+
 def test_an_interval_over_rows_alone_calls_every_pair_of_seeds_different():
     rng = np.random.default_rng(2)
     students = trained(rng, 6, rng.normal(size=(1, 400)), 0.0, 1.5)

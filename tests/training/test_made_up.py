@@ -58,6 +58,7 @@ def objective_of(options):
 
 
 TAUGHT = [{"teacher": {"model": "y"}, "knowledge": kind} for kind in ("response", "feature", "relation")]
+TAUGHT.append({"teacher": {"model": "y", "online": True}})
 PREFERRED = [{"loss": loss} for loss in {type(objective_of({"loss": one})): one for one in LOSSES}.values()]
 
 

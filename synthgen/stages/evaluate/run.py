@@ -263,7 +263,7 @@ def _account(teacher: TeacherAnswers | None, gradings: Sequence[Grading]) -> Acc
 
 STAGE = Stage(
     config=Config,
-    version=11,
+    version=12,
     writes="metrics",
     needs=needs,
     run=run,
