@@ -52,6 +52,7 @@ def lora_config(model: PreTrainedModel, lora: LoraOptions, new_tokens: Iterable[
     else:
         targets = ALL_LINEAR if lora.targets == ALL_LINEAR else list(lora.targets)
         _require(model, names, () if targets == ALL_LINEAR else targets, passed)
+    _spare_head(model, targets)
     others = other_parts(model)
     apart = passed | routers(model)
     excluded = [name for name in names if name in apart or any(name.startswith(f"{o}.") for o in others)]
@@ -113,6 +114,21 @@ def _require(
                 f"{model.config.model_type} uses that weight directly",
                 next="leave it out, or say all-linear",
             )
+
+
+def _spare_head(model: PreTrainedModel, targets: str | list[str]) -> None:
+    """Refuses adapters on the head: TRL's losses read its weights themselves."""
+    head = model.get_output_embeddings()
+    name = _name_of(model, head) if head is not None else ""
+    if isinstance(targets, str):
+        aimed = targets != ALL_LINEAR and bool(re.fullmatch(targets, name))
+    else:
+        aimed = any(name == target or name.endswith(f".{target}") for target in targets)
+    if aimed:
+        raise ConfigError(
+            f"lora: {{targets: …}}: an adapter on {name!r} would do nothing: its weights are read directly",
+            next=f"leave it out; lora: {{modules_to_save: [{name.rpartition('.')[2]}]}} trains it whole",
+        )
 
 
 def passed_by(model: PreTrainedModel) -> frozenset[str]:

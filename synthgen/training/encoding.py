@@ -165,7 +165,7 @@ def encode(
         elif labels[-1] not in end_ids:
             fault = "no_end_token"
     made = Encoded(ids, labels, fault, length, turn.detail, turn.note)
-    if TEACHER_PROMPT not in example or fault in ("template", "prompt_not_prefix", "answer_changed"):
+    if TEACHER_PROMPT not in example or not made.learned:
         return made
     return _seen_by_teacher(made, example, turn.learned, tokenizer, end_ids)
 
@@ -187,13 +187,19 @@ def _seen_by_teacher(
             tokenizer, example[TEACHER_PROMPT], completion["content"], end_texts(tokenizer, end_ids)
         )
     except TemplateRefused as refused:
-        return replace(made, fault="unaligned", detail=refused.words)
+        return unaligned(made, refused.words)
     ids, start = turn_ids(tokenizer, turn)
     own = [token for token in made.labels if token != IGNORED]
     if turn.learned != learned or ids[start : start + len(own)] != own:
         detail = "behind the teacher's prompt the answer has other tokens than behind the student's"
-        return replace(made, fault="unaligned", detail=detail)
+        return unaligned(made, detail)
     return replace(made, others={TEACHER_PROMPT: ids[:start]})
+
+
+def unaligned(example: Encoded, why: str) -> Encoded:
+    """An example of which nothing is learned, so that it is left out even where faults are put up with."""
+    nothing = replace(example, labels=[IGNORED] * len(example.labels))
+    return nothing if example.fault else replace(nothing, fault="unaligned", detail=why)
 
 
 def end_texts(tokenizer: PreTrainedTokenizerBase, end_ids: frozenset[int]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from synthgen.core.errors import ConfigError
 from synthgen.training.architecture import Source, load_model
 from synthgen.training.student_options import InitOptions, StudentOptions
 from synthgen.training.teacher_options import LocalTeacherOptions
@@ -84,7 +85,7 @@ def open_teacher(teacher: LocalTeacher, device: Any, student: Any = None) -> Pre
 
     from synthgen.training.student import loading, loading_options
 
-    chosen = torch.device(teacher.device) if teacher.device is not None else torch.device(device)
+    chosen = torch.device(device) if teacher.device is None else present_device(teacher.device)
     if teacher.source is None:
         itself: PreTrainedModel = copy.deepcopy(student).to(chosen)
         itself.requires_grad_(False)
@@ -99,3 +100,29 @@ def open_teacher(teacher: LocalTeacher, device: Any, student: Any = None) -> Pre
         model.to(chosen)
     model.requires_grad_(False)
     return model.eval()
+
+
+def present_device(name: str) -> torch.device:
+    """A device of this machine by its name.
+
+    Raises:
+        ConfigError: torch does not know it, or it is not here.
+    """
+    import torch
+
+    try:
+        device = torch.device(name)
+        if device.type == "meta":
+            raise RuntimeError("it holds no numbers")
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as fault:  # a build without CUDA raises the second
+        here = ["cpu"]
+        if torch.accelerator.is_available():
+            kind = torch.accelerator.current_accelerator()
+            here += [f"{kind}:{at}" for at in range(torch.accelerator.device_count())]
+        raise ConfigError(
+            f"the teacher's device {name!r} cannot be used: {str(fault).splitlines()[0][:200]}",
+            "teacher: {device: …}",
+            f"this machine has {', '.join(here)}; left out, it is where the student is trained",
+        ) from fault
+    return device

@@ -82,7 +82,7 @@ def teacher_notes(
     from synthgen.training.student import loading
 
     config = known_config(teacher)  # first: its errors are of fewer kinds
-    with loading(teacher.name, "teacher"):
+    with loading(teacher.name, "teacher's tokenizer from"):
         theirs = AutoTokenizer.from_pretrained(teacher.source.name, **teacher.source.arguments())
     if is_encoder_decoder(config) or reads_both_ways(config):
         raise ConfigError(

@@ -85,6 +85,20 @@ def test_a_later_stage_with_the_same_seeds_reads_the_tokenizer_and_the_teacher_o
         load(tmp_path, TEXT.replace("  - sft: {id: other", taught.replace("seeds: [7, 0]", "seeds: [1]")))
 
 
+def test_a_student_with_the_same_seeds_learns_from_the_teacher_of_each(tmp_path):
+    text = TEXT.replace(
+        "  - sft: {id: other",
+        "  - distill: {id: small, input: split, student: {init: {}}, teacher: {from: student, "
+        "dtype: float32}, seeds: [7, 0]}\n  - sft: {id: other",
+    )
+    made = load(tmp_path, text)
+    taught = {name: made.stage(name) for name in ("small-seed7", "small-seed0")}
+    assert [spec.reads["teacher"] for spec in taught.values()] == [("student-seed7",), ("student-seed0",)]
+    assert {spec.config.teacher.dtype for spec in taught.values()} == {"float32"}
+    with pytest.raises(ConfigError, match="give this stage the same, seeds: .0, 7., and each goes on"):
+        load(tmp_path, text.replace("seeds: [7, 0]", "seeds: [7, 1]"))
+
+
 def test_what_was_spread_is_read_again_as_it_is(tmp_path):
     made = load(tmp_path)
     again = check_pipeline(made.path, made.resolved(), lambda path: "")

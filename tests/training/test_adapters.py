@@ -95,6 +95,12 @@ def test_what_an_adapter_cannot_be_put_on_is_refused_when_the_student_is_loaded(
     base = family("mamba", tmp_path / "base")
     with pytest.raises(ConfigError, match="would do nothing"):
         adapted(base, tmp_path / "bench", lora={"targets": ["out_proj"]})
+    llama = family("llama", tmp_path / "llama")
+    for order, head in enumerate((["lm_head"], ".*lm_head")):
+        with pytest.raises(
+            ConfigError, match="(?s)lm_head' would do nothing.*modules_to_save: .lm_head.. trains"
+        ):
+            adapted(llama, tmp_path / f"head{order}", lora={"targets": head})
     with pytest.raises(ConfigError, match="carry a state"):
         adapted(base, tmp_path / "packed", packing=True)
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from synthgen.core.errors import ConfigError
-from synthgen.training.local_teacher import LocalTeacher, local_teacher
+from synthgen.training.local_teacher import LocalTeacher, local_teacher, open_teacher
 from synthgen.training.student_options import StudentOptions
 from synthgen.training.teacher_check import foreseen_teacher_faults, shared_vocabulary, teacher_notes
 from synthgen.training.teacher_options import LocalTeacherOptions
@@ -90,3 +90,13 @@ def test_vocabularies_that_differ_in_padding_share_the_shorter():
     assert shared_vocabulary(400, 400, 400, "big") == (400, "")
     with pytest.raises(ConfigError, match="has 400 tokens, but the teacher logits for 399"):
         shared_vocabulary(400, 399, 400, "big")
+
+
+@pytest.mark.parametrize("device", ["potato", "cuda:999", "meta"])
+def test_a_device_that_is_not_here_is_named(models, device):
+    named = local_teacher(LocalTeacherOptions(model=str(models[1]), device=device), None)
+    with pytest.raises(ConfigError) as caught:
+        open_teacher(named, "cpu")
+    message = str(caught.value)
+    assert f"the teacher's device '{device}' cannot be used: " in message
+    assert "this machine has cpu" in message and "where the student is trained" in message

@@ -12,6 +12,9 @@ import math
 from typing import Literal
 
 import torch
+from torch.nn.functional import pad
+
+from synthgen.store.token_logprobs import LEAST
 
 Divergence = Literal["forward_kl", "reverse_kl", "jsd"]
 
@@ -56,20 +59,28 @@ def softened(logits: torch.Tensor, temperature: float) -> torch.Tensor:
     return torch.log_softmax(logits.float() / temperature, dim=-1)
 
 
-def with_rest(log_probs: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+def with_rest(
+    log_probs: torch.Tensor, tokens: torch.Tensor, unnamed: torch.Tensor | None = None
+) -> torch.Tensor:
     """Log-probabilities of some tokens, and of all others together as one more outcome.
 
     Args:
         log_probs: [positions, vocabulary], of a whole distribution.
         tokens: [positions, k], different ids, fewer than the vocabulary.
+        unnamed: [positions, k], true where an id only fills a place: such a token is one of the others, and
+            LEAST stands in its place.
 
     Returns:
         [positions, k + 1].
     """
     chosen = log_probs.gather(-1, tokens)
     # From the others' own sum: 1 minus the chosen ones' loses all its digits where they have nearly all.
-    rest = log_probs.scatter(-1, tokens, -math.inf).logsumexp(dim=-1, keepdim=True)
-    return torch.cat((chosen, rest), dim=-1)
+    if unnamed is None:
+        others = log_probs.scatter(-1, tokens, -math.inf)
+    else:
+        others = log_probs.scatter(-1, tokens, chosen.masked_fill(~unnamed, -math.inf))
+        chosen = chosen.masked_fill(unnamed, LEAST)
+    return torch.cat((chosen, others.logsumexp(dim=-1, keepdim=True)), dim=-1)
 
 
 def soft_targets(
@@ -120,7 +131,8 @@ def listed_targets(
 
     Args:
         student: [positions, vocabulary], logits.
-        logprobs: [positions, k], log-probabilities from the likeliest token on; they may be rounded.
+        logprobs: [positions, k], log-probabilities from the likeliest token on; they may be rounded. LEAST
+            says that a place is filled only: nothing was told of its token, which is one of the others.
         tokens: [positions, k], their ids.
         rest: [positions], the log-probability of all others together.
         kind: see `divergence`.
@@ -133,5 +145,8 @@ def listed_targets(
     if top_k is not None and top_k < tokens.shape[-1]:
         others = torch.cat((logprobs[:, top_k:], rest[:, None]), dim=-1)
         logprobs, tokens, rest = logprobs[:, :top_k], tokens[:, :top_k], others.logsumexp(dim=-1)
+    unnamed = logprobs <= LEAST
     wanted = torch.log_softmax(torch.cat((logprobs, rest[:, None]), dim=-1).float(), dim=-1)
-    return divergence(wanted, with_rest(softened(student, 1.0), tokens), kind, beta)
+    # As unlikely as to the student, or a token of which nothing is known would be the most of a reverse KL.
+    wanted = wanted.masked_fill(pad(unnamed, (0, 1)), LEAST)
+    return divergence(wanted, with_rest(softened(student, 1.0), tokens, unnamed), kind, beta)

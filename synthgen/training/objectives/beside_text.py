@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -16,7 +15,7 @@ from synthgen.core.config import Component
 from synthgen.core.errors import ConfigError
 from synthgen.training.chat_tokenizer import ends_of
 from synthgen.training.completions import Completion, Example
-from synthgen.training.encoding import TEACHER_PROMPT
+from synthgen.training.encoding import TEACHER_PROMPT, unaligned
 from synthgen.training.loading_check import positions_in
 from synthgen.training.objectives.supervised import Supervised, SupervisedConfig
 from synthgen.training.own_text_options import OwnTextOptions
@@ -129,7 +128,7 @@ class BesideText:
         if tokens <= self._reads:
             return example
         detail = f"with what it sees the teacher would read {tokens:,} tokens of at most {self._reads:,}"
-        return replace(example, fault="unaligned", detail=detail)
+        return unaligned(example, detail)
 
     def undivided(self) -> str:
         """See `contract.Objective`."""

@@ -1,14 +1,19 @@
 """A student as its own teacher, as it started; and a teacher that sees the rationales of the rows."""
 
+import shutil
+
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
+from transformers import AutoTokenizer
 
 from synthgen.core.errors import ConfigError, StageFailed
 from synthgen.stages.distill import run as distill
 from synthgen.store.jsonl import read_log, write_rows
-from synthgen.training.encoding import IGNORED
+from synthgen.training.encoding import IGNORED, encode
+from synthgen.training.preflight import why_unfit
+from tests.evaluation.tiny_models import TEMPLATE, tiny_model
 from tests.stages.distill.test_run import apart, weights
 from tests.stages.distill_bench import bench
 from tests.stages.sft_bench import TINY, leaving, rows
@@ -187,8 +192,36 @@ def test_rows_whose_teacher_would_read_too_much_are_counted(tmp_path):
     assert (
         "1 unaligned" in message and "the teacher would read" in message and "shorten what it sees" in message
     )
-    kept = itself(tmp_path / "drop", made, unfit="drop", **options)
-    assert kept.run().counts.rejected == {"unaligned": 1}
+    for unfit in ("drop", "keep"):  # kept, its teacher would read places that it never learned
+        kept = itself(tmp_path / unfit, made, unfit=unfit, **options)
+        kept.validation = kept.folder / "validation.jsonl"  # which is measured as by keep
+        write_rows(kept.validation, made[4:6])
+        assert kept.run().counts.rejected == {"unaligned": 1}
+        with_long = next(read_log(kept.folder / "out" / "metrics.jsonl"))
+        shutil.rmtree(kept.work)
+        kept.validation.unlink()
+        write_rows(kept.validation, made[4:5])
+        kept.run()
+        assert next(read_log(kept.folder / "out" / "metrics.jsonl")) == with_long
+
+
+def test_a_row_whose_template_refuses_what_the_teacher_sees_teaches_nothing(tmp_path):
+    template = TEMPLATE.replace(
+        "{{ turn.role }}",
+        "{% if 'So.' in turn.content %}{{ raise_exception('no') }}{% endif %}{{ turn.role }}",
+    )
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model(tmp_path / "tiny", template=template))
+    ends = frozenset({tokenizer.eos_token_id})
+    prompt, more = ([{"role": "user", "content": text}] for text in ("One?", "One? So. 1."))
+    example = {
+        "prompt": prompt,
+        "completion": [{"role": "assistant", "content": "1"}],
+        "teacher_prompt": more,
+    }
+    found = encode(example, tokenizer, ends, 64)
+    assert (found.fault, found.detail, found.learned) == ("unaligned", "no", 0)
+    assert why_unfit([found], 64, keep=True) == ("unaligned", "no", None)
+    assert encode({**example, "teacher_prompt": prompt}, tokenizer, ends, 64).others["teacher_prompt"]
 
 
 @pytest.mark.parametrize(

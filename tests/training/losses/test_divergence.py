@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from synthgen.training.losses.divergence import divergence, soft_targets, with_rest
+from synthgen.store.token_logprobs import LEAST
+from synthgen.training.losses.divergence import divergence, listed_targets, soft_targets, with_rest
 
 KINDS: list[tuple[Any, float]] = [
     ("forward_kl", 0.5),
@@ -112,3 +113,18 @@ def test_padding_of_a_batch_of_nothing_is_zero_with_a_gradient():
     loss.backward()
     assert loss.item() == 0.0
     assert student.grad.shape == (0, 11)
+
+
+@pytest.mark.parametrize(("kind", "beta"), KINDS)
+def test_a_token_that_only_fills_a_place_is_one_of_the_others(kind, beta):
+    student = logits(1).requires_grad_()
+    told = torch.log(torch.tensor([[0.7, 0.2]])).expand(7, 2)
+    ids, rest = torch.tensor([[4, 9]]).expand(7, 2), torch.full((7,), math.log(0.1))
+    filled = torch.cat((told, torch.full((7, 2), LEAST)), dim=-1)
+    more = torch.cat((ids, torch.tensor([[0, 1]]).expand(7, 2)), dim=-1)
+    plain = listed_targets(student, told, ids, rest, kind, beta=beta)
+    found = listed_targets(student, filled, more, rest, kind, beta=beta)
+    assert found.tolist() == pytest.approx(plain.tolist(), rel=1e-5)
+    (wanted,) = torch.autograd.grad(plain.sum(), student)
+    (gradient,) = torch.autograd.grad(found.sum(), student)
+    assert gradient.tolist() == [pytest.approx(row, abs=1e-5) for row in wanted.tolist()]
