@@ -32,7 +32,9 @@ def verdict(
     ] = None,
     student: Annotated[
         list[str] | None,
-        typer.Option("--student", help="whose verdict --require asks for; all where left out"),
+        typer.Option(
+            "--student", help="whose verdict is printed, and asked for by --require; all where left out"
+        ),
     ] = None,
     runs: o.Runs = o.RUNS,
     as_json: o.AsJson = False,
@@ -43,7 +45,7 @@ def verdict(
     """
     from synthgen.core.errors import ConfigError
     from synthgen.evaluation.verdict import verdict_lines
-    from synthgen.reports.verdict import WORDS, require, run_verdict
+    from synthgen.reports.verdict import WORDS, of_students, require, run_verdict
 
     if required is not None and required.lower() not in WORDS:
         raise ConfigError(
@@ -57,6 +59,7 @@ def verdict(
         confidence=o.share("--confidence", confidence),
         teacher_least=o.share("--teacher-least", teacher_least),
     )
+    report = of_students(report, student or ())
     o.out_json(report) if as_json else o.out("\n".join(verdict_lines(report)))
     if required is not None:
-        require(report, required.lower(), student or ())
+        require(report, required.lower())

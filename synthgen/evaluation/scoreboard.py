@@ -13,6 +13,7 @@ from synthgen.training.completions import FORMS
 READABLE = 0.9  # below this share of replies with a readable answer, the teacher's figures get a remark
 ENDLESS = 0.9  # above this share of such replies, a base is one that was never taught to stop
 CUT = 0.1  # above this share of replies that reached the limit of tokens, a model's figures get a remark
+MANY_PAIRS = 10  # above so many pairs of students, those that may differ by chance share a line
 _DASH = "–"
 
 
@@ -109,11 +110,7 @@ def _lines(report: Mapping[str, Any], scored: list[str]) -> list[str]:
                     f"{name}: the teacher is not above the base by more than chance"
                     f"{_by(metric, scored)}, so no share of the gap is given"
                 )
-    for difference in report["differences"]:
-        lines.append(
-            f"{difference['model']} against {difference['than']}{_by(difference['metric'], scored)}: "
-            f"{_difference(difference)}"
-        )
+    lines += _pair_lines(report, scored)
     lines += _seed_lines(report, scored)
     exceptions = any(figures.get("form") for figures in report["models"].values())
     prompt = "prompt but where it says otherwise" if exceptions else "prompt"
@@ -272,9 +269,30 @@ def _leak_lines(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _pair_lines(report: Mapping[str, Any], scored: list[str]) -> list[str]:
+    """Students against each other; of many pairs, those that differ by more than chance."""
+    pairs = report["differences"]
+    told = pairs if len(pairs) <= MANY_PAIRS else [pair for pair in pairs if not _may_be_chance(pair)]
+    lines = [
+        f"{pair['model']} against {pair['than']}{_by(pair['metric'], scored)}: {_difference(pair)}"
+        for pair in told
+    ]
+    if left := len(pairs) - len(told):
+        lines.append(
+            f"{left:,} of {len(pairs):,} differences between students may be chance; "
+            "metrics.json has them all"
+        )
+    return lines
+
+
+def _may_be_chance(measured: Mapping[str, Any]) -> bool:
+    low, high = measured["interval"]
+    return bool(low <= 0 <= high)
+
+
 def _difference(measured: Mapping[str, Any]) -> str:
     low, high = measured["interval"]
-    unsure = ", which may be chance" if low <= 0 <= high else ""
+    unsure = ", which may be chance" if _may_be_chance(measured) else ""
     return f"{points(measured['value'])} points ({points(low)} to {points(high)}){unsure}"
 
 

@@ -19,6 +19,10 @@ FEWEST = 10
 """Slices of fewer rows are one slice, `REST`."""
 MOST = 20
 """Slices of a field beyond so many are in `REST`, too."""
+WIDE = 5
+"""Up to so many models stand side by side."""
+MARK = " *"
+"""Behind the score of a student that lies below the teacher."""
 REST = "(others)"
 NONE = "(none)"
 
@@ -151,28 +155,46 @@ def fallen(report: Mapping[str, Any], student: str) -> list[str]:
 
 
 def slice_lines(report: Mapping[str, Any]) -> list[str]:
-    """A table for each field."""
+    """A table for each field: a slice a row, or a model a row where many models would make it too wide."""
     lines: list[str] = []
+    mark = ""
     for field, of_field in report.items():
         slices = of_field["slices"]
         models = list(dict.fromkeys(name for figures in slices.values() for name in figures["models"]))
-        header = [field, "rows", *models, "below the teacher"]
-        rows = [
-            [
-                name,
-                f"{figures['rows']:,}",
-                *(_cell(figures["models"].get(model)) for model in models),
-                ", ".join(figures["fell"]) or "–",
-            ]
-            for name, figures in slices.items()
-        ]
-        lines += ["", table(header, rows)]
+        wide = len(models) > max(WIDE, len(slices))
+        mark = MARK if wide else mark
+        lines += ["", _by_model(field, slices, models) if wide else _by_slice(field, slices, models)]
     if lines:
+        told = f"below the teacher ({mark.strip()})" if mark else "below the teacher"
         lines.append(
-            "intervals of a field's slices hold together (Bonferroni); below the teacher: by more than the "
-            "margin, with the whole interval"
+            f"intervals of a field's slices hold together (Bonferroni); {told}: by more than the margin, "
+            "with the whole interval"
         )
     return lines
+
+
+def _by_slice(field: str, slices: Mapping[str, Any], models: Sequence[str]) -> str:
+    rows = [
+        [
+            name,
+            f"{figures['rows']:,}",
+            *(_cell(figures["models"].get(model)) for model in models),
+            ", ".join(figures["fell"]) or "–",
+        ]
+        for name, figures in slices.items()
+    ]
+    return table([field, "rows", *models, "below the teacher"], rows)
+
+
+def _by_model(field: str, slices: Mapping[str, Any], models: Sequence[str]) -> str:
+    rows = [["rows", *(f"{figures['rows']:,}  " for figures in slices.values())]]
+    for model in models:
+        cells = [
+            _cell(figures["models"].get(model)) + (MARK if model in figures["fell"] else "  ")
+            for figures in slices.values()
+        ]
+        rows.append([model, *cells])
+    return table([field, *(f"{name}  " for name in slices)], rows)
 
 
 def _cell(figures: Mapping[str, Any] | None) -> str:

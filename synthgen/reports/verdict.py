@@ -154,6 +154,23 @@ def _lacking(report: Mapping[str, Any], metric: str) -> str:
     return f"no row has a score by {metric}"
 
 
+def of_students(report: Mapping[str, Any], students: Sequence[str]) -> dict[str, Any]:
+    """A report with the verdicts on some students alone, on all where none is named.
+
+    Args:
+        report: from `run_verdict`.
+        students: their names.
+
+    Raises:
+        InputError: a student is not in the report.
+    """
+    found: Mapping[str, Any] = report["verdict"]["students"]
+    if unknown := [name for name in students if name not in found]:
+        raise InputError(f"there is no verdict on {unknown[0]!r}", next=f"there is one on {', '.join(found)}")
+    kept = {name: figures for name, figures in found.items() if not students or name in students}
+    return {**report, "verdict": {**report["verdict"], "students": kept}}
+
+
 def require(report: Mapping[str, Any], word: str, students: Sequence[str] = ()) -> None:
     """Raises Unmet where a student's verdict is another than `word`.
 
@@ -166,13 +183,9 @@ def require(report: Mapping[str, Any], word: str, students: Sequence[str] = ()) 
         Unmet: with the students and their verdicts.
         InputError: a student is not in the report.
     """
-    found: Mapping[str, Any] = report["verdict"]["students"]
-    if unknown := [name for name in students if name not in found]:
-        raise InputError(f"there is no verdict on {unknown[0]!r}", next=f"there is one on {', '.join(found)}")
+    found = of_students(report, students)["verdict"]["students"]
     others = {
-        name: figures["verdict"]
-        for name, figures in found.items()
-        if name in (students or found) and figures["verdict"].lower() != word
+        name: figures["verdict"] for name, figures in found.items() if figures["verdict"].lower() != word
     }
     if others:
         raise Unmet(

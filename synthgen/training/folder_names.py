@@ -38,6 +38,20 @@ def mistaken_name(name: str, role: str = "student") -> Fault | None:
     )
 
 
+def unfit_folder(name: str, role: str = "student") -> Fault | None:
+    """What is wrong with a model's name that can only be a folder: it is not there, or holds no model."""
+    advice = f"{role}: {{model: …}} takes a hub id (owner/name) or a folder"
+    if Path(name).is_dir():
+        if (Path(name) / "config.json").is_file():
+            return None
+        return Fault(
+            f"the {role}'s folder holds no config.json", name, f"{advice} as save_pretrained writes it"
+        )
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        return Fault(f"the {role}'s folder does not exist", name, advice)
+    return None
+
+
 def _folder_like(path: Path) -> str | None:
     """The model's folder beside it with nearly this name. Names with other digits are other models."""
     if not path.parent.is_dir():

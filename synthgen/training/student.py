@@ -25,7 +25,7 @@ from synthgen.training.architecture import (
     stored_dtype,
 )
 from synthgen.training.chat_tokenizer import ends_of, open_tokenizer
-from synthgen.training.folder_names import mistaken_name
+from synthgen.training.folder_names import mistaken_name, unfit_folder
 from synthgen.training.loading_check import config_faults, source_of, vocabulary_faults
 from synthgen.training.student_options import InitOptions, StudentOptions
 from synthgen.training.templates import fix_template
@@ -125,30 +125,12 @@ def quiet_libraries() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def student_faults(options: StudentOptions) -> list[Fault]:
-    """What can be known to be wrong with a student without loading it."""
+def student_faults(options: StudentOptions, role: str = "student") -> list[Fault]:
+    """What can be known to be wrong with a student without loading it; `role` names it in the faults."""
     if options.model is None:
         return []
-    name = options.model
-    if fault := mistaken_name(name):
-        return [fault]
-    if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
-        return [
-            Fault(
-                "the student's folder holds no config.json",
-                name,
-                "student: {model: …} takes a hub id (owner/name) or a folder as save_pretrained writes it",
-            )
-        ]
-    if not Path(name).is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
-        return [
-            Fault(
-                "the student's folder does not exist",
-                name,
-                "student: {model: …} takes a hub id (owner/name) or a folder",
-            )
-        ]
-    return []
+    fault = mistaken_name(options.model, role) or unfit_folder(options.model, role)
+    return [] if fault is None else [fault]
 
 
 def open_student(

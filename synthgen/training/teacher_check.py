@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from synthgen.core.errors import ConfigError, Fault, SynthgenError
 from synthgen.training.architecture import is_encoder_decoder, model_class, read_config, reads_both_ways
-from synthgen.training.folder_names import mistaken_name
+from synthgen.training.folder_names import mistaken_name, unfit_folder
 from synthgen.training.footprint import BITS, size
 from synthgen.training.local_teacher import LocalTeacher, local_teacher
 from synthgen.training.student_options import StudentOptions
@@ -40,8 +40,10 @@ def foreseen_teacher_faults(teacher: LocalTeacherOptions, student: StudentOption
     Returns:
         The faults; none where one of the two is not here yet, and none without transformers.
     """
-    if teacher.model is not None and (mistaken := mistaken_name(teacher.model, "teacher")):
-        return [mistaken]
+    if teacher.model is not None:
+        unfit = mistaken_name(teacher.model, "teacher") or unfit_folder(teacher.model, "teacher")
+        if unfit is not None:
+            return [unfit]
     if teacher.model is None or student.model is None or importlib.util.find_spec("transformers") is None:
         return []
     from synthgen.training.chat_tokenizer import open_tokenizer

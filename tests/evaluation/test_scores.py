@@ -247,6 +247,16 @@ def test_students_of_one_seed_each_are_compared_with_a_word_of_caution():
     assert "one seed" not in scoreboard(report(models[:1], ["1"] * 8))
 
 
+@pytest.mark.parametrize(("students", "chance"), [(5, 6), (6, 10)])
+def test_of_many_pairs_of_students_those_that_may_be_chance_share_a_line(students, chance):
+    models = [model(f"s{at}", "student", ["2"] * 30) for at in range(students - 1)]
+    shown = scoreboard(report([*models, model("good", "student", ["1"] * 30)], ["1"] * 30))
+    pairs = [line for line in shown.splitlines() if " against " in line]
+    assert sum("s0 against good: -100.0 points" in line for line in pairs) == 1
+    assert sum("may be chance" in line for line in pairs) == (6 if students == 5 else 0)
+    assert (f"{chance} of 15 differences between students may be chance" in shown) == (students == 6)
+
+
 def test_without_references_and_without_the_teacher_nothing_is_compared():
     shown = scoreboard(report([model("base", "base", ["1"]), model("s", "student", ["1"], "base")], [None]))
     assert "no row has a reference: the answers are compared with nothing" in shown

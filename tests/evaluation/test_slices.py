@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from synthgen.evaluation.compare import ModelAnswers
 from synthgen.evaluation.slices import REST, fallen, labels_of, slice_lines, slice_report
 from synthgen.evaluation.verdict import Terms, verdict_lines, verdict_report
 from tests.evaluation.test_verdict import model
@@ -75,6 +76,20 @@ def test_the_slice_that_fell_is_named_and_no_other():
         "(87–98)",
         "student",
     ]
+
+
+def test_many_models_stand_one_below_the_other():
+    models, labels = fallen_models()
+    student = models[1]
+    models += [
+        ModelAnswers(f"s{at}", "student", student.answers, "base", scores=student.scores) for at in range(3)
+    ]
+    header, rows, *below = slice_lines(slice_report(models, labels, TERMS))[1].splitlines()
+    assert header.split() == ["topic", "dates", "sums", "units"] and rows.split() == ["rows", *["100"] * 3]
+    assert [line.split()[0] for line in below] == [model.name for model in models]
+    assert [line.count("*") for line in below] == [0, 1, 0, 1, 1, 1]
+    assert below[1].split()[-3:] == ["50.0%", "(38–62)", "*"] and max(map(len, [header, *below])) < 80
+    assert "below the teacher (*)" in slice_lines(slice_report(models, labels, TERMS))[-1]
 
 
 def test_slices_without_scores_are_no_fault():

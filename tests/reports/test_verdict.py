@@ -148,6 +148,11 @@ def test_the_command(synthgen, in_tmp):
     assert code == 1 and words(json.loads(out)) == {"good": "DEPLOY", "bad": "RETUNE"}
     assert "DEPLOY is required: bad is RETUNE" in err
     assert synthgen("verdict", "toy", "--require", "deploy", "--student", "good")[0] == 0
+    code, out, _ = synthgen("verdict", "toy", "--student", "good")
+    assert code == 0 and "good  DEPLOY" in out and "bad" not in out
+    assert words(json.loads(synthgen("verdict", "toy", "--student", "bad", "--json")[1])) == {"bad": "RETUNE"}
+    code, _, err = synthgen("verdict", "toy", "--student", "godo")
+    assert code == 2 and "no verdict on 'godo'" in err and "good, bad" in err
     assert synthgen("verdict", "toy", "--margin", "95%", "--require", "deploy")[0] == 0
     for wrong in (["--margin", "3 points"], ["--require", "ship"], ["--metric", "rouge_l"]):
         assert synthgen("verdict", "toy", *wrong)[0] == 2

@@ -9,7 +9,7 @@ from synthgen.operations.validate.checks import findings
 from synthgen.pipeline.file import load_pipeline
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.run import run_pipeline
-from synthgen.training.folder_names import mistaken_name
+from synthgen.training.folder_names import mistaken_name, unfit_folder
 from synthgen.training.student import quiet_libraries
 
 
@@ -46,6 +46,24 @@ def test_a_name_that_is_meant_for_something_here(here, name, says):
 )
 def test_a_folder_and_a_hub_id_pass(here, name):
     assert mistaken_name(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("empty", "the tokenizer's folder holds no config.json"),
+        ("./bsae", "the tokenizer's folder does not exist"),
+        ("a/b/c", "the tokenizer's folder does not exist"),
+    ],
+)
+def test_a_folder_that_holds_no_model_is_told_by_its_role(here, name, says):
+    fault = unfit_folder(name, "tokenizer")
+    assert fault is not None and fault.what == says and str(fault.next).startswith("tokenizer: {model: …}")
+
+
+@pytest.mark.parametrize("name", ["base", "./base", "models/base", "owner/name", "gpt3"])
+def test_a_folder_with_a_config_and_a_hub_id_are_fit(here, name):
+    assert unfit_folder(name) is None
 
 
 def test_a_model_in_the_cache_passes(here, monkeypatch):

@@ -56,6 +56,12 @@ def test_what_is_not_here_yet_is_not_judged(models):
     assert foreseen("somebody/unheard-of-1B", models[1]) == []
 
 
+def test_a_teacher_whose_folder_is_not_there_is_told_though_its_student_is_yet_to_be_made():
+    student = StudentOptions(init={"hidden_size": 32})
+    (fault,) = foreseen_teacher_faults(LocalTeacherOptions(model="./nowhere"), student)
+    assert fault.what == "the teacher's folder does not exist" and fault.where == "./nowhere"
+
+
 def test_a_folder_without_a_tokenizer_is_named(models, tmp_path):
     (tmp_path / "config.json").write_bytes((models[1] / "config.json").read_bytes())
     (fault,) = foreseen(models[0], tmp_path)

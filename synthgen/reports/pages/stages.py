@@ -48,10 +48,16 @@ def stage_page() -> str:
 def _more(stage: Stage[Any]) -> list[str]:
     """What the docstring of a stage's module says behind its first line, a paragraph an entry."""
     text = inspect.getdoc(inspect.getmodule(stage.run)) or ""
-    return [
-        paragraph if paragraph.startswith("    ") else " ".join(paragraph.split())  # indented: code
-        for paragraph in text.split("\n\n")[1:]
-    ]
+    return [_on_one_line(paragraph) for paragraph in text.split("\n\n")[1:]]
+
+
+def _on_one_line(paragraph: str) -> str:
+    """A paragraph without its line breaks, each item of a list by itself; code, indented, as it is."""
+    if paragraph.startswith("    "):
+        return paragraph
+    if not paragraph.startswith("- "):
+        return " ".join(paragraph.split())
+    return "\n".join(f"- {' '.join(item.split())}" for item in paragraph[2:].split("\n- "))
 
 
 def _tables(config: Any) -> Iterator[str]:

@@ -41,8 +41,8 @@ class Config(StageConfig, TrainingOptions):
     )
     teacher: LocalTeacherOptions = Field(
         description=(
-            "the model that it learns from: from (an earlier stage's), model (hub id or folder) or logprobs "
-            "(the stage that asked a remote one)"
+            "the model that it learns from: from (an earlier stage's), model (hub id or folder), logprobs "
+            "(the stage that asked a remote one), self (the student itself) or, with online: true, init"
         )
     )
     knowledge: Literal["response", "feature", "relation"] = Field(

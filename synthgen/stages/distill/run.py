@@ -9,6 +9,8 @@ that sft would learn. What is learned of it beside the text is its `knowledge`: 
 - feature: its hidden states; how far the student's, projected to its width, are from them
 - relation: how its positions stand to each other; how far the student's are from that
 
+The loss is
+
     (1 - weight) · cross entropy of the text + weight · the loss of the knowledge
 
 as a mean over the completions' tokens. Both models need one tokenizer: a teacher of another one is refused

@@ -52,7 +52,7 @@ class Config(StageConfig):
     models: tuple[str, ...] = Field(
         ("base", "students", "teacher"),
         min_length=1,
-        description="base, students (all that were trained before), teacher, or the ids of sft stages",
+        description="base, students (all that were trained before), teacher, or the ids of stages that train",
     )
     metrics: Annotated[tuple[Choice, ...], ManyOf("metric")] = Field(
         (Choice("metric", "exact_match", ExactMatchConfig(), ExactMatch.VERSION),),

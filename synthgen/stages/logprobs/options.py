@@ -106,7 +106,7 @@ def foresees(config: Config, readers: Sequence[StageConfig]) -> list[Fault]:
     faults: list[Fault] = []
     if config.tokenizer.model is not None:
         student = as_student(config.tokenizer, config.tokenizer.model)
-        faults += student_faults(student) or template_faults(student, config.completion, ())
+        faults += student_faults(student, "tokenizer") or template_faults(student, config.completion, ())
     for reader in readers:
         if isinstance(reader, DistillConfig) and reader.teacher.logprobs == (config.id or "logprobs"):
             faults += _unlike(config, reader)

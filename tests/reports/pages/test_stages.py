@@ -56,3 +56,15 @@ def test_indented_blocks_of_a_docstring_stay_as_they_are():
     lines = stage_page().splitlines()
     at = lines.index("    268 rows held out   start     end  95% interval")
     assert lines[at + 1].startswith("    chosen logprob     -6.348") and lines[at - 1] == ""
+
+
+def test_items_of_a_docstring_are_lines_of_a_list():
+    lines = stage_page().splitlines()
+    at = next(at for at, line in enumerate(lines) if line.startswith("- response: how likely"))
+    assert [line.split(":")[0] for line in lines[at - 1 : at + 4]] == [
+        "",
+        "- response",
+        "- feature",
+        "- relation",
+        "",
+    ]
