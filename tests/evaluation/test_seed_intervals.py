@@ -55,7 +55,8 @@ def test_equal_trainings_of_the_same_seeds_are_seldom_called_different(rows, own
     wrong = 0
     for _ in range(DRAWS):
         difficulty = 1.5 * rng.normal(size=(1, rows))
-        interval = difference_over_seeds(*alike(rng, seeds, difficulty, 0.3, 1.0, own), paired=True)
+        one, other = alike(rng, seeds, difficulty, 0.3, 1.0, own)
+        interval = difference_over_seeds(one, other, paired=True)
         wrong += not interval.low <= 0 <= interval.high
     assert wrong / DRAWS <= 0.07 + 2 * (0.07 * 0.93 / DRAWS) ** 0.5  # 4 to 7% of 1,200
 

@@ -57,8 +57,10 @@ def objective_of(options):
     return sft.Config.model_validate({"student": {"model": "x"}, **options}).objective
 
 
-TAUGHT = [{"teacher": {"model": "y"}, "knowledge": kind} for kind in ("response", "feature", "relation")]
-TAUGHT.append({"teacher": {"model": "y", "online": True}})
+TAUGHT: list[dict] = [
+    *({"teacher": {"model": "y"}, "knowledge": kind} for kind in ("response", "feature", "relation")),
+    {"teacher": {"model": "y", "online": True}},
+]
 PREFERRED = [{"loss": loss} for loss in {type(objective_of({"loss": one})): one for one in LOSSES}.values()]
 
 
