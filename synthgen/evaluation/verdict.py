@@ -218,7 +218,9 @@ def _rows_needed(mine: Sequence[Sequence[float]], above: Sequence[float], terms:
 
 def _advice(students: Sequence[ModelAnswers]) -> list[str]:
     """What to try, from what the replies show."""
-    answers = [answer for student in students for answer in student.answers]
+    answers = [
+        answer for student in students for drawn in student.draws or [student.answers] for answer in drawn
+    ]
     total = len(answers)
     said = []
     if (cut := sum(answer.ending == "length" for answer in answers)) > OFTEN * total:

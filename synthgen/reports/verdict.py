@@ -138,11 +138,17 @@ def _models(
             labels.setdefault(field, []).append(label)
         for name, answer in entry["answers"].items():
             model = models[name]
-            model.answers.append(
-                Answer("", answer.get("parsed"), answer.get("ending", ""), answer.get("failed", ""))
-            )
+            model.answers.append(_answer(answer))
+            for number, draw in enumerate(answer.get("draws", ())):
+                if number == len(model.draws):
+                    model.draws.append([])
+                model.draws[number].append(_answer(draw))
             model.scores[metric].append((answer.get("scores") or {}).get(metric))
     return list(models.values()), labels
+
+
+def _answer(entry: Mapping[str, Any]) -> Answer:
+    return Answer("", entry.get("parsed"), entry.get("ending", ""), entry.get("failed", ""))
 
 
 def _lacking(report: Mapping[str, Any], metric: str) -> str:

@@ -96,6 +96,14 @@ def test_what_to_try():
     assert "try" not in said(900, 20, 30, 50, ending="length")
 
 
+def test_what_to_try_counts_every_draw():
+    mine, above = sides(0, 0, 100, 0)
+    student = model("student", "student", mine, parsed=None)
+    student.draws = [student.answers] * 4
+    report = verdict_report([student, model("teacher", "teacher", above)], TERMS)
+    assert "in 400 of 400 replies" in report["students"]["student"]["try"][0]
+
+
 def test_no_verdict_without_a_teacher_or_scores():
     mine, above = sides(9, 1, 0, 0)
     assert verdict_report([model("student", "student", mine)], TERMS) == {}
