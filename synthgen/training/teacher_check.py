@@ -65,7 +65,11 @@ def foreseen_teacher_faults(teacher: LocalTeacherOptions, student: StudentOption
 
 
 def teacher_notes(
-    teacher: LocalTeacher, student: PreTrainedTokenizerBase, head_rows: int | None, texts: Iterable[str]
+    teacher: LocalTeacher,
+    student: PreTrainedTokenizerBase,
+    head_rows: int | None,
+    texts: Iterable[str],
+    frozen: bool = True,
 ) -> tuple[str, ...]:
     """Holds a teacher's tokens to the student's; gives what a person should know.
 
@@ -74,6 +78,7 @@ def teacher_notes(
         student: the student's tokenizer.
         head_rows: logits of the student; None where logits are not compared.
         texts: some of those that are learned.
+        frozen: whether its weights alone take memory; of one that is trained, more is told elsewhere.
 
     Raises:
         ConfigError: it cannot be loaded, or its tokens are others.
@@ -96,7 +101,8 @@ def teacher_notes(
         raise ConfigError.of(faults)
     rows = int(config.get_text_config().vocab_size)
     _, cut = shared_vocabulary(head_rows or rows, rows, len(student), teacher.name)
-    notes = (_memory_note(teacher, config), cut, template_note(student, theirs, teacher.name))
+    memory = _memory_note(teacher, config) if frozen else ""
+    notes = (memory, cut, template_note(student, theirs, teacher.name))
     return tuple(note for note in notes if note)
 
 

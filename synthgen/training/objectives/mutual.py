@@ -45,7 +45,9 @@ class Mutual(BesideText):
         head = student.model.get_output_embeddings()
         notes: tuple[str, ...] = ()
         if self._named.source is not None:
-            notes = teacher_notes(self._named, student.tokenizer, int(head.weight.shape[0]), texts)
+            notes = teacher_notes(
+                self._named, student.tokenizer, int(head.weight.shape[0]), texts, frozen=False
+            )
         self._peer = peer_of(self._named, student)
         student.beside = {PEER: self._peer}
         return (*notes, peer_note(self._peer, self._named.name))

@@ -214,3 +214,8 @@ def test_two_processes_make_what_one_makes(tmp_path):
 def test_options_that_do_not_go_together_are_refused(options, reason):
     with pytest.raises(ValueError, match=reason):
         distill.STAGE.config.model_validate({"student": TINY, **options})
+
+
+def test_the_memory_of_a_teacher_that_learns_is_told_once(one_step):
+    told = [line for line in one_step.heard if "parameters, which" in line]
+    assert len(told) == 1 and "are trained too and take" in told[0]
