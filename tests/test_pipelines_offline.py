@@ -55,11 +55,14 @@ SMALLER = {
         "few.sample.size=40",
         *(
             f"{student}.{option}"
-            for student in ("text", "forward_kl", "top_5", "reverse_kl", "jsd")
+            for student in ("text", "forward_kl", "top_5", "feature", "relation")
             for option in (f"student={TAUGHT}", "epochs=1", "max_length=256")
         ),
-        *(f"{student}.seeds=[0, 1]" for student in ("text", "forward_kl")),
-        *(f"{student}.seeds=[0]" for student in ("top_5", "reverse_kl", "jsd")),
+        "on_policy.epochs=1",
+        "on_policy.max_length=256",
+        "on_policy.own_text.max_new_tokens=4",
+        *(f"{student}.seeds=[0, 1]" for student in ("text", "on_policy")),
+        *(f"{student}.seeds=[0]" for student in ("forward_kl", "top_5", "feature", "relation")),
         "evaluate.max_new_tokens=8",
     ],
     "distill_smollm": [  # its model is brought by `make real-student`

@@ -5,6 +5,7 @@ One line, the right exit code.
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def pipeline(stages: str = "  - filter: {rules: [refusal]}\n", head: str = "") -
 
 
 def in_shell(command: str) -> subprocess.CompletedProcess[str]:
-    program = f"{sys.executable} -c 'from synthgen.cli import main; main()'"
+    program = f"{shlex.quote(sys.executable)} -c 'from synthgen.cli import main; main()'"
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", command.replace("synthgen", program)],
         capture_output=True,
