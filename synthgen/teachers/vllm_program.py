@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,8 @@ PROBE = (
     "any(d.metadata['Name'] == 'vllm' for d in m.distributions(name='vllm')))"
 )
 PROBE_SECONDS = 60.0
-HEAD_BYTES = 256  # of a program, in which its interpreter is named
+HEAD_BYTES = 4096  # of a program, in which its interpreter is named
+STARTED_BY_SHELL = re.compile(r"""\'\'\'exec\' (?:"([^"]+)"|(\S+)) "\$0" """)
 
 
 def vllm_program(python: str | None, model: str) -> list[str]:
@@ -106,13 +108,19 @@ def _model_faults(model: str) -> list[Fault]:
 
 
 def _interpreter(program: str) -> str | None:
-    """The interpreter that a script names in its first line, if that is a Python."""
+    """The interpreter that a script names in its first line, if that is a Python.
+
+    A path with spaces, or a long one, cannot stand there. pip and uv then have a shell start it, in the line
+    behind (`exec "/a path/python" "$0" "$@"`, in quotes that Python skips).
+    """
     try:
         with open(program, "rb") as source:
-            first = source.read(HEAD_BYTES).partition(b"\n")[0]
+            first, _, rest = source.read(HEAD_BYTES).partition(b"\n")
     except OSError:
         return None
     words = first[2:].decode(errors="replace").split() if first.startswith(b"#!") else []
+    if words == ["/bin/sh"] and (started := STARTED_BY_SHELL.match(rest.decode(errors="replace"))):
+        words = [started[1] or started[2]]
     if words and Path(words[0]).name == "env":
         words = [shutil.which(words[1]) or ""] if len(words) == 2 else []
     return (

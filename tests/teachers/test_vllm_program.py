@@ -25,7 +25,15 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def install(place, module=True, distribution=True, command=True, head=f"#!{sys.executable}\n"):
+def started_by(interpreter):
+    """The head of a script as pip writes it."""
+    if " " not in str(interpreter) and len(str(interpreter)) < 124:
+        return f"#!{interpreter}\n"
+    quoted = f'"{interpreter}"' if " " in str(interpreter) else interpreter
+    return f"#!/bin/sh\n'''exec' {quoted} \"$0\" \"$@\"\n' '''\n"
+
+
+def install(place, module=True, distribution=True, command=True, head=None):
     if module:
         (place / "modules" / "vllm.py").write_text("raise SystemExit('loaded')")
     if distribution:
@@ -33,7 +41,7 @@ def install(place, module=True, distribution=True, command=True, head=f"#!{sys.e
         about.mkdir()
         (about / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0\n")
     if command:
-        (place / "bin" / "vllm").write_text(head)
+        (place / "bin" / "vllm").write_text(started_by(sys.executable) if head is None else head)
         (place / "bin" / "vllm").chmod(0o755)
 
 
@@ -68,6 +76,16 @@ def test_a_command_of_a_distribution_by_another_name_is_reported_with_its_interp
     assert faults(sys.executable) == []  # the module itself is there, and that is what `python:` starts
 
 
+@pytest.mark.parametrize("folder", ["a path", "long" * 40])
+def test_the_interpreter_of_a_script_in_an_odd_place_is_known(place, folder):
+    odd = place / folder / "python"
+    odd.parent.mkdir()
+    odd.symlink_to(sys.executable)
+    assert started_by(odd).startswith("#!/bin/sh")
+    install(place, module=False, distribution=False, head=started_by(odd))
+    assert faults() == [f"{odd} finds no vLLM"]
+
+
 @pytest.mark.parametrize(
     "head", ["\x7fELF", "#!/bin/sh\n", "#!/no/such/python\n", "#!/usr/bin/env -S python -x\n"]
 )
@@ -81,7 +99,7 @@ def test_a_probe_that_cannot_run_or_takes_too_long(place, monkeypatch):
     (place / "python").chmod(0o755)
     assert faults(str(place / "python")) == [f"{place / 'python'} finds no vLLM"]
     slow = place / "slow"
-    slow.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(30)\n")
+    slow.write_text(f"{started_by(sys.executable)}import time\ntime.sleep(30)\n")
     slow.chmod(0o755)
     monkeypatch.setattr("synthgen.teachers.vllm_program.PROBE_SECONDS", 0.2)
     assert faults(str(slow)) == []  # unknown is no fault
