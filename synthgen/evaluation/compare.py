@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from synthgen.answers.extract import after_thinking, answers_equal, extract_answer, extract_cut_answer
 from synthgen.core.errors import StageFailed
-from synthgen.evaluation.intervals import Interval, mean_interval, paired_difference, share_of_gap, wilson
+from synthgen.evaluation.intervals import paired_difference, score_interval, share_of_gap, wilson
 from synthgen.evaluation.metrics.contract import Metric, ScoringMetric, scoring
 from synthgen.evaluation.sampled import sampled_figures
 from synthgen.evaluation.seed_intervals import difference_over_seeds, mean_over_seeds
@@ -149,7 +149,7 @@ def compare(models: Sequence[ModelAnswers], metrics: Mapping[str, Metric]) -> di
                         "model": one.name,
                         "than": other.name,
                         "metric": name,
-                        **_plain(paired_difference(mine, theirs)),
+                        **paired_difference(mine, theirs).figures(),
                     }
                 )
     return {
@@ -197,7 +197,7 @@ def _seeds_figures(
         return {}
     means = [sum(one) / len(one) for one in scores]
     figures: dict[str, Any] = {
-        **_plain(mean_over_seeds(scores)),
+        **mean_over_seeds(scores).figures(),
         "rows": len(scores[0]),
         "lowest": round(min(means), 6),
         "highest": round(max(means), 6),
@@ -210,14 +210,14 @@ def _seeds_figures(
     for name, models in others.items():
         scores = aligned(metric, *students, *models)
         if scores[0]:
-            figures[name] = _plain(difference_over_seeds(scores[:number], scores[number:]))
+            figures[name] = difference_over_seeds(scores[:number], scores[number:]).figures()
     for other in groups:
         if other == stage:
             break
         mine, theirs, paired = _same_seeds(students, groups[other])
         scores = aligned(metric, *mine, *theirs)
         if scores[0]:
-            difference = _plain(difference_over_seeds(scores[:number], scores[number:], paired=paired))
+            difference = difference_over_seeds(scores[:number], scores[number:], paired=paired).figures()
             difference["paired"] = paired
             figures.setdefault("differences", []).append({"than": other, **difference})
     return figures
@@ -277,17 +277,14 @@ def _figures(
         (values,) = aligned(name, model)
         if not values:
             continue
-        measured: dict[str, Any] = _plain(
-            wilson(round(sum(values)), len(values))
-            if metric.SHARE and not model.draws
-            else mean_interval(values)
-        ) | {"rows": len(values)}
+        share = metric.SHARE and not model.draws
+        measured = score_interval(values, share).figures() | {"rows": len(values)}
         measured |= sampled_figures(model.draws, model.drawn_scores.get(name, []), metric)
         if metric.ASKS and len(values) < len(model.answers):
             measured["ungraded"] = len(model.answers) - len(values)
         if base is not None:
             mine, below = aligned(name, model, base)
-            measured["vs_base"] = _plain(paired_difference(mine, below))
+            measured["vs_base"] = paired_difference(mine, below).figures()
             if teacher is not None:
                 mine, below, above = aligned(name, model, base, teacher)
                 gap = share_of_gap(mine, below, above)
@@ -298,7 +295,7 @@ def _figures(
         if teacher is not None and model.role == "student":
             mine, above = aligned(name, model, teacher)
             if mine:
-                measured["vs_teacher"] = _plain(paired_difference(mine, above))
+                measured["vs_teacher"] = paired_difference(mine, above).figures()
         figures[name] = measured
     return figures
 
@@ -325,12 +322,8 @@ def _agreement(model: ModelAnswers, teacher: ModelAnswers) -> dict[str, Any] | N
     same = sum(
         mine is not None and answers_equal(mine, theirs) for mine, theirs in pairs if theirs is not None
     )
-    return _plain(wilson(same, len(pairs))) | {"rows": len(pairs)}
+    return wilson(same, len(pairs)).figures() | {"rows": len(pairs)}
 
 
 def _share(part: int, total: int) -> float | None:
     return round(part / total, 6) if total else None
-
-
-def _plain(interval: Interval) -> dict[str, Any]:
-    return {"value": round(interval.value, 6), "interval": interval.plain()}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
@@ -22,9 +23,13 @@ class Interval:
     low: float
     high: float
 
-    def plain(self) -> list[float]:
-        """[low, high], to six decimals."""
-        return [round(self.low, 6), round(self.high, 6)]
+    def plain(self) -> list[float | None]:
+        """[low, high], to six decimals; None for an end that is not bounded."""
+        return [round(end, 6) if math.isfinite(end) else None for end in (self.low, self.high)]
+
+    def figures(self) -> dict[str, Any]:
+        """Value and interval, as `metrics.json` has them."""
+        return {"value": round(self.value, 6), "interval": self.plain()}
 
 
 def two_sided(confidence: float) -> float:
@@ -57,6 +62,13 @@ def mean_interval(values: Sequence[float], seed: int = 0, confidence: float = CO
         return wilson(mean * len(values), len(values), confidence)
     low, high = _typical_values(values, seed, confidence)
     return Interval(mean, max(0.0, low), min(1.0, high))
+
+
+def score_interval(scores: Sequence[float], share: bool, confidence: float = CONFIDENCE) -> Interval:
+    """The mean of scores, by `wilson` where they are a share of right and wrong, else by `mean_interval`."""
+    if share:
+        return wilson(round(sum(scores)), len(scores), confidence)
+    return mean_interval(scores, confidence=confidence)
 
 
 def paired_difference(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from synthgen.answers.equality import normalise_answer
-from synthgen.evaluation.intervals import Interval, mean_interval, wilson
+from synthgen.evaluation.intervals import mean_interval, wilson
 
 
 class Answered(Protocol):
@@ -46,10 +46,10 @@ def sampled_figures(
     right = [round(sum(of_row)) for _, of_row in rows]
     sizes = sorted({1 << power for power in range(number.bit_length()) if 1 << power <= number} | {number})
     figures["pass"] = {
-        str(size): _plain(mean_interval([pass_at(size, number, one) for one in right])) for size in sizes
+        str(size): mean_interval([pass_at(size, number, one) for one in right]).figures() for size in sizes
     }
     voted = [of_row[place] if (place := majority(answers)) is not None else 0.0 for answers, of_row in rows]
-    figures["majority"] = _plain(wilson(sum(voted), len(voted)))
+    figures["majority"] = wilson(sum(voted), len(voted)).figures()
     return figures
 
 
@@ -73,7 +73,3 @@ def majority(answers: Sequence[Answered]) -> int | None:
             counts[form] = counts.get(form, 0) + 1
             first.setdefault(form, place)
     return first[max(counts, key=lambda form: (counts[form], -first[form]))] if counts else None
-
-
-def _plain(interval: Interval) -> dict[str, Any]:
-    return {"value": round(interval.value, 6), "interval": interval.plain()}

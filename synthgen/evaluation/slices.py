@@ -9,7 +9,7 @@ from typing import Any
 from synthgen.core.rows import Row, question_text, value_at
 from synthgen.core.text import percent, points, table
 from synthgen.evaluation.compare import ModelAnswers, aligned
-from synthgen.evaluation.intervals import Interval, mean_interval, paired_difference, wilson
+from synthgen.evaluation.intervals import paired_difference, score_interval
 from synthgen.evaluation.verdict import Terms
 
 LENGTH = "length"
@@ -113,12 +113,7 @@ def _slice(
         (scores,) = aligned(terms.metric, model)
         if not scores:
             continue
-        level = (
-            wilson(sum(scores), len(scores), confidence)
-            if terms.share
-            else mean_interval(scores, confidence=confidence)
-        )
-        figures[model.name] = _plain(level)
+        figures[model.name] = score_interval(scores, terms.share, confidence).figures()
         if model.role != "student":
             continue
         for name, other in (("vs_base", by_name.get(model.base or "")), ("vs_teacher", teacher)):
@@ -127,7 +122,7 @@ def _slice(
             mine, theirs = aligned(terms.metric, model, other)
             if mine:
                 apart = paired_difference(mine, theirs, confidence=confidence)
-                figures[model.name][name] = _plain(apart)
+                figures[model.name][name] = apart.figures()
                 if name == "vs_teacher" and apart.high < -terms.margin:
                     fell.append(model.name)
     return {"rows": len(rows), "models": figures, "fell": fell}
@@ -202,7 +197,3 @@ def _cell(figures: Mapping[str, Any] | None) -> str:
         return "–"
     low, high = figures["interval"]
     return f"{percent(figures['value'])} ({100 * low:.0f}–{100 * high:.0f})"
-
-
-def _plain(interval: Interval) -> dict[str, Any]:
-    return {"value": round(interval.value, 6), "interval": interval.plain()}

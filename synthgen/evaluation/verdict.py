@@ -7,21 +7,13 @@ stands exactly at the margin is then deployed by mistake in 2.5% of tests.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from synthgen.core.text import percent, points
 from synthgen.evaluation.compare import ModelAnswers, aligned
-from synthgen.evaluation.intervals import (
-    Interval,
-    mcnemar,
-    mean_interval,
-    paired_difference,
-    retention,
-    wilson,
-)
+from synthgen.evaluation.intervals import Interval, mcnemar, paired_difference, retention, score_interval
 from synthgen.evaluation.rows_needed import rows_for_grades, rows_for_shares
 from synthgen.evaluation.seed_intervals import difference_over_seeds
 
@@ -48,6 +40,12 @@ class Terms:
     confidence: float
     teacher_least: float | None
     """The score that a teacher has to have, None for any."""
+
+    @classmethod
+    def of(cls, options: Any, metric: str, share: bool) -> Terms:
+        """From the options `verdict` of evaluate, for a metric of right and wrong or of grades."""
+        least = TEACHER_LEAST if options.teacher_least is None and share else options.teacher_least
+        return cls(metric, share, options.margin, options.confidence, least)
 
 
 def verdicts(models: Sequence[ModelAnswers], terms: Terms) -> dict[str, Any]:
@@ -125,17 +123,17 @@ def _verdict(
         "verdict": word,
         "reason": reason,
         "rows": len(above),
-        "vs_teacher": _plain(apart),
+        "vs_teacher": apart.figures(),
     }
     if seeds:
         figures["models"] = [student.name for student in students]
     else:
         kept = retention(mine[0], above, confidence=terms.confidence)
-        figures["retention"] = _plain(kept) if kept is not None else None
+        figures["retention"] = kept.figures() if kept is not None else None
         figures |= _cells(mine[0], above, terms)
     if base is not None and not seeds:
         gained, below = aligned(terms.metric, students[0], base)
-        figures["gain"] = _plain(paired_difference(gained, below, confidence=terms.confidence))
+        figures["gain"] = paired_difference(gained, below, confidence=terms.confidence).figures()
         if terms.share:
             figures["regressions"] = sum(one < other for one, other in zip(gained, below, strict=True))
     if word == "INCONCLUSIVE":
@@ -151,11 +149,7 @@ def _weak_teacher(
     """ESCALATE with the reason, where the teacher is too weak for its student to be held to it."""
     scores = aligned(terms.metric, students[0], teacher)[1]
     if terms.teacher_least is not None:
-        level = (
-            wilson(sum(scores), len(scores), terms.confidence)
-            if terms.share
-            else mean_interval(scores, confidence=terms.confidence)
-        )
+        level = score_interval(scores, terms.share, terms.confidence)
         if level.high < terms.teacher_least:
             unread = sum(answer.parsed is None for answer in teacher.answers)
             why = (
@@ -287,8 +281,3 @@ def _pts(value: float) -> str:
 
 def _range(interval: Interval) -> str:
     return f"{percent(interval.low)} to {percent(interval.high)}"
-
-
-def _plain(interval: Interval) -> dict[str, Any]:
-    ends = [round(end, 6) if math.isfinite(end) else None for end in (interval.low, interval.high)]
-    return {"value": round(interval.value, 6), "interval": ends}

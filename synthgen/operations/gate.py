@@ -18,7 +18,7 @@ from synthgen.core.progress import Reporter
 from synthgen.core.rows import Row, question_text, with_system
 from synthgen.core.text import percent, points, table
 from synthgen.evaluation.compare import ModelAnswers, aligned, score
-from synthgen.evaluation.intervals import Interval, mean_interval, paired_difference, wilson
+from synthgen.evaluation.intervals import Interval, paired_difference, score_interval
 from synthgen.evaluation.verdict import OFTEN, Terms
 from synthgen.operations.estimate.probe import Probe
 from synthgen.pipeline.options import RunOptions
@@ -61,8 +61,8 @@ class Gate:
             "reasons": self.reasons,
             "rows": self.rows,
             "metric": self.metric,
-            "models": {name: _plain(one) for name, one in self.levels.items()},
-            "teacher_above": {name: _plain(one) for name, one in self.leads.items()},
+            "models": {name: one.figures() for name, one in self.levels.items()},
+            "teacher_above": {name: one.figures() for name, one in self.leads.items()},
             "notes": self.notes,
             "usage": self.usage,
         }
@@ -142,11 +142,11 @@ def judge(teacher: ModelAnswers, bases: Sequence[ModelAnswers], terms: Terms) ->
         terms: the metric, the confidence, and the score that a teacher has to have.
     """
     (scores,) = aligned(terms.metric, teacher)
-    level = _level(scores, terms)
+    level = score_interval(scores, terms.share, terms.confidence)
     levels, leads = {teacher.name: level}, {}
     for base in bases:
         above, below = aligned(terms.metric, teacher, base)
-        levels[base.name] = _level(below, terms)
+        levels[base.name] = score_interval(below, terms.share, terms.confidence)
         leads[base.name] = paired_difference(above, below, confidence=terms.confidence)
     least = terms.teacher_least or 0.0
     reached = [name for name, lead in leads.items() if lead.low <= 0 and lead.value < terms.margin]
@@ -323,15 +323,5 @@ def _base(pipeline: Pipeline, spec: StageSpec) -> Any:
     return None
 
 
-def _level(scores: Sequence[float], terms: Terms) -> Interval:
-    if terms.share:
-        return wilson(sum(scores), len(scores), terms.confidence)
-    return mean_interval(scores, confidence=terms.confidence)
-
-
 def _lead(lead: Interval | None) -> str:
     return "–" if lead is None else f"{points(lead.value)} ({points(lead.low)} to {points(lead.high)})"
-
-
-def _plain(interval: Interval) -> dict[str, Any]:
-    return {"value": round(interval.value, 6), "interval": interval.plain()}

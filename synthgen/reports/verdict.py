@@ -12,8 +12,9 @@ from synthgen.core import registry
 from synthgen.core.errors import ConfigError, InputError, StageFailed
 from synthgen.evaluation.compare import Answer, ModelAnswers
 from synthgen.evaluation.slices import fallen, slice_report
-from synthgen.evaluation.verdict import TEACHER_LEAST, Terms, verdict_report
+from synthgen.evaluation.verdict import Terms, verdict_report
 from synthgen.reports.run_folder import PublishedStage, stages_of, written_rows
+from synthgen.stages.evaluate.options import VerdictOptions
 from synthgen.store.manifest import altered, artefact_hash, read_manifest
 
 WORDS = ("deploy", "retune", "escalate", "inconclusive")
@@ -58,21 +59,21 @@ def run_verdict(
         )
     _require_current(run_dir, found)
     report = orjson.loads((found.folder / "metrics.json").read_bytes())
-    options: Mapping[str, Any] = found.manifest.config.get("verdict") or {}
-    name = metric or options.get("metric") or report["metrics"][0]
+    asked = {
+        "metric": metric,
+        "margin": margin,
+        "confidence": confidence,
+        "teacher_least": teacher_least,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    options = VerdictOptions.model_validate({**(found.manifest.config.get("verdict") or {}), **given})
+    name = options.metric or report["metrics"][0]
     if name not in report["metrics"]:
         raise ConfigError(
             f"{found.id} has no metric {name!r}", str(found.folder), f"it has {', '.join(report['metrics'])}"
         )
     share = bool(registry.find("metric", name).SHARE) and "samples" not in report.get("decoding", {})
-    least = options.get("teacher_least") if teacher_least is None else teacher_least
-    terms = Terms(
-        name,
-        share,
-        options.get("margin", 0.03) if margin is None else margin,
-        options.get("confidence", 0.95) if confidence is None else confidence,
-        TEACHER_LEAST if least is None and share else least,
-    )
+    terms = Terms.of(options, name, share)
     models, labels = _models(report, found.folder / "answers.jsonl", name)
     slices = slice_report(models, labels, terms)
     fell = {model.name: fallen(slices, model.name) for model in models if model.role == "student"}

@@ -10,7 +10,7 @@ from synthgen.core.rows import Row, question_text
 from synthgen.evaluation.compare import Answer, ModelAnswers, compare
 from synthgen.evaluation.metrics.contract import Metric
 from synthgen.evaluation.slices import fallen, labels_of, slice_report
-from synthgen.evaluation.verdict import TEACHER_LEAST, Terms, verdict_report
+from synthgen.evaluation.verdict import Terms, verdict_report
 from synthgen.stages.evaluate.options import Config, drawn_by
 from synthgen.stages.evaluate.questions import Questions
 
@@ -68,14 +68,7 @@ def terms(config: Config, metrics: Mapping[str, Metric]) -> Terms:
     options = config.verdict
     name = options.metric or next(iter(metrics))
     share = metrics[name].SHARE and config.decoding == "greedy"
-    least = options.teacher_least
-    return Terms(
-        name,
-        share,
-        options.margin,
-        options.confidence,
-        TEACHER_LEAST if least is None and share else least,
-    )
+    return Terms.of(options, name, share)
 
 
 def entries(rows: Sequence[Row], models: Sequence[ModelAnswers], config: Config) -> Iterator[Row]:
