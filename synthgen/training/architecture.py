@@ -93,6 +93,20 @@ def model_class(config: PretrainedConfig) -> Any:
     return found[0] if isinstance(found, tuple | list) else found
 
 
+def without_weights(config: PretrainedConfig) -> Any:
+    """A model of shapes alone; None where its family cannot be made so."""
+    import torch
+
+    kind = model_class(config)
+    if kind is None:
+        return None
+    try:
+        with torch.device("meta"):
+            return kind(config)
+    except Exception:  # whatever such a family raises
+        return None
+
+
 def keeps_a_state(config: PretrainedConfig) -> bool:
     """Whether layers carry a state from token to token, as Mamba's do: rows in one sequence would mix."""
     layers = set(getattr(config.get_text_config(), "layer_types", None) or ())

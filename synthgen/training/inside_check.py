@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from synthgen.core.errors import ConfigError, Fault
-from synthgen.training.architecture import model_class, read_config
+from synthgen.training.architecture import read_config, without_weights
 from synthgen.training.hidden_options import FeatureOptions, RelationOptions
 from synthgen.training.layer_map import layer_faults, mapped_layers
 from synthgen.training.local_teacher import LocalTeacher, local_teacher
@@ -169,15 +169,3 @@ def compare_before_loading(student: Any, teacher: LocalTeacher, compare: Compare
     """
     theirs = without_weights(known_config(teacher))
     return None if theirs is None else compare(student, theirs, teacher.name)
-
-
-def without_weights(config: PretrainedConfig) -> Any:
-    """A model of shapes alone; None where its family cannot be made so."""
-    import torch
-
-    kind: Any = model_class(config)
-    try:
-        with torch.device("meta"):
-            return kind(config)
-    except Exception:  # whatever such a family raises
-        return None

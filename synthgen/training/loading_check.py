@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthgen.core.errors import Fault
 from synthgen.training.architecture import (
@@ -16,6 +16,7 @@ from synthgen.training.architecture import (
     model_class,
     read_config,
     reads_both_ways,
+    without_weights,
 )
 from synthgen.training.options import TrainingOptions
 from synthgen.training.student_options import StudentOptions
@@ -207,19 +208,12 @@ def _target_faults(config: PretrainedConfig, options: TrainingOptions, name: str
     """Targets of adapters that the model does not have, found on a model without weights."""
     if options.method != "lora" or importlib.util.find_spec("peft") is None:
         return []
-    import torch
-
     from synthgen.core.errors import ConfigError
     from synthgen.training.adapters import lora_config
 
-    kind: Any = model_class(config)
-    if kind is None:
-        return []
-    try:
-        with torch.device("meta"):
-            model = kind(config)
-    except Exception:  # a family that cannot be made without weights is tried when it is loaded
-        return []
+    model = without_weights(config)
+    if model is None:
+        return []  # it is tried when it is loaded
     try:
         lora_config(model, options.lora)
     except ConfigError as fault:

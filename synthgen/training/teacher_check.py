@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthgen.core.errors import ConfigError, Fault, SynthgenError
-from synthgen.training.architecture import is_encoder_decoder, model_class, read_config, reads_both_ways
+from synthgen.training.architecture import (
+    is_encoder_decoder,
+    read_config,
+    reads_both_ways,
+    without_weights,
+)
 from synthgen.training.folder_names import mistaken_name, unfit_folder
 from synthgen.training.footprint import BITS, size
 from synthgen.training.local_teacher import LocalTeacher, local_teacher
@@ -121,14 +126,10 @@ def known_config(teacher: LocalTeacher) -> PretrainedConfig:
 
 def _memory_note(teacher: LocalTeacher, config: PretrainedConfig) -> str:
     """How much memory a teacher takes beside its student; "" where it cannot be made without weights."""
-    import torch
-
-    kind = model_class(config)
-    try:
-        with torch.device("meta"):
-            parameters = sum(weight.numel() for weight in kind(config).parameters())
-    except Exception:  # whatever such a family raises
+    model = without_weights(config)
+    if model is None:
         return ""
+    parameters = sum(weight.numel() for weight in model.parameters())
     bits = BITS[teacher.quantization] if teacher.quantization else 8 * teacher.number_format().itemsize
     return f"{teacher.name} has {parameters:,} parameters, which take {size(parameters * bits / 8)} more"
 

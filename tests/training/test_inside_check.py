@@ -4,12 +4,12 @@ import pytest
 from transformers import AutoConfig, LlamaConfig
 
 from synthgen.core.errors import ConfigError
+from synthgen.training.architecture import without_weights
 from synthgen.training.hidden_options import FeatureOptions, RelationOptions
 from synthgen.training.inside_check import (
     feature_layers,
     foreseen_inside_faults,
     relation_layers,
-    without_weights,
 )
 from synthgen.training.layer_map import mapped_layers
 from synthgen.training.student_options import StudentOptions

@@ -15,12 +15,9 @@ import torch
 
 from synthgen.training.knowledge.contract import Inputs, Lesson, Passed
 from synthgen.training.knowledge.seen import teacher_reads
-from synthgen.training.knowledge.text import of_text
+from synthgen.training.knowledge.text import of_text, weighed
 from synthgen.training.losses.divergence import Divergence, soft_targets
 from synthgen.training.token_logits import in_parts, logits_of, passed_through
-
-CROSS_ENTROPY, DIVERGENCE = range(2)
-"""Places of the figures that are in the loss."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +81,7 @@ class ResponseOfModel:
 
     def loss(self, sums: torch.Tensor, given: bool = True) -> torch.Tensor:
         """See `contract.Knowledge`."""
-        if not given:
-            return sums[DIVERGENCE]
-        return (1 - self.how.weight) * sums[CROSS_ENTROPY] + self.how.weight * sums[DIVERGENCE]
+        return weighed(self.how.weight if given else 1.0, sums)
 
 
 def teacher_passed(

@@ -21,8 +21,8 @@ from torch.nn.functional import pad
 from synthgen.core.errors import StageFailed
 from synthgen.store.token_logprobs import Distributions, TokenLogprobs
 from synthgen.training.knowledge.contract import Lesson, Passed
-from synthgen.training.knowledge.response import CROSS_ENTROPY, DIVERGENCE, Comparison
-from synthgen.training.knowledge.text import of_text
+from synthgen.training.knowledge.response import Comparison
+from synthgen.training.knowledge.text import of_text, weighed
 from synthgen.training.losses.divergence import listed_targets, soft_targets
 from synthgen.training.token_logits import in_parts, logits_of
 
@@ -126,7 +126,7 @@ class ResponseOfStore:
 
     def loss(self, sums: torch.Tensor, given: bool = True) -> torch.Tensor:
         """See `contract.Knowledge`; no teacher was asked about text of the student's own."""
-        return (1 - self.how.weight) * sums[CROSS_ENTROPY] + self.how.weight * sums[DIVERGENCE]
+        return weighed(self.how.weight, sums)
 
 
 def texts_of(lesson: Lesson) -> Iterator[tuple[list[int], list[bool]]]:

@@ -33,7 +33,7 @@ def with_text(student: Any, lesson: Lesson, passed: Passed, beside: torch.Tensor
 
 
 def weighed(weight: float, sums: torch.Tensor) -> torch.Tensor:
-    """(1 - weight) · cross entropy + weight · what is learned beside it, of the figures of `with_text`."""
+    """(1 - weight) · cross entropy + weight · what is learned beside it, the first two of the figures."""
     return (1 - weight) * sums[0] + weight * sums[1]
 
 

@@ -12,7 +12,7 @@ from synthgen.core.config import Component
 from synthgen.core.errors import ConfigError
 from synthgen.training.local_teacher import LocalTeacher
 from synthgen.training.objectives.beside_text import BesideText, no_teacher
-from synthgen.training.objectives.response import ResponseConfig
+from synthgen.training.objectives.response import ResponseConfig, comparison
 from synthgen.training.peer import peer_model, peer_note, peer_of
 from synthgen.training.teacher_check import shared_vocabulary, teacher_notes
 
@@ -56,7 +56,6 @@ class Mutual(BesideText):
         """See `BesideText`."""
         from synthgen.training.attached import attach
         from synthgen.training.knowledge.mutual import Mutual as MutualKnowledge
-        from synthgen.training.knowledge.response import Comparison
         from synthgen.training.token_logits import require_known_head
 
         config, name = self._config, self._named.name
@@ -73,11 +72,7 @@ class Mutual(BesideText):
         for one, called in ((student, "the student"), (peer, name)):
             require_known_head(one, called)
         attach(student, peer, adapters)
-        return MutualKnowledge(
-            Comparison(
-                config.divergence, config.beta, config.temperature, config.top_k, config.weight, vocabulary
-            )
-        )
+        return MutualKnowledge(comparison(config, vocabulary))
 
     @property
     def _named(self) -> LocalTeacher:

@@ -21,7 +21,7 @@ from synthgen.training.teacher_check import copy_note, known_config, shared_voca
 Divergence = Literal["forward_kl", "reverse_kl", "jsd"]
 
 if TYPE_CHECKING:
-    from synthgen.training.knowledge.response import ResponseOfModel
+    from synthgen.training.knowledge.response import Comparison, ResponseOfModel
     from synthgen.training.student import Student
 
 
@@ -32,6 +32,15 @@ class ResponseConfig(BesideTextConfig):
     beta: float = Field(0.5, ge=0, le=1, description="the teacher's share of the mixture of jsd")
     temperature: float = Field(1.0, gt=0, description="what the logits of both are divided by")
     top_k: int | None = Field(None, ge=1, description="tokens that are compared, beside all others together")
+
+
+def comparison(config: ResponseConfig, vocabulary: int) -> Comparison:
+    """How distributions over so many tokens are compared; imports torch."""
+    from synthgen.training.knowledge.response import Comparison
+
+    return Comparison(
+        config.divergence, config.beta, config.temperature, config.top_k, config.weight, vocabulary
+    )
 
 
 class Response(BesideText):
@@ -59,7 +68,7 @@ class Response(BesideText):
     def knowledge(self, student: Any, tokens: int, device: Any, adapters: Any) -> ResponseOfModel:
         """See `BesideText`."""
         from synthgen.training.attached import attach
-        from synthgen.training.knowledge.response import Comparison, ResponseOfModel
+        from synthgen.training.knowledge.response import ResponseOfModel
         from synthgen.training.token_logits import require_known_head
 
         model, config = open_teacher(self._named, device, student), self._config
@@ -69,9 +78,7 @@ class Response(BesideText):
             require_known_head(one, name)
         if self._named.decay is not None:
             attach(student, model, adapters)  # checkpoints have to hold it
-        how = Comparison(
-            config.divergence, config.beta, config.temperature, config.top_k, config.weight, vocabulary
-        )
+        how = comparison(config, vocabulary)
         return ResponseOfModel(model, how, (TEACHER_PROMPT,) if config.sees else ())
 
     def callbacks(self, student: Any) -> list[Any]:

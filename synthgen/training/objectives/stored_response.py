@@ -17,7 +17,7 @@ from synthgen.store.token_logprobs import TokenLogprobs
 from synthgen.training.encoding import IGNORED, learned_tokens
 from synthgen.training.objectives.beside_text import BesideText
 from synthgen.training.objectives.contract import Objective
-from synthgen.training.objectives.response import ResponseConfig
+from synthgen.training.objectives.response import ResponseConfig, comparison
 from synthgen.training.tokenizer_options import tokens_hash
 
 if TYPE_CHECKING:
@@ -74,21 +74,11 @@ class StoredResponse(BesideText):
 
     def knowledge(self, student: Any, tokens: int, device: Any, adapters: Any) -> ResponseOfStore:
         """See `BesideText`."""
-        from synthgen.training.knowledge.response import Comparison
         from synthgen.training.knowledge.stored_response import ResponseOfStore
         from synthgen.training.token_logits import require_known_head
 
         require_known_head(student, "the student")
-        config = self._config
-        how = Comparison(
-            config.divergence,
-            config.beta,
-            config.temperature,
-            config.top_k,
-            config.weight,
-            self._told.told.vocabulary,
-        )
-        return ResponseOfStore(self._told, how)
+        return ResponseOfStore(self._told, comparison(self._config, self._told.told.vocabulary))
 
     @property
     def _told(self) -> TokenLogprobs:
