@@ -10,6 +10,7 @@ the teacher's own weights. FOLDER keeps the runs: called again, it goes on where
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,9 @@ stages:
 
 def pipeline_text(python: str, seeds: list[int]) -> str:
     """The pipeline file; up to `few` it makes the teacher, behind that the students."""
-    data = shipped("data/seeds/arithmetic.jsonl")
-    lines = [TEACHER.format(python=python, seeds=data, learned=LEARNED)]
+    # As JSON, which YAML reads: a folder's name may hold a comma or a colon.
+    data, program = json.dumps(str(shipped("data/seeds/arithmetic.jsonl"))), json.dumps(python)
+    lines = [TEACHER.format(python=program, seeds=data, learned=LEARNED)]
     asked = f"teacher: big, tokenizer: {{from: big}}, {LEARNED}"
     lines += [
         f"- logprobs: {{id: {name}, input: few, {asked}, top_logprobs: {k}}}" for name, k in TOLD.items()

@@ -155,8 +155,10 @@ def test_memory_is_told_and_measured(tmp_path):
 
 def test_the_pipeline_of_log_probabilities_is_one_that_can_be_read(in_tmp):
     logprobs.make_student(tiny_model(in_tmp / "teacher"), in_tmp / "student")
-    (in_tmp / "toy.yaml").write_text(logprobs.pipeline_text(sys.executable, [0, 1]))
+    python = f"/a: b, c/{sys.executable}"
+    (in_tmp / "toy.yaml").write_text(logprobs.pipeline_text(python, [0, 1]))
     pipeline = load_pipeline(in_tmp / "toy.yaml", (), ())
+    assert pipeline.teachers["big"].model_dump()["python"] == python
     assert sum(spec.kind == "distill" for spec in pipeline.stages) == 8
     (asks,) = {spec.config.teacher for spec in pipeline.stages if isinstance(spec.config, LogprobsConfig)}
     assert asks == "big"
