@@ -1,10 +1,11 @@
 """What a remote teacher's log-probabilities take and what they are worth: a toy on a real vLLM server.
 
-    python -m benchmarks.logprobs FOLDER --python .venv-vllm/bin/python [--seeds 0,1,2]
+    python -m benchmarks.logprobs FOLDER --python .venv-vllm/bin/python [--seeds 0,1,2] [--whole]
 
 A teacher of 1.9 million parameters learns to work sums out, and vLLM serves it. Students of 0.25 million
 learn the same 1,230 rows: from the text alone, from the k likeliest tokens that the server tells, and from
-the teacher's own weights. FOLDER keeps the runs: called again, it goes on where it was.
+the teacher's own weights. The whole vocabulary is told of 100 rows, or with --whole of all, and learned.
+FOLDER keeps the runs: called again, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -52,18 +53,25 @@ stages:
 """
 
 
-def pipeline_text(python: str, seeds: list[int]) -> str:
+def told_to_all(whole: bool) -> dict[str, int]:
+    """How many tokens are told at each place of all rows, by the stage's name."""
+    return TOLD | ({"whole": -1} if whole else {})
+
+
+def pipeline_text(python: str, seeds: list[int], whole: bool = False) -> str:
     """The pipeline file; up to `few` it makes the teacher, behind that the students."""
     # As JSON, which YAML reads: a folder's name may hold a comma or a colon.
     data, program = json.dumps(str(shipped("data/seeds/arithmetic.jsonl"))), json.dumps(python)
     lines = [TEACHER.format(python=program, seeds=data, learned=LEARNED)]
     asked = f"teacher: big, tokenizer: {{from: big}}, {LEARNED}"
+    told = told_to_all(whole)
     lines += [
-        f"- logprobs: {{id: {name}, input: few, {asked}, top_logprobs: {k}}}" for name, k in TOLD.items()
+        f"- logprobs: {{id: {name}, input: few, {asked}, top_logprobs: {k}}}" for name, k in told.items()
     ]
-    lines.append("- select: {id: hundred, input: few, sample: {size: 100}}")
-    lines.append(f"- logprobs: {{id: whole, input: hundred, {asked}, top_logprobs: -1}}")
-    teachers = {f"from_{name}": f"{{logprobs: {name}}}" for name in TOLD} | {"from_weights": "{from: big}"}
+    if not whole:
+        lines.append("- select: {id: hundred, input: few, sample: {size: 100}}")
+        lines.append(f"- logprobs: {{id: whole, input: hundred, {asked}, top_logprobs: -1}}")
+    teachers = {f"from_{name}": f"{{logprobs: {name}}}" for name in told} | {"from_weights": "{from: big}"}
     models = ["big"]
     for seed in seeds:
         lines.append(f"- sft: {{id: text_{seed}, seed: {seed}, {TRAINED}}}")
@@ -99,11 +107,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--python", type=Path, required=True, help="of an environment with vLLM")
     parser.add_argument("--seeds", default="0")
+    parser.add_argument("--whole", action="store_true", help="the whole vocabulary of all rows: half an hour")
     chosen = parser.parse_args()
     python = chosen.python.absolute()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     os.chdir(chosen.folder)
-    Path("toy.yaml").write_text(pipeline_text(str(python), [int(seed) for seed in chosen.seeds.split(",")]))
+    seeds = [int(seed) for seed in chosen.seeds.split(",")]
+    Path("toy.yaml").write_text(pipeline_text(str(python), seeds, chosen.whole))
     options: dict[str, Any] = {"runs": Path("runs"), "ledger": Path("ledger")}
     run_pipeline(load_pipeline(Path("toy.yaml"), (), ()), RunOptions(**options, until="few"), Reporter())
     if not Path("student").exists():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from synthgen.core.errors import ConfigError, Fault
 from synthgen.pipeline.spec import Pipeline, StageSpec, readers
@@ -19,7 +19,10 @@ def foreseen(pipeline: Pipeline, spec: StageSpec) -> list[Fault]:
         The faults, with the id that the file has.
     """
     faults = spec.stage.foresees(spec.config, [reader.config for reader in readers(pipeline, spec.id)])
-    faults += spec.stage.asked_in_vain(spec.config, pipeline.teachers)
+    return _of_stage(spec, faults + spec.stage.asked_in_vain(spec.config, pipeline.teachers))
+
+
+def _of_stage(spec: StageSpec, faults: Iterable[Fault]) -> list[Fault]:
     return [Fault(f"{spec.written_id}: {fault.what}", fault.where, fault.next) for fault in faults]
 
 
@@ -38,4 +41,4 @@ class Foresight:
 
     def _faults(self, coming: Sequence[StageSpec]) -> Iterator[Fault]:
         for spec in coming:
-            yield from foreseen(self._pipeline, spec)
+            yield from _of_stage(spec, spec.stage.faults(spec.config)) or foreseen(self._pipeline, spec)

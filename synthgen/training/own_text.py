@@ -9,10 +9,8 @@ Imports torch and trl: it is imported only once they are known to be there.
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,38 +21,13 @@ from trl.models import unwrap_model_for_generation
 from synthgen.training.architecture import minds_padding
 from synthgen.training.encoding import IGNORED, TEACHER_PROMPT
 from synthgen.training.knowledge.contract import Inputs
-from synthgen.training.own_text_options import OwnTextOptions
+from synthgen.training.own_text_options import OwnText
 from synthgen.training.validation_loss import measuring, padded
 
 OWN_FIGURES = ("own_tokens", "own_length", "own_cut")
 """What the log has of the texts of a step."""
 OF_THE_TEXT = frozenset(("input_ids", "attention_mask", "labels", "position_ids"))
 """Entries of a batch that another text changes."""
-
-
-@dataclass(frozen=True)
-class OwnText:
-    """Whose text each step learns, and how the student writes its own."""
-
-    options: OwnTextOptions
-    share: float
-    """Of the steps; 1 is all of them."""
-    seed: int
-    pad: int
-    end_ids: frozenset[int]
-    """Tokens at which the student stops."""
-    room: int
-    """Tokens that prompt and text may have together."""
-    teacher_room: int = sys.maxsize
-    """The same, with the prompt of a teacher that sees more."""
-
-    def due(self, step: int) -> bool:
-        """Whether a step, counted from 0, learns the student's own text.
-
-        A whole step does or does not (as in GKD's first algorithm), so that neither accumulation nor the
-        number of processes changes whose text is learned. The share is kept exactly, with no luck in it.
-        """
-        return int((step + 1) * self.share + 1e-9) > int(step * self.share + 1e-9)
 
 
 def write_batches(trainer: Any, batches: list[Inputs], own: OwnText) -> list[Inputs]:
@@ -82,8 +55,12 @@ def write_batches(trainer: Any, batches: list[Inputs], own: OwnText) -> list[Inp
         for prompt, seen in zip(of_batch, _teachers_prompts(batch), strict=True)
         if prompt or not asked
     ][: len(prompts)]
-    with _student(trainer) as model, _drawing(own.seed, trainer.state.global_step, rank, device):
-        texts = _generated(model, prompts, rooms, own)[: len(asked)]
+    step = trainer.state.global_step
+    if own.options.engine == "vllm":
+        texts = _writer(trainer, own).texts(prompts, rooms, own, step, rank)[: len(asked)]
+    else:
+        with _student(trainer) as model, _drawing(own.seed, step, rank, device):
+            texts = _generated(model, prompts, rooms, own)[: len(asked)]
     written, following = [], iter(texts)
     for batch, of_batch in zip(batches, rows, strict=True):
         answers = [next(following) if prompt else [] for prompt in of_batch]
@@ -134,6 +111,15 @@ def _with_texts(batch: Inputs, prompts: list[list[int]], texts: list[list[int]],
     }
     others = {name: value for name, value in batch.items() if name not in OF_THE_TEXT}
     return {**{name: value.to(batch["input_ids"].device) for name, value in made.items()}, **others}
+
+
+def _writer(trainer: Any, own: OwnText) -> Any:
+    """vLLM, started at the first text."""
+    if trainer.writer is None:
+        from synthgen.training.vllm_text import Writer
+
+        trainer.writer = Writer(trainer, own)
+    return trainer.writer
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
@@ -31,9 +33,44 @@ class OwnTextOptions(Component):
         le=1,
         description="sample from the likeliest tokens alone that have this share together; 1 is all",
     )
+    engine: Literal["transformers", "vllm"] = Field(
+        "transformers",
+        description=(
+            "what writes it: transformers, or vLLM in the process that trains, which is faster on a GPU and "
+            "has to be installed there"
+        ),
+    )
+    gpu_memory_utilization: float = Field(
+        0.3, gt=0, lt=1, description="engine: vllm: the share of the GPU's memory that vLLM takes for itself"
+    )
     share: float = Field(
         0.5,
         gt=0,
         lt=1,
         description="policy: mixed: the share of steps on text of its own, spread evenly over the training",
     )
+
+
+@dataclass(frozen=True)
+class OwnText:
+    """Whose text each step learns, and how the student writes its own."""
+
+    options: OwnTextOptions
+    share: float
+    """Of the steps; 1 is all of them."""
+    seed: int
+    pad: int
+    end_ids: frozenset[int]
+    """Tokens at which the student stops."""
+    room: int
+    """Tokens that prompt and text may have together."""
+    teacher_room: int = sys.maxsize
+    """The same, with the prompt of a teacher that sees more."""
+
+    def due(self, step: int) -> bool:
+        """Whether a step, counted from 0, learns the student's own text.
+
+        A whole step does or does not (as in GKD's first algorithm), so that neither accumulation nor the
+        number of processes changes whose text is learned. The share is kept exactly, with no luck in it.
+        """
+        return int((step + 1) * self.share + 1e-9) > int(step * self.share + 1e-9)

@@ -18,7 +18,8 @@ from trl import SFTTrainer
 
 from synthgen.training.encoding import IGNORED
 from synthgen.training.knowledge.contract import Inputs, Knowledge, Lesson, lesson_of
-from synthgen.training.own_text import OwnText, write_batches
+from synthgen.training.own_text import write_batches
+from synthgen.training.own_text_options import OwnText
 from synthgen.training.token_logits import passed_through
 from synthgen.training.validation_loss import measuring, padded
 from synthgen.training.watched import WRITING, tell
@@ -43,6 +44,7 @@ class TaughtTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
             pad = options["processing_class"].pad_token_id
             options["data_collator"] = partial(_collated_rows, pad_id=pad, columns=knowledge.columns)
         self.knowledge, self.own_text = knowledge, own_text
+        self.writer: Any = None  # what writes the student's own text, where that is not transformers
         self._given = True  # whether the text of the step at hand is the rows'
         super().__init__(**options)
         self._noted: dict[str, torch.Tensor] = {}
@@ -52,6 +54,15 @@ class TaughtTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
         super()._set_signature_columns_if_needed()
         known = self._signature_columns
         self._signature_columns = [*known, *(one for one in self.knowledge.columns if one not in known)]
+
+    def train(self, *given: Any, **named: Any) -> Any:
+        """See `transformers.Trainer.train`."""
+        try:
+            return super().train(*given, **named)
+        finally:
+            if self.writer is not None:
+                self.writer.close()
+                self.writer = None
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device

@@ -10,8 +10,8 @@ from accelerate import Accelerator
 from synthgen.training.encoding import IGNORED
 from synthgen.training.knowledge.contract import lesson_of
 from synthgen.training.knowledge.response import Comparison, ResponseOfModel
-from synthgen.training.own_text import OwnText, write_batches
-from synthgen.training.own_text_options import OwnTextOptions
+from synthgen.training.own_text import write_batches
+from synthgen.training.own_text_options import OwnText, OwnTextOptions
 from synthgen.training.taught_trainer import lesson_sums, score_positions
 from tests.training.knowledge.test_response import VOCABULARY, assert_equal_gradients, gradients, llama
 

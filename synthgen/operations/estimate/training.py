@@ -7,22 +7,20 @@ before, by the tokens a second of that training; otherwise they are known after 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from synthgen.core.config import resolved
 from synthgen.core.errors import SynthgenError
 from synthgen.core.text import duration
+from synthgen.operations.estimate.origins import config_of, origin_of
+from synthgen.operations.estimate.taught import teacher_memory
 from synthgen.pipeline.graph import Graph
-from synthgen.pipeline.spec import Pipeline, StageSpec, stage_id_of
+from synthgen.pipeline.spec import Pipeline, StageSpec
 from synthgen.store.machine import host
 from synthgen.store.manifest import Manifest, read_manifest
 from synthgen.training.footprint import Training, can_count, footprint
 from synthgen.training.loading_check import positions_in
 from synthgen.training.student import INSTALL
-from synthgen.training.student_options import InitOptions, StudentOptions
-
-if TYPE_CHECKING:
-    from transformers import PretrainedConfig
 
 PACE = (
     "student",
@@ -68,8 +66,8 @@ def _size(
     if not can_count():
         return {}, [f"memory and disk: torch, transformers and peft are needed to know them ({INSTALL})"]
     try:
-        student = _origin(pipeline, run_dir, training.student)
-        config, stored = _config(pipeline, run_dir, student)
+        student = origin_of(pipeline, run_dir, training.student)
+        config, stored = config_of(pipeline, run_dir, student)
     except (SynthgenError, OSError, ValueError, ImportError):
         return {}, [
             "memory and disk: the student's config is not in the hub's cache yet, or cannot be read "
@@ -87,46 +85,11 @@ def _size(
         reads = f"the {most:,} tokens that it reads are"
         taken = "max_length is" if most == training.options.max_length else reads
         lines[0] += f"; no row is known yet: {taken} taken for the longest"
-    return found.plain(training.options, scratch), lines
-
-
-def _origin(pipeline: Pipeline, run_dir: Path, student: StudentOptions) -> StudentOptions:
-    """The student's options with the model that it starts from, or the sizes of one from scratch."""
-    origin: StudentOptions
-    found = student
-    while found.start is not None:
-        stage_id = stage_id_of(found.start)
-        if not stage_id or read_manifest(run_dir / stage_id) is not None:
-            start = Graph(pipeline, run_dir).find(found.start)
-            assert start is not None
-            origin = student.model_copy(update={"from": None, "model": str(start.file)})
-            return origin
-        earlier: Any = pipeline.stage(stage_id).config
-        found = earlier.student
-    start_of = {"from": None, "model": found.model, "init": found.init, "revision": found.revision}
-    origin = student.model_copy(update=start_of)
-    return origin
-
-
-def _config(pipeline: Pipeline, run_dir: Path, student: StudentOptions) -> tuple[PretrainedConfig, Any]:
-    """The config of a model, and the dtype that it is saved in; the hub is not asked."""
-    from synthgen.training.architecture import read_config, stored_dtype
-    from synthgen.training.loading_check import source_of
-    from synthgen.training.student import scratch_config
-
-    if student.init is not None:
-        return scratch_config(student.init, _tokens(pipeline, run_dir, student.init)), None
-    config = read_config(source_of(student, local_only=True))
-    return config, stored_dtype(config, str(student.model))
-
-
-def _tokens(pipeline: Pipeline, run_dir: Path, init: InitOptions) -> int:
-    """How many tokens a student from scratch has: its own, or those of the model whose tokenizer it takes."""
-    if init.tokenizer_of is None:
-        return init.vocab_size
-    taken = StudentOptions.model_validate({"from": init.tokenizer_of})
-    config, _ = _config(pipeline, run_dir, _origin(pipeline, run_dir, taken))
-    return int(config.get_text_config().vocab_size)
+    figures = found.plain(training.options, scratch)
+    if taught := teacher_memory(pipeline, run_dir, training.options, config, found.weights):
+        figures["teacher_bytes"], line = taught
+        lines.insert(1, line)
+    return figures, lines
 
 
 def _rows_now(pipeline: Pipeline, run_dir: Path, spec: StageSpec) -> int | None:

@@ -163,6 +163,13 @@ class Config(StageConfig, TrainingOptions):
             )
         if self.packing:
             return f"packing cannot be used with policy: {self.policy}: each row is continued by itself"
+        if self.own_text.engine == "vllm":
+            if self.knowledge == "feature":
+                return "own_text: {engine: vllm} goes with knowledge: response and relation, not with feature"
+            if self.student.init is not None:
+                return "own_text: {engine: vllm} reads the student's folder: student: {model: …} or {from: …}"
+        elif changed(self.own_text, ("gpu_memory_utilization",)):
+            return "own_text: {gpu_memory_utilization: …} belongs to engine: vllm"
         if self.own_text.max_new_tokens >= self.max_length:
             return (
                 f"own_text: {{max_new_tokens: {self.own_text.max_new_tokens}}} leaves no room for a prompt "

@@ -27,7 +27,8 @@ teacher. The loss by which a mixture of experts keeps its experts busy is left o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib.util
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ from synthgen.training.run import train_student
 from synthgen.training.start import LOGPROBS, TEACHER
 from synthgen.training.teacher_check import foreseen_teacher_faults
 
+TELLS_RATIONALE = ("rationale_then_answer", "think_tags")
+"""Completions that hold a row's rationale."""
+MANY_CUT = 50.0
+"""Percent of own texts that are cut."""
+
 
 def needs(config: Config) -> dict[str, Need]:
     """Rows to train on, a split's validation part where there is one, the student's start, the teacher."""
@@ -63,7 +69,16 @@ def needs(config: Config) -> dict[str, Need]:
 
 def faults(config: Config) -> list[Fault]:
     """What is known to be wrong without looking at the student; see `training_checks`."""
-    return training_faults(config.student, config, config.objective())
+    found = training_faults(config.student, config, config.objective())
+    if config.own_text.engine == "vllm" and importlib.util.find_spec("vllm") is None:
+        found.append(
+            Fault(
+                "vllm is not installed in the environment that trains",
+                "own_text: {engine: vllm}",
+                "pip install 'synthgen-pipeline[train,vllm]', or engine: transformers",
+            )
+        )
+    return found
 
 
 def foresees(config: Config, readers: Sequence[StageConfig]) -> list[Fault]:
@@ -86,7 +101,35 @@ def warnings(config: Config) -> list[Fault]:
                 next="start from an sft stage's model: student: {from: …}; or policy: offline or mixed",
             )
         )
+    if config.teacher.sees == "rationale" and config.completion in TELLS_RATIONALE:
+        found.append(
+            Fault(
+                f"completion: {config.completion} has the rationale that the teacher's prompt holds already: "
+                "it teaches how sure one is who copies",
+                next="completion: answer_only or output; or leave sees out",
+            )
+        )
     return found
+
+
+def own_text_advice(config: Config, figures: Mapping[str, Any]) -> str:
+    """What to change where a student hardly learned from text of its own; "" where it did.
+
+    Args:
+        config: the options.
+        figures: of the training; see `prepared.own_text_figures`.
+    """
+    if config.policy != "offline" and "own tokens" not in figures:
+        return (
+            f"no step was on text of the student's own: own_text: {{share: {config.own_text.share:g}}} of "
+            f"{figures['steps']:,} steps is less than one"
+        )
+    if float(str(figures.get("own texts cut", "0")).rstrip("%")) > MANY_CUT:
+        return (
+            f"{figures['own texts cut']} of the student's own texts were cut, and teach no end: a higher "
+            "own_text: {max_new_tokens: …} or max_length, or a student that has learned to end a reply"
+        )
+    return ""
 
 
 def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
@@ -104,6 +147,8 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         start=next(iter(inputs.get("student", ())), None),
         tokenizer=next(iter(inputs.get("tokenizer", ())), None),
     )
+    if advice := own_text_advice(config, trained.figures):
+        context.reporter.say(f"{context.stage_id}: {advice}")
     return training_outcome(
         trained,
         f"{context.stage_id}: {trained.base}, {trained.parameters:,} parameters, learned from "

@@ -18,7 +18,7 @@ from synthgen.training.completions import Completion, Example
 from synthgen.training.encoding import TEACHER_PROMPT, unaligned
 from synthgen.training.loading_check import positions_in
 from synthgen.training.objectives.supervised import Supervised, SupervisedConfig
-from synthgen.training.own_text_options import OwnTextOptions
+from synthgen.training.own_text_options import OwnText, OwnTextOptions
 from synthgen.training.turns import Learn, TurnsFault
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from synthgen.training.encoding import Encoded
     from synthgen.training.follow import Measure
     from synthgen.training.knowledge.contract import Knowledge
-    from synthgen.training.own_text import OwnText
     from synthgen.training.student import Student
 
 
@@ -169,8 +168,6 @@ class BesideText:
         """How the student of a trainer's options writes text, where it does."""
         if self._beside.own_text is None:
             return None
-        from synthgen.training.own_text import OwnText
-
         student, tokenizer, arguments = (options[name] for name in ("model", "processing_class", "args"))
         return OwnText(
             self._beside.own_text,

@@ -126,3 +126,39 @@ def test_no_sequence_is_longer_than_what_the_student_reads(pipeline):
     assert "the 64 tokens that it reads are taken for the longest" in long["notes"][0]
     told = {name: value for name, value in short.items() if name != "notes"}
     assert told == {name: value for name, value in long.items() if name != "notes"}
+
+
+BIG_INIT = "init: {hidden_size: 64, layers: 3, heads: 2, vocab_size: 400}"
+BIG = f"  - sft: {{id: big, student: {{{BIG_INIT}}}, max_length: 64}}\n"
+TAUGHT = "  - distill: {{input: rows, max_length: 64, student: {{{student}}}, {more}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "taken", "says"),
+    [
+        ("teacher: {from: big}", 4, "which take"),
+        ("teacher: {from: big, dtype: bfloat16}", 2, "which take"),
+        ("teacher: {init: {hidden_size: 64, layers: 3, heads: 2}, online: true}", 16, "are trained too"),
+        ("teacher: {from: big}, knowledge: feature", 4, "projections of 6,336 weights"),
+    ],
+)
+def test_memory_of_a_teacher_beside_its_student_is_told(pipeline, more, taken, says):
+    made = pipeline(BIG + TAUGHT.format(student=INIT, more=more))
+    big, taught = module.estimate_training(made, Path("runs"))
+    projections = 16 * 6336 if "projections" in says else 0
+    assert taught["teacher_bytes"] == taken * big["parameters"] + projections
+    assert says in taught["notes"][1]
+
+
+def test_a_student_that_is_its_own_teacher_takes_its_weights_once_more(pipeline):
+    taught = module.estimate_training(
+        pipeline(SFT + TAUGHT.format(student="from: sft", more="teacher: self")), Path("runs")
+    )[1]
+    assert taught["teacher_bytes"] == taught["memory"]["weights"]
+    assert "a copy of it" in taught["notes"][1]
+
+
+def test_a_teacher_that_is_not_loaded_or_not_here_takes_nothing_that_is_known(pipeline):
+    stages = TAUGHT.format(student=INIT, more="teacher: {model: nobody/has-this}")
+    (taught,) = module.estimate_training(pipeline(stages), Path("runs"))
+    assert "teacher_bytes" not in taught and "parameters" in taught

@@ -245,3 +245,12 @@ def test_a_row_whose_template_refuses_what_the_teacher_sees_teaches_nothing(tmp_
 def test_options_that_do_not_go_together_are_refused(options, reason):
     with pytest.raises(ValueError, match=reason):
         distill.STAGE.config.model_validate({"student": TINY, **options})
+
+
+@pytest.mark.parametrize(
+    ("completion", "warned"), [("rationale_then_answer", True), ("think_tags", True), ("answer_only", False)]
+)
+def test_a_completion_that_holds_what_the_teacher_sees_is_warned_of(completion, warned):
+    options = {"student": {"from": "a"}, "teacher": SEES, "completion": completion}
+    found = distill.STAGE.warnings(distill.STAGE.config.model_validate(options))
+    assert any("the rationale that the teacher's prompt holds" in fault.what for fault in found) == warned

@@ -1,5 +1,7 @@
 """Distillation on text that the student writes itself: a step by hand, other splits of it, and resuming."""
 
+import itertools
+
 import pytest
 import torch
 from torch.nn.functional import kl_div, log_softmax
@@ -7,6 +9,7 @@ from torch.nn.functional import kl_div, log_softmax
 from synthgen.stages.distill import run as distill
 from synthgen.store.jsonl import read_log
 from synthgen.training.encoding import IGNORED
+from synthgen.training.vllm_text import text_seed
 from tests.stages.distill.test_run import apart, weights
 from tests.stages.distill_bench import bench
 from tests.stages.sft_bench import TINY, leaving, rows
@@ -178,6 +181,15 @@ def test_what_is_inside_a_teacher_is_learned_on_own_text_too(kind, tmp_path):
         ({"policy": "on_policy", "packing": True}, "packing cannot be used with policy: on_policy"),
         ({"policy": "on_policy", "own_text": {"max_new_tokens": 1024}}, "leaves no room for a prompt"),
         ({"policy": "on_policy", "beta": 0.3}, "beta belongs to divergence: jsd, not to reverse_kl"),
+        ({"policy": "mixed", "own_text": {"gpu_memory_utilization": 0.5}}, "belongs to engine: vllm"),
+        (
+            {"policy": "mixed", "own_text": {"engine": "vllm"}, "knowledge": "feature"},
+            "goes with knowledge: response and relation",
+        ),
+        (
+            {"policy": "mixed", "own_text": {"engine": "vllm"}, "student": {"init": {}}},
+            "reads the student's folder",
+        ),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(options, reason):
@@ -213,3 +225,40 @@ def test_the_policy_chooses_the_divergence():
         for policy in ("offline", "on_policy", "mixed")
     }
     assert chosen == {"offline": "forward_kl", "on_policy": "reverse_kl", "mixed": "forward_kl"}
+
+
+@pytest.mark.parametrize(
+    ("figures", "says"),
+    [
+        ({"steps": 3}, "0.1} of 3 steps is less than one"),
+        (
+            {"steps": 3, "own tokens": 9, "own texts cut": "87.5%"},
+            "87.5% of the student's own texts were cut",
+        ),
+        ({"steps": 3, "own tokens": 9, "own texts cut": "50.0%"}, ""),
+    ],
+)
+def test_it_says_where_own_text_taught_little(figures, says):
+    options = {"student": {"from": "a"}, "teacher": {"from": "b"}, "policy": "mixed"}
+    config = distill.STAGE.config.model_validate({**options, "own_text": {"share": 0.1}})
+    advice = distill.own_text_advice(config, figures)
+    assert says in advice and bool(advice) == bool(says)
+
+
+def test_nothing_is_said_of_a_training_on_the_rows_text():
+    config = distill.STAGE.config.model_validate({"student": {"from": "a"}, "teacher": {"from": "b"}})
+    assert distill.own_text_advice(config, {"steps": 3}) == ""
+
+
+def test_vllm_that_is_not_installed_is_told_beforehand(monkeypatch):
+    options = {"student": {"from": "a"}, "teacher": {"from": "b"}, "policy": "on_policy"}
+    config = distill.STAGE.config.model_validate({**options, "own_text": {"engine": "vllm"}})
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert [fault.what for fault in distill.STAGE.faults(config)] == [
+        "vllm is not installed in the environment that trains"
+    ]
+
+
+def test_texts_of_vllm_have_seeds_of_their_own():
+    seeds = {text_seed(*at) for at in itertools.product(range(2), range(3), range(2), range(4))}
+    assert len(seeds) == 48 and all(0 <= seed < 2**63 for seed in seeds)
