@@ -1,11 +1,11 @@
 """What a remote teacher's log-probabilities take and what they are worth: a toy on a real vLLM server.
 
-    python -m benchmarks.logprobs FOLDER --python .venv-vllm/bin/python [--seeds 0,1,2] [--whole]
+    python -m benchmarks.logprobs FOLDER --python .venv-vllm/bin/python [--seeds 0,1,2]
 
 A teacher of 1.9 million parameters learns to work sums out, and vLLM serves it. Students of 0.25 million
 learn the same 1,230 rows: from the text alone, from the k likeliest tokens that the server tells, and from
-the teacher's own weights. The whole vocabulary is told of 100 rows, or with --whole of all, and learned.
-FOLDER keeps the runs: called again, it goes on where it was.
+the teacher's own weights. The whole vocabulary is told of 100 rows, which two more students learn: from what
+was told, and from the weights. FOLDER keeps the runs: called again, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ from synthgen.pipeline.run import run_pipeline
 
 TOLD = {"k5": 5, "k20": 20, "k64": 64}
 LEARNED = "completion: rationale_then_answer, max_length: 128"
-TRAINED = (
-    f"student: {{model: student}}, {LEARNED}, input: few, epochs: 8, batch_size: 8, "
-    "learning_rate: 2e-3, threads: 1"
-)
+STUDENT = f"student: {{model: student}}, {LEARNED}, batch_size: 8, learning_rate: 2e-3, threads: 1"
+TRAINED = f"{STUDENT}, input: few, epochs: 8"
+HUNDRED = f"{STUDENT}, input: hundred, epochs: 20"
 TEACHER = """
 version: 1
 name: toy
@@ -53,25 +52,18 @@ stages:
 """
 
 
-def told_to_all(whole: bool) -> dict[str, int]:
-    """How many tokens are told at each place of all rows, by the stage's name."""
-    return TOLD | ({"whole": -1} if whole else {})
-
-
-def pipeline_text(python: str, seeds: list[int], whole: bool = False) -> str:
+def pipeline_text(python: str, seeds: list[int]) -> str:
     """The pipeline file; up to `few` it makes the teacher, behind that the students."""
     # As JSON, which YAML reads: a folder's name may hold a comma or a colon.
     data, program = json.dumps(str(shipped("data/seeds/arithmetic.jsonl"))), json.dumps(python)
     lines = [TEACHER.format(python=program, seeds=data, learned=LEARNED)]
     asked = f"teacher: big, tokenizer: {{from: big}}, {LEARNED}"
-    told = told_to_all(whole)
     lines += [
-        f"- logprobs: {{id: {name}, input: few, {asked}, top_logprobs: {k}}}" for name, k in told.items()
+        f"- logprobs: {{id: {name}, input: few, {asked}, top_logprobs: {k}}}" for name, k in TOLD.items()
     ]
-    if not whole:
-        lines.append("- select: {id: hundred, input: few, sample: {size: 100}}")
-        lines.append(f"- logprobs: {{id: whole, input: hundred, {asked}, top_logprobs: -1}}")
-    teachers = {f"from_{name}": f"{{logprobs: {name}}}" for name in told} | {"from_weights": "{from: big}"}
+    lines.append("- select: {id: hundred, input: few, sample: {size: 100}}")
+    lines.append(f"- logprobs: {{id: whole, input: hundred, {asked}, top_logprobs: -1}}")
+    teachers = {f"from_{name}": f"{{logprobs: {name}}}" for name in TOLD} | {"from_weights": "{from: big}"}
     models = ["big"]
     for seed in seeds:
         lines.append(f"- sft: {{id: text_{seed}, seed: {seed}, {TRAINED}}}")
@@ -80,6 +72,11 @@ def pipeline_text(python: str, seeds: list[int], whole: bool = False) -> str:
             models.append(f"{name}_{seed}")
             lines.append(
                 f"- distill: {{id: {models[-1]}, seed: {seed}, teacher: {teacher}, weight: 0.9, {TRAINED}}}"
+            )
+        for name, teacher in {"whole": "{logprobs: whole}", "weights": "{from: big}"}.items():
+            models.append(f"hundred_{name}_{seed}")
+            lines.append(
+                f"- distill: {{id: {models[-1]}, seed: {seed}, teacher: {teacher}, weight: 0.9, {HUNDRED}}}"
             )
     evaluated = f"models: [{', '.join(models)}], max_new_tokens: 64, on_leak: warn"
     return "\n".join([*lines, f"- evaluate: {{input: split.test, {evaluated}}}", ""])
@@ -107,13 +104,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--python", type=Path, required=True, help="of an environment with vLLM")
     parser.add_argument("--seeds", default="0")
-    parser.add_argument("--whole", action="store_true", help="the whole vocabulary of all rows: half an hour")
     chosen = parser.parse_args()
     python = chosen.python.absolute()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     os.chdir(chosen.folder)
-    seeds = [int(seed) for seed in chosen.seeds.split(",")]
-    Path("toy.yaml").write_text(pipeline_text(str(python), seeds, chosen.whole))
+    Path("toy.yaml").write_text(pipeline_text(str(python), [int(seed) for seed in chosen.seeds.split(",")]))
     options: dict[str, Any] = {"runs": Path("runs"), "ledger": Path("ledger")}
     run_pipeline(load_pipeline(Path("toy.yaml"), (), ()), RunOptions(**options, until="few"), Reporter())
     if not Path("student").exists():

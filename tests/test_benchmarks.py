@@ -159,6 +159,6 @@ def test_the_pipeline_of_log_probabilities_is_one_that_can_be_read(in_tmp):
     (in_tmp / "toy.yaml").write_text(logprobs.pipeline_text(python, [0, 1]))
     pipeline = load_pipeline(in_tmp / "toy.yaml", (), ())
     assert pipeline.teachers["big"].model_dump()["python"] == python
-    assert sum(spec.kind == "distill" for spec in pipeline.stages) == 8
+    assert sum(spec.kind == "distill" for spec in pipeline.stages) == 12
     (asks,) = {spec.config.teacher for spec in pipeline.stages if isinstance(spec.config, LogprobsConfig)}
     assert asks == "big"
