@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from benchmarks import copies, generate, logprobs, memory
+from benchmarks import copies, generate, improving, logprobs, memory
 from benchmarks.asking import different
 from benchmarks.deduplicating.table import side_by_side
 from benchmarks.environments import python_of, run_tool
@@ -33,6 +33,29 @@ def test_a_tool_answers_every_question_once_and_keeps_to_the_number_in_flight(to
     assert (result["answered"], result["questions"]) == (40, 40)
     assert 1 < result["at_once"] <= 8
     assert 0 < result["call"] <= result["rate"]
+
+
+def test_the_interval_of_a_ratio_over_seeds_holds_as_often_as_it_says():
+    draw, held = Random(0), 0
+    for _ in range(1000):
+        shared = [draw.gauss(0, 0.3) for _ in range(5)]
+        above = [3 + one + draw.gauss(0, 0.4) for one in shared]
+        below = [2 + one + draw.gauss(0, 0.2) for one in shared]
+        low, high = improving.fieller(above, below)
+        held += low <= 1.5 <= high
+    assert 0.93 < held / 1000 < 0.97
+    low, high = improving.fieller([1.0, 2.0, 3.0], [-1.0, 0.5, 1.0])
+    assert (low, high) == (-float("inf"), float("inf")), "what may be divided by 0 has no interval"
+
+
+def test_points_per_dollar_are_those_of_an_arms_last_round_and_all_its_dollars():
+    rounds = [
+        {"arm": "start", "round": 0, "usd": 0.0},
+        {"arm": "improve", "round": 1, "usd": 1.0, "gain": {"value": 0.1}},
+        {"arm": "improve", "round": 2, "usd": 3.0, "gain": {"value": 0.2}},
+        {"arm": "uniform", "round": 1, "usd": 4.0, "gain": {"value": 0.08}},
+    ]
+    assert improving.per_dollar({"rounds": rounds}) == {"improve": 5.0, "uniform": 2.0}
 
 
 def test_only_answers_of_the_teacher_count_and_each_once():

@@ -69,6 +69,7 @@ ROWS = [
 
 OPTIONS = {
     "filter/keyword": {"forbid": ["king"]},
+    "filter/one_of": {"field": "meta.source", "values": ["a"]},
     "filter/schema": {"json_schema": {"type": "object"}},
     "filter/score": {"name": "judge", "min": 2},
     "filter/custom": {"function": "tests.toy.toystages:shorter_than_ten"},

@@ -78,6 +78,15 @@ SMALLER = {
         ),
         "evaluate.max_new_tokens=8",
     ],
+    "improve_families": [
+        *(f"{family}.num_rows=60" for family in ("knights", "syllogisms", "sums")),
+        "split.test=20",
+        "split.validation=20",
+        f"student.student={TINY}",
+        "student.epochs=1",
+        "student.max_length=512",
+        "evaluate.max_new_tokens=8",
+    ],
     "prefer": [
         "questions.num_rows=160",
         "split.test=20",

@@ -6,7 +6,7 @@ reached over HTTP like any other teacher (`server.py`), and imports nothing else
 depend on nothing but the request's body and the sample's index.
 """
 
-VERSION = 1
+VERSION = 2
 """Raised when the same request would get another reply; part of the ledger key."""
 
 MODEL = "builtin-1"

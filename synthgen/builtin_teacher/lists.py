@@ -16,6 +16,8 @@ from synthgen.builtin_teacher.request import Refused, Request
 
 MOST = 100  # items a reply
 
+Subject = tuple[str, str | None]
+"""What an item is about, and of a puzzle its kind."""
 Item = dict[str, str]
 """`question` and `answer`, or `instruction`, `input` and `output`."""
 
@@ -39,7 +41,7 @@ class ListRequest:
 
     form: str
     kind: str
-    subjects: tuple[str, ...]
+    subjects: tuple[Subject, ...]
     first: int
     last: int
     opened: bool = False
@@ -93,11 +95,11 @@ def _decoded(text: str, shown: re.Match[str]) -> list[str]:
     ]
 
 
-def _subjects(demonstrations: list[str], kind: str) -> tuple[str, ...]:
+def _subjects(demonstrations: list[str], kind: str) -> tuple[Subject, ...]:
     questions = [working.work_out(question) for question in demonstrations]
-    known = tuple(each.subject for each in questions if each is not None)
+    known = tuple((each.subject, each.kind) for each in questions if each is not None)
     if kind == "instruction":
-        return known if known and len(known) == len(demonstrations) else ("general",)
+        return known if known and len(known) == len(demonstrations) else (("general", None),)
     if not known:
         shown = demonstrations[0][:80] if demonstrations else ""
         raise Refused(
@@ -125,11 +127,11 @@ def write_list(request: Request, sample: int, wanted: ListRequest) -> Draft:
 
 
 def _item(wanted: ListRequest, rng: random.Random) -> Item:
-    subject = rng.choice(wanted.subjects)
+    subject, puzzle = rng.choice(wanted.subjects)
     if subject == "general":
         task = general.make_task(rng)
         return {"instruction": task.instruction, "input": task.input, "output": task.output}
-    question, reference = working.make_problem(subject, rng)
+    question, reference = working.make_problem(subject, rng, puzzle)
     if wanted.kind == "question":
         return {"question": question, "answer": reference}
     known = working.work_out(question)

@@ -17,11 +17,12 @@ _AFTER = re.compile(r"\n\s*(?:A|Answer|Rationale|Reasoning|Solution)\s*:|\n\s*\n
 
 @dataclass(frozen=True)
 class KnownQuestion:
-    """A question that the teacher can work out, its subject and its working."""
+    """A question that the teacher can work out, its subject, its working, and the kind of a puzzle."""
 
     question: str
     subject: str
     working: arithmetic.Working | logic.Worked
+    kind: str | None = None
 
     def in_words(self, slip: random.Random | None = None) -> str:
         """The reply: the steps, then the answer on a last line; `slip` puts one slip in."""
@@ -44,13 +45,13 @@ def work_out(question: str) -> KnownQuestion | None:
             for step in working.steps
         )
         return KnownQuestion(question, "arithmetic", working) if whole else None
-    worked = logic.work_out(question)
-    return None if worked is None else KnownQuestion(question, "logic", worked)
+    puzzle = logic.read(question)
+    return None if puzzle is None else KnownQuestion(question, "logic", puzzle[1], puzzle[0])
 
 
-def make_problem(subject: str, rng: random.Random) -> tuple[str, str]:
-    """A new question of a subject and its reference."""
-    made = arithmetic.make_problem(rng) if subject == "arithmetic" else logic.make_problem(rng)
+def make_problem(subject: str, rng: random.Random, kind: str | None = None) -> tuple[str, str]:
+    """A new question of a subject and its reference; `kind` is that of a puzzle, any where left out."""
+    made = arithmetic.make_problem(rng) if subject == "arithmetic" else logic.make_problem(rng, kind)
     return made.question, made.reference
 
 

@@ -18,9 +18,11 @@ import typer
 from synthgen.cli import (
     ablate,
     batch,
+    curve,
     diff,
     estimate,
     gate,
+    improve,
     init,
     inspect,
     ledger,
@@ -79,6 +81,8 @@ app.command("run")(run.run)
 stages.register(app)
 app.command("merge")(merge.merge)
 app.command("ablate")(ablate.ablate)
+app.command("curve")(curve.curve)
+app.command("improve")(improve.improve)
 app.command("status")(status.status)
 app.command("inspect")(inspect.inspect)
 app.command("why")(why.why)

@@ -11,6 +11,7 @@ FILTERS = {
     "length_ratio": "synthgen.filters.rules.length_ratio:LengthRatio",
     "merged_items": "synthgen.filters.rules.merged_items:MergedItems",
     "needs_media": "synthgen.filters.rules.needs_media:NeedsMedia",
+    "one_of": "synthgen.filters.rules.one_of:OneOf",
     "pii": "synthgen.filters.rules.pii:Pii",
     "placeholder": "synthgen.filters.rules.placeholder:Placeholder",
     "refusal": "synthgen.filters.rules.refusal:Refusal",

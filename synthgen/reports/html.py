@@ -13,6 +13,7 @@ from synthgen.core.rows import Row
 from synthgen.core.text import duration, percent, points
 from synthgen.operations.estimate.forecast import likely
 from synthgen.reports.attempts import last_attempts
+from synthgen.reports.charts import charts
 from synthgen.reports.inspect import inspect_run
 from synthgen.reports.money import account, read_estimate
 from synthgen.reports.row_text import bars
@@ -68,6 +69,7 @@ def html_report(run_dir: Path, samples: int = 5, seed: int = 0) -> str:
             money=money,
             attempts=attempts,
             evaluations=[stage for stage in stages if stage["report"]],
+            charts=charts(run_dir),
         )
         + "\n"
     )

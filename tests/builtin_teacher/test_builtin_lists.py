@@ -77,6 +77,22 @@ def test_mixed_demonstrations_get_a_mixed_list(tmp_path: Path) -> None:
     assert min(subjects["arithmetic"], subjects["logic"]) >= 8 and subjects.total() == 40
 
 
+@pytest.mark.parametrize("kinds", [{"day"}, {"knights", "swaps"}])
+def test_puzzles_are_of_the_kinds_that_are_shown(kinds: set[str], tmp_path: Path) -> None:
+    lines = [
+        line
+        for line in shipped("data/seeds/logic.jsonl").read_bytes().splitlines()
+        if (known := work_out(orjson.loads(line)["instruction"])) and known.kind in kinds
+    ]
+    (tmp_path / "some.jsonl").write_bytes(b"\n".join(lines))
+    config = SelfInstructConfig(
+        seeds=str(tmp_path / "some.jsonl"), num_rows=10, kind="question", demonstrations=8, num_tasks=40
+    )
+    _, items = called(SelfInstruct(config, 0), 0, NONE)
+    made = {known.kind for item in items if (known := work_out(item["instruction"]))}
+    assert made == kinds
+
+
 def test_different_calls_give_different_questions() -> None:
     made, seen = task("arithmetic"), NoveltyIndex(0.9)
     rejected = 0

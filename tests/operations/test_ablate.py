@@ -197,6 +197,66 @@ def test_what_makes_rows_cannot_be_taken_out(in_tmp, small):
         AblationPlan(write(asking), ["answers"])
 
 
+TAUGHT = """  - filter: {id: checked, input: split.train, rules: [refusal]}
+  - sft: &how
+      id: big
+      student: {init: {hidden_size: 32, layers: 1, heads: 2, vocab_size: 300}}
+      epochs: 1
+      batch_size: 8
+      max_length: 128
+      threads: 1
+  - distill:
+      <<: *how
+      id: student
+      input: dedup
+      student: {init: {hidden_size: 16, layers: 1, heads: 2, tokenizer_of: big}}
+      teacher: {from: big}
+  - evaluate"""
+WITH_TEACHER = PIPELINE[: PIPELINE.index("  - sft")] + TAUGHT + PIPELINE.partition("  - evaluate")[2]
+
+
+def test_a_rule_that_feeds_the_students_teacher_alone_changes_that_teacher(small):
+    plan = AblationPlan(write(WITH_TEACHER, "taught.yaml"), student="student")
+    assert [spec.id for spec in plan.students] == ["big", "student"]
+    assert "without checked.refusal" in [variant.name for variant in plan.variants]
+    (full, without) = AblationPlan(write(WITH_TEACHER, "taught.yaml"), ["checked"], "student").variants
+    assert stages(full.pipeline)["big"].reads["rows"] == ("checked",)
+    made = stages(without.pipeline)
+    assert made["big"].reads["rows"] == ("split.train",) and made["student"].reads["teacher"] == ("big",)
+    matched = stages(plan.matched(without, {"big": 9, "student": 8}))
+    assert matched["big"].reads["rows"] == ("big-rows",), "teachers learn equally many rows, too"
+    assert matched["big-rows"].config.sample.size == 9
+
+
+def test_what_a_stored_teacher_was_asked_about_is_on_the_way_too(small):
+    stored = """  - filter: {id: short, input: dedup, rules: [length: {field: output, max_words: 9}]}
+  - logprobs: {id: heard, input: short, tokenizer: {model: m}}
+  - distill: {id: student, input: dedup, student: {model: m}, teacher: {logprobs: heard}}
+  - evaluate"""
+    text = PIPELINE[: PIPELINE.index("  - sft")] + stored + PIPELINE.partition("  - evaluate")[2]
+    teacher = "teacher: {provider: vllm, model: m, base_url: 'http://127.0.0.1:1/v1'}"
+    plan = AblationPlan(write(text.replace("name: small", f"name: small\n{teacher}"), "heard.yaml"))
+    without = {variant.name: variant for variant in plan.variants}["without short.length"]
+    assert stages(without.pipeline)["heard"].reads["rows"] == ("dedup",) and without.asks == ("heard",)
+
+
+def test_all_rows_are_made_before_the_teacher_is_trained(small, monkeypatch):
+    started = []
+
+    def run_data_only(pipeline, options, reporter):
+        if not options.only:
+            raise KeyboardInterrupt  # the first student
+        started.append((pipeline.name, options.only))
+        return run_pipeline(pipeline, options, reporter)
+
+    monkeypatch.setattr("synthgen.operations.ablate.run.run_pipeline", run_data_only)
+    pipeline = write(WITH_TEACHER, "taught.yaml")
+    with pytest.raises(KeyboardInterrupt):
+        ablate(pipeline, RunOptions(), without=["checked"], student="student", reporter=Reporter("silent"))
+    assert [name for name, _ in started] == ["small.matched", "small.without-checked"]
+    assert not {"big", "student"} & {stage for _, stages in started for stage in stages}
+
+
 def test_variants_are_listed_without_running_any(small):
     done = CliRunner().invoke(app, ["ablate", "small.yaml", "--without", "dedup", "--dry-run", "--json"])
     assert done.exit_code == 0 and [entry["run"] for entry in orjson.loads(done.stdout)] == [

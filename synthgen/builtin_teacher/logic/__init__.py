@@ -8,35 +8,34 @@ from synthgen.builtin_teacher.logic import cycles, knights, ordering, swaps, syl
 from synthgen.builtin_teacher.logic.worked import Problem as Problem
 from synthgen.builtin_teacher.logic.worked import Worked as Worked
 
-_MAKERS = (
-    ordering.make_problem,
-    syllogisms.make_problem,
-    swaps.make_problem,
-    cycles.make_day_problem,
-    cycles.make_switch_problem,
-    knights.make_problem,
-)
-_SOLVERS = (
-    ordering.work_out,
-    syllogisms.work_out,
-    swaps.work_out,
-    cycles.work_out_day,
-    cycles.work_out_switch,
-    knights.work_out,
-)
+_KINDS = {
+    "ordering": (ordering.make_problem, ordering.work_out),
+    "syllogism": (syllogisms.make_problem, syllogisms.work_out),
+    "swaps": (swaps.make_problem, swaps.work_out),
+    "day": (cycles.make_day_problem, cycles.work_out_day),
+    "switch": (cycles.make_switch_problem, cycles.work_out_switch),
+    "knights": (knights.make_problem, knights.work_out),
+}
 
 
-def make_problem(rng: random.Random) -> Problem:
-    """A puzzle of one of the families; the same state of `rng` gives the same puzzle."""
-    return rng.choice(_MAKERS)(rng)
+def make_problem(rng: random.Random, kind: str | None = None) -> Problem:
+    """A puzzle of a kind, or of any; the same state of `rng` gives the same puzzle."""
+    make, _ = _KINDS[kind] if kind is not None else rng.choice(list(_KINDS.values()))
+    return make(rng)
 
 
 def work_out(question: str) -> Worked | None:
-    """The working of a puzzle, read from its text; None where it is of no known family."""
-    for solve in _SOLVERS:
+    """The working of a puzzle, read from its text; None where it is of no known kind."""
+    found = read(question)
+    return None if found is None else found[1]
+
+
+def read(question: str) -> tuple[str, Worked] | None:
+    """The kind of a puzzle and its working; None where it is of no known kind."""
+    for kind, (_, solve) in _KINDS.items():
         worked = solve(question)
         if worked is not None:
-            return worked
+            return kind, worked
     return None
 
 

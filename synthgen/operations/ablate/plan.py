@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from synthgen.core.config import resolved
 from synthgen.core.errors import ConfigError, nearest
 from synthgen.core.registry import Choice
-from synthgen.pipeline.file import check_pipeline
+from synthgen.operations.measured import checked, measured, metric_of, with_models
 from synthgen.pipeline.spec import Pipeline, StageSpec, ancestors
 from synthgen.stages import STAGES
 from synthgen.stages.contract import find_stage
@@ -47,8 +47,9 @@ class AblationPlan:
 
     def __init__(self, pipeline: Pipeline, without: Sequence[str] = (), student: str | None = None) -> None:
         self.pipeline = pipeline
-        self.evaluate, self.students = _measured(pipeline, student)
-        self.metric = _metric(self.evaluate)
+        self.evaluate, chosen = measured(pipeline, student)
+        self.students = with_models(pipeline, chosen)
+        self.metric = metric_of(self.evaluate)
         self._fixed = ancestors(
             pipeline,
             [
@@ -61,7 +62,9 @@ class AblationPlan:
             [
                 name
                 for spec in self.students
-                for name in (*spec.reads["rows"], *spec.reads.get("student", ()))
+                for need, names in spec.reads.items()
+                if need != "validation"
+                for name in names
             ],
         )
         removals = [self._named(name) for name in without] if without else self._every()
@@ -224,70 +227,6 @@ class AblationPlan:
                 yield reference
 
 
-def _measured(pipeline: Pipeline, student: str | None) -> tuple[StageSpec, list[StageSpec]]:
-    where = str(pipeline.path)
-    evaluates = [spec for spec in pipeline.stages if _compares_models(spec)]
-    trained = [spec for spec in pipeline.stages if spec.stage.writes == "model"]
-    if not evaluates or not trained:
-        raise ConfigError(
-            "an ablation compares students: it needs a stage that trains one (sft) and an evaluate stage",
-            where,
-            f"this pipeline's stages: {', '.join(spec.id for spec in pipeline.stages)}",
-        )
-    evaluate = evaluates[0]
-    measured = [spec for spec in trained if spec.id in evaluate.reads.get("students", ())]
-    if student is not None:
-        chosen = [spec for spec in trained if student in (spec.id, seed_of(spec))]
-        if not chosen:
-            near = nearest(student, [spec.id for spec in trained])
-            raise ConfigError(
-                f"no student {student!r}",
-                "--student",
-                f"did you mean {near!r}?" if near else f"students: {', '.join(spec.id for spec in trained)}",
-            )
-        measured = chosen
-    if not measured:
-        raise ConfigError(
-            f"{evaluate.id} measures no student of this pipeline",
-            where,
-            "put a stage that trains one before it, and students into its `models`",
-        )
-    return evaluate, _with_starts(pipeline, measured)
-
-
-def _with_starts(pipeline: Pipeline, measured: Sequence[StageSpec]) -> list[StageSpec]:
-    """Students with those that they start from, which are matched and measured too."""
-    starts = ancestors(pipeline, [name for spec in measured for name in spec.reads.get("student", ())])
-    return [
-        spec
-        for spec in pipeline.stages
-        if spec in measured or (spec.id in starts and spec.stage.writes == "model")
-    ]
-
-
-def seed_of(spec: StageSpec) -> str:
-    """The stage whose seeds a student's stage is one of; its own id where it has one seed."""
-    return str(getattr(spec.config, "seed_of", None) or spec.id)
-
-
-def _compares_models(spec: StageSpec) -> bool:
-    """Whether a stage reads models and makes metrics of them."""
-    reads_models = any(need.kind == "model" for need in spec.stage.needs(spec.config).values())
-    return spec.stage.writes == "metrics" and reads_models
-
-
-def _metric(evaluate: StageSpec) -> Choice:
-    """The first metric that scores by itself; a judge is not asked again for every variant."""
-    metrics: tuple[Choice, ...] = evaluate.config.metrics  # type: ignore[attr-defined]
-    for choice in metrics:
-        if not choice.load().ASKS:
-            return choice
-    raise ConfigError(
-        f"{evaluate.id} has no metric that scores by itself",
-        next="add exact_match or rouge_l to its `metrics`",
-    )
-
-
 def _parts_option(spec: StageSpec) -> str:
     """The option whose entries can be taken out one by one; empty where there is none."""
     return spec.stage.ablation.parts if spec.stage.ablation is not None else ""
@@ -303,9 +242,3 @@ def _names_of_parts(spec: StageSpec) -> list[str]:
 def ablatable_kinds() -> list[str]:
     """The kinds of stage that an ablation can take out."""
     return [kind for kind in STAGES if find_stage(kind).ablation is not None]
-
-
-def checked(pipeline: Pipeline, tree: dict[str, Any]) -> Pipeline:
-    """A changed pipeline, checked like a file; its faults are told at the original's path."""
-    locate: Callable[[Any], str] = lambda path: str(pipeline.path)  # noqa: E731
-    return check_pipeline(pipeline.path, tree, locate)

@@ -17,7 +17,8 @@ from typing import Any
 
 from synthgen.core.errors import ConfigError, StageFailed
 from synthgen.core.progress import Reporter
-from synthgen.operations.ablate.plan import FULL, AblationPlan, Variant, seed_of
+from synthgen.operations.ablate.plan import FULL, AblationPlan, Variant
+from synthgen.operations.measured import scores_of, seed_of
 from synthgen.pipeline.graph import Graph
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.run import run_pipeline
@@ -84,7 +85,10 @@ def ablate(
         done = run_pipeline(variant.pipeline, replace(options, only=tuple(data)), reporter)
         graph = Graph(variant.pipeline, done.run_dir)
         kept[variant.name] = {
-            spec.id: sum(artefact.rows for artefact in graph.inputs(variant.pipeline.stage(spec.id))["rows"])
+            spec.id: sum(
+                artefact.rows
+                for artefact in graph.inputs(variant.pipeline.stage(spec.id), missing_ok=("model",))["rows"]
+            )
             for spec in plan.students
         }
         if variant.removal is None:
@@ -104,7 +108,9 @@ def ablate(
     for number, variant in enumerate(plan.variants, 1):
         reporter.say(f"ablation {number}/{len(plan.variants)}: {variant.name}, student")
         done = run_pipeline(plan.matched(variant, sizes), options, reporter)
-        by_student = _scores(done.run_dir / plan.evaluate.id / "answers.jsonl", plan)
+        by_student = scores_of(
+            done.run_dir / plan.evaluate.id, [spec.id for spec in plan.students], plan.metric.name
+        )
         scores += [
             VariantScore(
                 variant,
@@ -123,8 +129,7 @@ def compared(plan: AblationPlan, scores: Sequence[VariantScore], options: RunOpt
 
     Test rows that were left out for one variant (its training rows held them) are left out for all.
     """
-    from synthgen.evaluation.intervals import mean_interval, paired_difference, wilson
-    from synthgen.evaluation.seed_intervals import difference_over_seeds, mean_over_seeds
+    from synthgen.evaluation.trainings import apart, level
 
     common = [row for row in scores[0].scores if all(row in one.scores for one in scores)]
     if not common:
@@ -143,10 +148,7 @@ def compared(plan: AblationPlan, scores: Sequence[VariantScore], options: RunOpt
     variants = []
     for (name, student), together in seeds.items():
         one, mine = together[0], values[name, student]
-        if len(mine) > 1:
-            measured = mean_over_seeds(mine)
-        else:
-            measured = wilson(round(sum(mine[0])), len(common)) if share else mean_interval(mine[0])
+        measured = level(mine, share)
         entry: dict[str, Any] = {
             "variant": name,
             "run": str(options.folder(one.variant.pipeline)),
@@ -159,10 +161,7 @@ def compared(plan: AblationPlan, scores: Sequence[VariantScore], options: RunOpt
         if len(mine) > 1:
             entry["seeds"] = len(mine)
         if one.variant.removal is not None:
-            full = values[FULL, student]
-            difference = (
-                difference_over_seeds(mine, full) if len(mine) > 1 else paired_difference(mine[0], full[0])
-            )
+            difference = apart(mine, values[FULL, student])
             entry["vs_full"] = {"value": round(difference.value, 6), "interval": difference.plain()}
         variants.append(entry)
     return {
@@ -181,14 +180,3 @@ def _check_references(files: Sequence[Path]) -> None:
             ", ".join(map(str, files)),
             "load a column of right answers as `reference`",
         )
-
-
-def _scores(answers: Path, plan: AblationPlan) -> dict[str, dict[str, float]]:
-    """Student -> test row's id -> its score."""
-    by_student: dict[str, dict[str, float]] = {spec.id: {} for spec in plan.students}
-    for number, entry in enumerate(read_rows(answers)):
-        for student, scores in by_student.items():
-            score = entry["answers"][student].get("scores", {}).get(plan.metric.name)
-            if score is not None:
-                scores[str(entry.get("id") or number)] = float(score)
-    return by_student
