@@ -13,6 +13,7 @@ from synthgen.answers.extract import after_thinking, answers_equal, extract_answ
 from synthgen.core.errors import StageFailed
 from synthgen.evaluation.intervals import paired_difference, score_interval, share_of_gap, wilson
 from synthgen.evaluation.metrics.contract import Metric, ScoringMetric, scoring
+from synthgen.evaluation.outcomes import count_outcomes
 from synthgen.evaluation.sampled import sampled_figures
 from synthgen.evaluation.seed_intervals import difference_over_seeds, mean_over_seeds
 from synthgen.tasks.guarded import blamed, defined_at
@@ -264,6 +265,7 @@ def _figures(
     if model.refused:
         figures["refused"] = model.refused
     figures["parsed"] = _share(sum(answer.parsed is not None for answer in answered), len(replies))
+    figures["no_answer"] = sum(answer.parsed is None for answer in answered)
     figures["stopped"] = _share(sum(answer.stopped for answer in answered), len(replies))
     cut = sum(answer.ending == "length" for answer in answered)
     if cut:
@@ -280,6 +282,10 @@ def _figures(
         share = metric.SHARE and not model.draws
         measured = score_interval(values, share).figures() | {"rows": len(values)}
         measured |= sampled_figures(model.draws, model.drawn_scores.get(name, []), metric)
+        if metric.SHARE:
+            drawn = model.drawn_scores.get(name) or [model.scores[name]]
+            scored = [one for scores in drawn for one in scores]
+            measured["outcomes"] = count_outcomes(zip(replies, scored, strict=True))
         if metric.ASKS and len(values) < len(model.answers):
             measured["ungraded"] = len(model.answers) - len(values)
         if base is not None:

@@ -209,8 +209,8 @@ def _tango(won: int, lost: int, total: int, z: float) -> tuple[float, float]:
         return (won - lost - total * difference) / math.sqrt(max(variance, 1e-300))
 
     seen = (won - lost) / total
-    low = -1.0 if lost == total else _falls_to(deviation, z, -1.0, seen)
-    high = 1.0 if won == total else _falls_to(deviation, -z, seen, 1.0)
+    low = -1.0 if lost == total else falls_to(deviation, z, -1.0, seen)
+    high = 1.0 if won == total else falls_to(deviation, -z, seen, 1.0)
     return low, high
 
 
@@ -228,7 +228,7 @@ def tango_variance(won: float, lost: float, difference: float) -> float:
     return max(0.0, 2 * lost_then + difference * (1 - difference))
 
 
-def _falls_to(deviation: Callable[[float], float], level: float, low: float, high: float) -> float:
+def falls_to(deviation: Callable[[float], float], level: float, low: float, high: float) -> float:
     """Where a falling function has a level, by halving."""
     for _ in range(60):
         middle = (low + high) / 2

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synthgen.core.text import percent, points, table
+from synthgen.evaluation.pairwise_report import comparison_lines
 from synthgen.evaluation.slices import slice_lines
 from synthgen.evaluation.verdict import verdict_lines
 from synthgen.training.completions import FORMS
@@ -26,17 +27,28 @@ def scoreboard(report: Mapping[str, Any]) -> str:
     header = ["model"]
     for name in scored:
         header += [_title(name) if many or name != "exact_match" else "accuracy", "95% interval", "vs base"]
-    header += ["parsed", "stopped"] + (["agrees with teacher"] if teacher else [])
+    judged = _right_or_wrong(report, scored)
+    wrong = f"wrong ({_title(judged)})" if many else "wrong"
+    header += [wrong, "no answer"] if judged else ["no answer"]
+    header += ["stopped"] + (["agrees with teacher"] if teacher else [])
     if scored and teacher:
         header.append("gap recovered")
-    rows = [_row(name, figures, scored, teacher) for name, figures in report["models"].items()]
+    rows = [_row(name, figures, scored, teacher, judged) for name, figures in report["models"].items()]
     verdict = verdict_lines(report)
     slices = slice_lines(report.get("slices", {}))
-    lines = [table(header, rows), "", *_lines(report, scored), *slices, *([""] if verdict else []), *verdict]
+    pairs = comparison_lines(report)
+    lines = [table(header, rows), "", *_lines(report, scored)]
+    lines += [*([""] if pairs else []), *pairs, *slices, *([""] if verdict else []), *verdict]
     return "\n".join(lines)
 
 
-def _row(name: str, figures: Mapping[str, Any], scored: list[str], teacher: bool) -> list[str]:
+def _right_or_wrong(report: Mapping[str, Any], scored: list[str]) -> str:
+    """The first metric that says of each reply whether it is right; "" where there is none."""
+    found = (name for name in scored for one in report["models"].values() if "outcomes" in one.get(name, {}))
+    return next(found, "")
+
+
+def _row(name: str, figures: Mapping[str, Any], scored: list[str], teacher: bool, judged: str) -> list[str]:
     cells = [name]
     for metric in scored:
         measured = figures.get(metric)
@@ -50,7 +62,13 @@ def _row(name: str, figures: Mapping[str, Any], scored: list[str], teacher: bool
             f"{100 * low:.1f}–{100 * high:.1f}",
             points(against["value"]) if against else _DASH,
         ]
-    cells += [percent(figures["parsed"]), percent(figures["stopped"])]
+    if judged:
+        became = figures.get(judged, {}).get("outcomes", {})
+        total = sum(number for what, number in became.items() if what != "no_answer_cut")
+        cells += [percent(became[what] / total) if total else _DASH for what in ("wrong", "no_answer")]
+    else:
+        cells.append(percent(figures["no_answer"] / _replies(figures)))
+    cells.append(percent(figures["stopped"]))
     if teacher:
         agreement = figures.get("agreement")
         cells.append(percent(agreement["value"]) if agreement else _DASH)

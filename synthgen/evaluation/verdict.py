@@ -7,6 +7,7 @@ stands exactly at the margin is then deployed by mistake in 2.5% of tests.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from typing import Any, Literal
 from synthgen.core.text import percent, points
 from synthgen.evaluation.compare import ModelAnswers, aligned
 from synthgen.evaluation.intervals import Interval, mcnemar, paired_difference, retention, score_interval
+from synthgen.evaluation.outcomes import count_outcomes
 from synthgen.evaluation.rows_needed import rows_for_grades, rows_for_shares
 from synthgen.evaluation.seed_intervals import difference_over_seeds
 
@@ -24,6 +26,12 @@ TEACHER_LEAST = 0.5
 """The share of right answers that a teacher is to have where nobody says otherwise."""
 NAMED = 5
 """Slices that a line names."""
+LINE = 80
+"""Columns of a line."""
+_INDENTS: tuple[dict[str, Any], ...] = (
+    {"initial_indent": "  ", "subsequent_indent": "    "},
+    {"initial_indent": "    ", "subsequent_indent": "      "},
+)
 OFTEN = 0.1
 """The share of replies that are cut, or hold no answer, from which on that is said."""
 
@@ -131,6 +139,11 @@ def _verdict(
         kept = retention(mine[0], above, confidence=terms.confidence)
         figures["retention"] = kept.figures() if kept is not None else None
         figures |= _cells(mine[0], above, terms)
+        if terms.share:
+            figures["no_answer"] = {
+                "student": _no_answer(students[0], teacher, terms.metric),
+                "teacher": _no_answer(teacher, students[0], terms.metric),
+            }
     if base is not None and not seeds:
         gained, below = aligned(terms.metric, students[0], base)
         figures["gain"] = paired_difference(gained, below, confidence=terms.confidence).figures()
@@ -197,6 +210,13 @@ def _cells(mine: Sequence[float], above: Sequence[float], terms: Terms) -> dict[
     return {"agreement": cells, "mcnemar_p": round(p, 6)}
 
 
+def _no_answer(model: ModelAnswers, other: ModelAnswers, metric: str) -> int:
+    """In how many replies no answer was found, on the rows for which both models have a score."""
+    scores = zip(model.scores[metric], other.scores[metric], strict=True)
+    both = [None if above is None else score for score, above in scores]
+    return int(count_outcomes(zip(model.answers, both, strict=True))["no_answer"])
+
+
 def _rows_needed(mine: Sequence[Sequence[float]], above: Sequence[float], terms: Terms) -> int | None:
     """How many test rows would decide, were the difference the one that was seen; None where none would."""
     rows = len(above)
@@ -234,19 +254,36 @@ def _advice(students: Sequence[ModelAnswers]) -> list[str]:
 
 
 def verdict_lines(report: Mapping[str, Any]) -> list[str]:
-    """The verdicts as a person reads them, from `metrics.json`; none where there is none."""
+    """The verdicts as a person reads them, from `metrics.json`: a line a student, then what each rests on.
+
+    None where there is no verdict.
+    """
     verdict = report.get("verdict")
     if not verdict:
         return []
-    width = max(len(name) for name in verdict["students"])
-    lines = [
+    head = (
         f"verdict (by {verdict['metric'].replace('_', ' ')}; at most {_pts(verdict['margin'])} points "
         f"below the teacher, {100 * verdict['confidence']:g}% sure):"
-    ]
+    )
+    names = max(len(name) for name in verdict["students"])
+    lines = [head]
     for name, figures in verdict["students"].items():
-        lines.append(f"  {name:<{width}}  {figures['verdict']}: {figures['reason']}")
-        lines += [f"  {'':<{width}}  {line}" for line in _details(figures)]
+        lines.append(_summary(f"  {name:<{names}}  {figures['verdict']}: ", figures))
+    for name, figures in verdict["students"].items():
+        lines += ["", *textwrap.wrap(f"{name}: {figures['reason']}", LINE, **_INDENTS[0])]
+        for detail in _details(figures):
+            lines += textwrap.wrap(detail, LINE, **_INDENTS[1])
     return lines
+
+
+def _summary(start: str, figures: Mapping[str, Any]) -> str:
+    """One student's line: the verdict and its interval, and the rows that would decide if there is room."""
+    apart = figures["vs_teacher"]
+    low, high = apart["interval"]
+    line = f"{start}{points(apart['value'])} points ({points(low)} to {points(high)})"
+    needed = figures.get("rows_needed")
+    longer = f"{line}, {needed:,} rows decide" if needed else line
+    return longer if len(longer) <= LINE else line
 
 
 def _details(figures: Mapping[str, Any]) -> list[str]:
@@ -255,11 +292,13 @@ def _details(figures: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"both right {cells['both_right']:,}, both wrong {cells['both_wrong']:,}, only the teacher "
             f"{cells['only_teacher']:,}, only the student {cells['only_student']:,}"
-            + (
-                f"; right before training and wrong now {figures['regressions']:,}"
-                if "regressions" in figures
-                else ""
-            )
+        )
+    if "regressions" in figures:
+        lines.append(f"right before training and wrong now {figures['regressions']:,}")
+    if unread := figures.get("no_answer"):
+        lines.append(
+            f"no answer found, which counts as wrong: student {unread['student']:,}, teacher "
+            f"{unread['teacher']:,}"
         )
     if kept := figures.get("retention"):
         low, high = kept["interval"]

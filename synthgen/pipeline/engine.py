@@ -23,7 +23,7 @@ from synthgen.pipeline.lazy_sessions import LazySessions
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.plan import StageState, stage_state
 from synthgen.pipeline.result import RunResult
-from synthgen.pipeline.spec import Pipeline, StageSpec
+from synthgen.pipeline.spec import Pipeline, StageSpec, reply_room
 from synthgen.stages.contract import Context, Outcome
 from synthgen.stages.sharding.block import block_behind
 from synthgen.store.failed import forget_failed, leave_failed
@@ -116,9 +116,8 @@ class Engine:
     def _check_failures(self, spec: StageSpec, manifest: Manifest) -> None:
         """Raises TooManyFailed where more rows of a finished stage failed than its `max_failed` allows."""
         asked, allowed = manifest.extra.get("asked"), getattr(spec.config, "max_failed", None)
-        lost = {
-            reason: rows for reason, rows in manifest.counts.get("failed", {}).items() if reason != "budget"
-        }
+        failed = manifest.counts.get("failed", {})
+        lost = {reason: rows for reason, rows in failed.items() if reason != "budget"}
         if asked and allowed is not None and sum(lost.values()) > allowed * asked:
             reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(lost.items()))
             if manifest.writes == "metrics" and manifest.extra.get("table"):
@@ -222,6 +221,7 @@ class Engine:
             accept_partial=self.options.accept_partial,
             retry_failed=bool(self.options.retry_failed),
             limit=self.options.limit,
+            reply_room=reply_room(self.pipeline, spec),
         )
 
     def _manifest(

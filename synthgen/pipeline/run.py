@@ -21,6 +21,7 @@ from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.plan import choose
 from synthgen.pipeline.references import check_references
 from synthgen.pipeline.result import RunResult
+from synthgen.pipeline.short_limits import short_limits
 from synthgen.pipeline.spec import RESOLVED, Pipeline, StageSpec
 from synthgen.store.jsonl import AppendLog
 from synthgen.store.lock import RunLock
@@ -62,9 +63,15 @@ def run_pipeline(
         check_once = functools.cache(lambda: check_references(pipeline, selected, reporter.say))
         foresight = Foresight(pipeline)
 
+        @functools.cache
+        def say_once_what_is_short() -> None:
+            for fault in short_limits(pipeline, selected, run_dir):
+                reporter.say("warning: " + "\n".join(fault.lines()))
+
         def before_stage(spec: StageSpec) -> None:
             foresight.check(selected[selected.index(spec) :])
             if spec.stage.asks(spec.config):
+                say_once_what_is_short()
                 check_once()
 
         engine.before_stage = before_stage

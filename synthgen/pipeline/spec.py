@@ -86,6 +86,12 @@ def readers(pipeline: Pipeline, stage_id: str) -> list[StageSpec]:
     ]
 
 
+def reply_room(pipeline: Pipeline, spec: StageSpec) -> int | None:
+    """The fewest tokens that a stage which reads this one's model lets a reply have."""
+    limits = (getattr(reader.config, "max_new_tokens", None) for reader in readers(pipeline, spec.id))
+    return min((int(limit) for limit in limits if limit), default=None)
+
+
 def ancestors(pipeline: Pipeline, references: Iterable[str]) -> set[str]:
     """The ids of the stages that references name, and of all that those read; other runs are left out."""
     reached: set[str] = set()

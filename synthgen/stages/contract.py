@@ -109,6 +109,8 @@ class Context:
     accept_partial: bool = False
     retry_failed: bool = False
     limit: int | None = None
+    reply_room: int | None = None
+    """Of a stage that trains: the fewest tokens that a later stage lets the student's replies have."""
 
 
 C = TypeVar("C", bound=StageConfig)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -20,7 +20,7 @@ from synthgen.core.prompts import Prompt
 from synthgen.core.rows import Rejected, Row, ordered, question_text
 from synthgen.tasks.answering import transcript
 from synthgen.tasks.contract import Asking, Card, Item
-from synthgen.tasks.grades import Grade, both_orders, read_checklist, read_grade, read_side
+from synthgen.tasks.grades import Grade, Side, both_orders, read_checklist, read_grade, read_side
 from synthgen.tasks.prompting import AskOptions, choose_prompt, clean, make_request, refuse_faults
 from synthgen.teachers.config import Sampling
 
@@ -31,6 +31,14 @@ GIVEN = {
     "pairwise": ("question", "first", "second"),
 }
 WINS = {"A": 1.0, "tie": 0.5, "B": 0.0}
+
+
+class Orders(NamedTuple):
+    """What a judge said of two answers: A is the one that it saw first; `replies` are its words."""
+
+    straight: Side | None
+    swapped: Side | None
+    replies: tuple[str, str]
 
 
 class JudgeConfig(AskOptions):
@@ -88,7 +96,7 @@ class Judge:
     One request a row, two for pairwise; a row whose grade cannot be read is rejected as `ungraded`.
     """
 
-    VERSION: ClassVar[int] = 5
+    VERSION: ClassVar[int] = 6
     Config: ClassVar[type[AskOptions]] = JudgeConfig
     CARD: ClassVar[Card] = Card(
         reads=(
@@ -114,19 +122,31 @@ class Judge:
         question, response = _question_and_answer(row)
         if not question.strip() or not response.strip():
             return [Rejected(row, "no_answer")]
-        values: dict[str, Any] = {"question": question}
-        if "reference" in self.prompt.variables:
-            shown = self.config.show_reference and not (
-                self.config.kind == "pairwise" and self.config.against == "reference"
-            )
-            values["reference"] = str(row.get("reference") or "") if shown else ""
         if self.config.kind == "pairwise":
-            return [(yield from self._compared(row, response, values))]
-        values["response"] = response
+            return [(yield from self._compared(row))]
+        values = {**self._known(row, question), "response": response}
         if self.config.kind == "checklist":
             values["items"] = list(self.config.items)
         reply = yield from self._asked(values)
         return [self._graded(row, clean(reply.first.text))]
+
+    def orders(self, row: Row, other: str) -> Generator[Request, Reply, Orders]:
+        """The row's answer against another: the judge sees it first, and then last."""
+        question, response = _question_and_answer(row)
+        known = self._known(row, question)
+        straight = yield from self._asked({"first": response, "second": other, **known})
+        swapped = yield from self._asked({"first": other, "second": response, **known})
+        replies = clean(straight.first.text), clean(swapped.first.text)
+        return Orders(read_side(replies[0]), read_side(replies[1]), replies)
+
+    def _known(self, row: Row, question: str) -> dict[str, Any]:
+        """The question, and the reference where the prompt shows one."""
+        if "reference" not in self.prompt.variables:
+            return {"question": question}
+        shown = self.config.show_reference and not (
+            self.config.kind == "pairwise" and self.config.against == "reference"
+        )
+        return {"question": question, "reference": str(row.get("reference") or "") if shown else ""}
 
     def _asked(self, values: dict[str, Any]) -> Generator[Request, Reply, Reply]:
         """The reply to a request; where the server refuses it with the prescribed form, to one without."""
@@ -156,15 +176,13 @@ class Judge:
             },
         )
 
-    def _compared(self, row: Row, response: str, values: dict[str, Any]) -> Generator[Request, Reply, Item]:
+    def _compared(self, row: Row) -> Generator[Request, Reply, Item]:
         other = row.get(self.config.against)
         if not isinstance(other, str | int | float) or not str(other).strip():
             return Rejected(row, "no_answer", self.config.against)
-        straight = yield from self._asked({"first": response, "second": str(other), **values})
-        swapped = yield from self._asked({"first": str(other), "second": response, **values})
-        texts = clean(straight.first.text), clean(swapped.first.text)
-        side = both_orders(read_side(texts[0]), read_side(texts[1]))
-        reason = {f"{self.config.name}_reason": "\n---\n".join(text.strip() for text in texts)}
+        said = yield from self.orders(row, str(other))
+        side = both_orders(said.straight, said.swapped)
+        reason = {f"{self.config.name}_reason": "\n---\n".join(text.strip() for text in said.replies)}
         return (
             Rejected(_scored(row, reason), "ungraded")
             if side is None

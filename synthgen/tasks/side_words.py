@@ -20,6 +20,11 @@ _LETTERED = re.compile(
     re.MULTILINE,
 )
 _LAST_NUMBER = re.compile(r"(?P<start>\n\W{0,8})(?P<number>[12])(?P<end>\W{0,8})\Z")
+_FIRST_NUMBER = re.compile(
+    r"\A(?P<start>\W{0,8})(?P<number>[12])"
+    r"(?P<end>\W{0,6}\n\s{0,4}[#*_]{0,4}[ ]?(?:reason|explanation|rationale)\b)",
+    re.IGNORECASE,
+)
 _SCORE = (
     r"(?P<score>\d{1,3}(?:\.\d{1,2})?)(?![\d%])(?:\s?/\s?\d{1,3}|\sout\sof\s\d{1,3})?(?:\s?(?i:points?))?[*_\])]{0,4}"
     rf"(?=\s*(?:\Z|\n|[,;|(]|\.(?!\d)|[-–—]\s|(?i:{CALLED})[ \t]+[AB]\b|[AB]\b|(?:and|but|while|because|since|vs)\b))"  # noqa: RUF001, E501
@@ -32,6 +37,34 @@ _SCORED = re.compile(
     re.MULTILINE,
 )  # noqa: RUF001
 _TWO_NUMBERS = re.compile(r"\A\s*(\d{1,3}(?:\.\d{1,2})?)[ \t,]{1,3}(\d{1,3}(?:\.\d{1,2})?)[ \t.]*(?:\n|\Z)")
+
+
+_NAMED = re.compile(
+    r"\W{0,4}(?:(?i:model|output|response|answer|assistant|option)[_ -]?"
+    r"(?:(?P<first>[aA1])|(?P<second>[bB2]))|(?P<letter>[AB])\+{1,2})\W{0,4}"
+)
+_TAGS = re.compile(
+    r"<(?P<tag>verdict|final_verdict|winner|better|choice|preference|preferred|judge?ment|answer)>\s{0,4}"
+    r"(?P<value>[^<>\n]{1,40}?)\s{0,4}</(?P=tag)>",
+    re.IGNORECASE,
+)
+
+
+def as_letter(value: str) -> str:
+    """A or B for a value that only names one: `model_a`, `output_2`, `B++`; any other value as it is."""
+    named = _NAMED.fullmatch(value)
+    if named is None:
+        return value
+    return named["letter"] or ("A" if named["first"] else "B")
+
+
+def tagged(text: str) -> list[str]:
+    """What stands in the tags of a verdict: <verdict>B</verdict>; in <answer> only where it names a side."""
+    return [
+        match["value"]
+        for match in _TAGS.finditer(text)
+        if match["tag"].lower() != "answer" or re.fullmatch(r"[AB]|tie", as_letter(match["value"]), re.I)
+    ]
 
 
 def in_letters(text: str) -> str:
@@ -50,9 +83,15 @@ def in_letters(text: str) -> str:
         return f"{match['called']}{match['space']}{'A' if name in '1aA' else 'B'}"
 
     text = _NUMBERED.sub(letter, text)
+    if not lettered:  # a verdict in a first line of its own
+        text = _FIRST_NUMBER.sub(_lettered_number, text)
     if {"1", "2"} <= found and not lettered:  # a verdict in a last line of its own
-        text = _LAST_NUMBER.sub(lambda m: m["start"] + "AB"[int(m["number"]) - 1] + m["end"], text)
+        text = _LAST_NUMBER.sub(_lettered_number, text)
     return text
+
+
+def _lettered_number(match: re.Match[str]) -> str:
+    return match["start"] + "AB"[int(match["number"]) - 1] + match["end"]
 
 
 def scores_of(text: str) -> tuple[float, float] | None:

@@ -10,12 +10,24 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from synthgen.tasks.side_words import CALLED, in_letters, scores_of
+from synthgen.tasks.rankings import ranked
+from synthgen.tasks.side_words import CALLED, as_letter, in_letters, scores_of, tagged
 
 Side = Literal["A", "B", "tie"]
 
 _SIDE_FIELDS = (
-    *("verdict", "winner", "better", "choice", "preferred", "answer", "judgement", "judgment", "decision"),
+    *(
+        "verdict",
+        "winner",
+        "better",
+        "choice",
+        "preferred",
+        "preference",
+        "answer",
+        "judgement",
+        "judgment",
+        "decision",
+    ),
 )
 _KIND = rf"(?:(?:the\s+)?(?i:{CALLED})\s+)?"
 _LETTER = rf"{_KIND}[\"'*_\[(]{{0,4}}(?P<%s>[ABab])\b(?!['’]\w)[\"'*_\])]{{0,4}}"
@@ -41,13 +53,19 @@ _ADVERBS = (
     r"(?:(?:clearly|slightly|much|far|the|overall|also|simply|still|by\s+far|a\s+bit|my|significantly|marginally"
     r"|considerably|substantially|noticeably|definitely|generally|therefore|thus)\s+){0,3}"
 )
+_FLAW = (
+    r"(?:general|generic|repetitive|verbose|wordy|vague|ambiguous|complex|complicated|confusing|limited|basic|redundant"
+    r"|convoluted|subjective|superficial|simplistic|abstract|broad|negative|difficult|lengthy)\b"
+)
+"""What an answer can be more of without being better."""
 _GOOD = (
     rf"(?:(?:is|was)\s+{_ADVERBS}(?:better|best|stronger|superior|preferred|preferable|winner|correct|right"
-    r"|clearer|more\s+\w+)|wins|won|has\s+the\s+edge|is\s+it|answers\b[^.,\n]{0,30}\bbetter)\b"
+    rf"|clearer|more\s+(?!{_FLAW})\w+|less\s+{_FLAW})"
+    r"|wins|won|has\s+the\s+edge|is\s+it|answers\b[^.,\n]{0,30}\bbetter)\b"
 )
 _BAD = (
     rf"(?:(?:is|was)\s+{_ADVERBS}(?:worse|worst|weaker|inferior|incorrect|wrong|beaten|poorer|false|defeated"
-    r"|less\s+\w+)|loses|lost|fails)\b"
+    rf"|less\s+(?!{_FLAW})\w+|more\s+{_FLAW})|loses|lost|fails)\b"
 )
 _CLAIM = re.compile(
     rf"(?P<before>[^.;\n]{{0,80}}?)(?<!\w){_KIND}[\"'*_\[(]{{0,4}}(?P<side>[AB])[\"'*_\])]{{0,4}}\s+"
@@ -83,6 +101,11 @@ _VERDICT_LINE = re.compile(
     r"[*_`\"'\[( \t]{0,8}(?P<value>[^\n]{1,300})",
     re.IGNORECASE | re.MULTILINE,
 )
+_OPENING = re.compile(
+    r"\A\W{0,8}(?P<value>A|B|Tie|Equal)\b\W{0,6}\n\s{0,4}[#*_]{0,4}[ ]?(?:reason|explanation|rationale)\b",
+    re.IGNORECASE,
+)
+"""A verdict alone in the first line, before its reason."""
 _VERDICT_SAID = re.compile(
     r"(?P<before>[^.;\n]{0,80}?)\b(?:(?:verdict|winner|better\s+(?:answer|response|one)|preferred\s+answer)\s+is"
     r"|(?<![\w'’] )I\s+prefer)\s+[*_\"'\[]{0,4}(?P<value>[^\n]{1,200})",
@@ -111,7 +134,7 @@ _IN_ONE_RESPECT = re.compile(
 _SUPPOSED = re.compile(r"\b(?:would|could|if|not|e\.g|example|format|either|or)\b", re.IGNORECASE)
 _FIELD = re.compile(r"\"(?:verdict|winner|choice|better)\"\s{0,3}:\s{0,3}\"(?P<value>[^\"\n]{1,80})\"", re.I)
 _OTHER_WORD = re.compile(
-    r"(?!(?:the|answer|assistant|response|option|model|choice|an?|b|c|tie|tied|equal|equally|neither|both|draw|even|are|and)\b)"
+    r"(?!(?:the|answer|assistant|response|option|output|model|choice|an?|b|c|tie|tied|equal|equally|neither|both|draw|even|are|and)\b)"
     r"\b\w+",
     re.IGNORECASE,
 )
@@ -151,6 +174,8 @@ def read_side(text: str) -> Side | None:
 
     None where it says two things, asks, or makes it depend on a condition.
     """
+    if (ranking := ranked(text)) is not None:
+        return None if ranking == "unclear" else ranking
     text = in_letters(text)
     objects = json_objects(text)
     values = [
@@ -160,7 +185,7 @@ def read_side(text: str) -> Side | None:
     ]
     if objects and objects[0][1] <= 200 and not values:
         return None
-    values = values or [match["value"] for match in _FIELD.finditer(text)]
+    values = values or [match["value"] for match in _FIELD.finditer(text)] or tagged(text)
     if values:
         return _agreed([_judged(value) if isinstance(value, str) else None for value in values])
     brackets = [match for match in _BRACKETS.finditer(text) if not _SUPPOSED.search(match["before"])]
@@ -171,6 +196,10 @@ def read_side(text: str) -> Side | None:
 
 
 def _line_or_sentence(text: str) -> Side | None:
+    opening = _OPENING.match(text)
+    if opening is not None and not _VERDICT_LINE.search(text):
+        side = _judged(opening["value"])
+        return None if _contradicted(side, text[opening.end() :]) else side
     lines = list(_VERDICT_LINE.finditer(text))
     if lines:
         said = [_judged(match["value"]) for match in lines]
@@ -245,7 +274,8 @@ def _claims(text: str) -> Iterator[Side | None]:
 
 def _judged(value: str) -> Side | None:
     """The side that the words after "Verdict:" name; None where they do not say one clearly."""
-    value = _LEAD.sub("", re.sub(r"\A<([^<>\n]{1,20})>", r"\1", value.strip().lstrip("*_\"'`[( ")))
+    value = re.sub(r"\A<([^<>\n]{1,20})>", r"\1", as_letter(value).strip().lstrip("*_\"'`[( "))
+    value = _LEAD.sub("", value)
     tie = _TIE.match(value)
     if tie is not None:
         if _TIE_ENDED.match(value[tie.end() :]) or _ONE_OF_BOTH.search(value):

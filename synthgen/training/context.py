@@ -36,3 +36,8 @@ class RunContext(Protocol):
     def stopping(self) -> Callable[[], int]:
         """Gives 0, or the number of the signal that asked to stop."""
         ...
+
+    @property
+    def reply_room(self) -> int | None:
+        """The fewest tokens that a later stage lets the student's replies have, if there is one."""
+        ...

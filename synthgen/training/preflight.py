@@ -26,6 +26,7 @@ from synthgen.training.encoding import (
     encode_turns,
 )
 from synthgen.training.fault_advice import TURNS_FAULTS, advice_for
+from synthgen.training.reply_room import CompletionLengths
 from synthgen.training.thinking import require_tags
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Preflight:
     tokens: int = 0
     learned_tokens: int = 0
     longest: int = 0
-    longest_completion: int = 0
+    lengths: CompletionLengths = field(default_factory=CompletionLengths)
     """Of the completions that answer the question, the objective's first task."""
     bad_answers: int = 0
     """Rows whose label says that their answer is not to be learned."""
@@ -78,6 +79,11 @@ class Preflight:
     shown: str = ""
     """The examples of one row with their masks, for the log."""
 
+    @property
+    def longest_completion(self) -> int:
+        """Tokens of the longest completion."""
+        return self.lengths.holding(1.0)
+
     def plain(self) -> dict[str, Any]:
         """The figures as the manifest holds them."""
         figures: dict[str, Any] = {
@@ -86,6 +92,7 @@ class Preflight:
             "tokens": self.tokens,
             "learned_tokens": self.learned_tokens,
             "longest": self.longest,
+            "completion_tokens": self.lengths.plain(),
             **{name: self.faults.get(name, 0) for name in EXAMPLE_FAULTS},
             "missing_fields": self.lacking,
         }
@@ -119,8 +126,7 @@ class Preflight:
         self.tokens += sum(len(example.input_ids) for example in examples)
         self.learned_tokens += sum(example.learned for example in examples)
         self.longest = max(self.longest, *(example.length for example in examples))
-        spans = (end - start for start, end in examples[0].spans)
-        self.longest_completion = max(self.longest_completion, *spans, 0)
+        self.lengths.add(examples[0])
         if fault := _worst(examples):
             self.faults[fault] = self.faults.get(fault, 0) + 1
             self.first.setdefault(fault, str(row.get("id", self.rows)))

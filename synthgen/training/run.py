@@ -227,12 +227,11 @@ def _prepare(
                 ]
             ),
         )
-    say(f"{stage}: {preflight.line()}")
-    for line in mixture.lines():
+    size = _size(student, Training(chosen, options, objective), preflight, mixture.sequences)
+    for line in (preflight.line(), *mixture.lines(), preflight.shown, *size):
         say(f"{stage}: {line}")
-    say(f"{stage}: {preflight.shown}")
-    for line in _size(student, Training(chosen, options, objective), preflight, mixture.sequences):
-        say(f"{stage}: {line}")
+    if short := preflight.lengths.warning(context.reply_room):
+        say(f"warning: {stage}: {short}")
     _require_rows(student, context)
     positions = positions_in(student.model.config)
     if positions and min(preflight.longest, options.max_length) > positions:

@@ -122,9 +122,8 @@ def test_seeds_of_one_stage_are_judged_together():
     figures = verdict_report([*apart, model("teacher", "teacher", above)], TERMS)["students"]["sft"]
     assert figures["verdict"] == "INCONCLUSIVE"  # one seed of three failed
     assert figures["rows_needed"] is None
-    assert "train more seeds" in "\n".join(
-        verdict_lines({"verdict": report | {"students": {"sft": figures}}})
-    )
+    lines = verdict_lines({"verdict": report | {"students": {"sft": figures}}})
+    assert "or train more seeds" in " ".join(" ".join(lines).split())
 
 
 def drawn(tests, rows, won, lost):
@@ -192,8 +191,14 @@ def test_the_lines_read_well():
     report = {"verdict": verdict_report([*_two()], TERMS)}
     text = "\n".join(verdict_lines(report))
     assert "verdict (by exact match; at most 3.0 points below the teacher, 95% sure):" in text
-    assert "INCONCLUSIVE: -3.0 points to the teacher" in text
-    assert "no test of a size that can be had would decide" in text  # the difference is the margin itself
+    first, second, third, *rest = text.splitlines()
+    assert second == "  student  INCONCLUSIVE: -3.0 points (-4.5 to -1.7)" and third == ""
+    assert rest[0].startswith("  student: -3.0 points to the teacher (")
+    assert "    no answer found, which counts as wrong: student" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert "no test of a size that can be had would decide" in " ".join(
+        text.split()
+    )  # the difference is the margin itself
 
 
 def _two():

@@ -35,7 +35,7 @@ class JudgeMetric:
     cannot be read is left out and counted.
     """
 
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
     Config: ClassVar[type[Component]] = JudgeMetricConfig
     SHARE: ClassVar[bool] = False
     ASKS: ClassVar[bool] = True

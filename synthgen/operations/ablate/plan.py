@@ -200,6 +200,7 @@ class AblationPlan:
             if spec.id == self.evaluate.id:
                 options["models"] = [student.id for student in self.students]
                 options["metrics"] = [resolved(self.metric)]
+                options.pop("pairwise", None)
                 options["on_leak"] = "exclude" if options["on_leak"] == "fail" else options["on_leak"]
             stages.append({kind: options})
         label = f"without-{re.sub('[^A-Za-z0-9._-]', '-', removal.name)}" if removal else "matched"

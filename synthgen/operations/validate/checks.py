@@ -22,6 +22,7 @@ from synthgen.operations.validate.split_sizes import split_faults
 from synthgen.pipeline.foresight import foreseen
 from synthgen.pipeline.graph import other_run_faults
 from synthgen.pipeline.references import unreadable_references
+from synthgen.pipeline.short_limits import short_limits
 from synthgen.pipeline.spec import Pipeline
 from synthgen.similarity.embedding_options import EmbeddingsConfig
 from synthgen.teachers.contract import Provider
@@ -57,6 +58,10 @@ def findings(pipeline: Pipeline, offline: bool = False, runs: Path = Path("data/
         *(Finding("error", fault) for fault in split_faults(pipeline)),
         *(Finding("error", fault) for fault in other_run_faults(pipeline.stages, runs, str(pipeline.path))),
         *_references(pipeline),
+        *(
+            Finding("warning", fault)
+            for fault in short_limits(pipeline, pipeline.stages, runs / pipeline.name)
+        ),
         *_teachers(pipeline, offline),
         *_embedders(pipeline, offline),
         *_students(pipeline, offline),

@@ -13,6 +13,7 @@ from synthgen.evaluation.metrics.contract import NamesJudge
 from synthgen.evaluation.metrics.exact_match import ExactMatch, ExactMatchConfig
 from synthgen.evaluation.teacher import Drawn
 from synthgen.stages.contract import StageConfig, read_share
+from synthgen.stages.evaluate.pairwise import PairwiseOptions
 
 Share = Annotated[float, BeforeValidator(read_share, json_schema_input_type=float | str)]
 
@@ -128,6 +129,9 @@ class Config(StageConfig):
             "length: the question's, in three parts"
         ),
     )
+    pairwise: PairwiseOptions | None = Field(
+        None, description="has a judge compare each student's answers with those of base and teacher"
+    )
     verdict: VerdictOptions = Field(VerdictOptions(), description="when a student may replace its teacher")
     on_leak: Literal["fail", "exclude", "warn"] = Field(
         "fail",
@@ -145,7 +149,21 @@ class Config(StageConfig):
         named = self.verdict.metric
         if named is not None and named not in (known := [choice.name for choice in self.metrics]):
             raise ValueError(f"verdict: metric {named!r} is none of metrics: {', '.join(known)}")
+        if self.pairwise is not None:
+            self._pairs_exist(self.pairwise)
         return self
+
+    def _pairs_exist(self, pairwise: PairwiseOptions) -> None:
+        """What `against` names has to be asked; with `students`, the pipeline knows the stages."""
+        every = any(name in ("student", "students") for name in self.models)
+        if not every and all(name in ("base", "teacher") for name in self.models):
+            raise ValueError("pairwise compares students, and models has none")
+        if "against" not in pairwise.model_fields_set:
+            return
+        for name in pairwise.against:
+            if name in self.models or (every and name not in ROLES):
+                continue
+            raise ValueError(f"pairwise: against {name!r} is none of models: {', '.join(self.models)}")
 
 
 def drawn_by(config: Config) -> Drawn:
@@ -165,7 +183,9 @@ def unasking(config: Config) -> Config | None:
     if not models:
         return None
     # Without metrics only the replies count.
-    return config.model_copy(update={"models": models, "metrics": metrics, "on_leak": "warn"})
+    return config.model_copy(
+        update={"models": models, "metrics": metrics, "on_leak": "warn", "pairwise": None}
+    )
 
 
 def judging_choices(config: Config) -> tuple[Choice, ...]:
@@ -181,5 +201,6 @@ def judge_of(choice: Choice) -> str:
 def asked_by(config: Config) -> tuple[str, ...]:
     """The teacher and the judges that are asked, each once."""
     teacher = (config.teacher,) if "teacher" in config.models else ()
-    judges = (judge_of(choice) for choice in judging_choices(config))
+    judges = [judge_of(choice) for choice in judging_choices(config)]
+    judges += [config.pairwise.judge] if config.pairwise is not None else []
     return tuple(dict.fromkeys([*teacher, *judges]))

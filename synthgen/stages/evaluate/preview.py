@@ -1,4 +1,4 @@
-"""What evaluate would ask about a few test questions: the teacher, and the judge of each metric."""
+"""What evaluate would ask about a few test questions: the teacher, and each judge."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from synthgen.core.hashing import value_hash
 from synthgen.core.registry import Choice
 from synthgen.core.rows import Row, question_text, with_system
 from synthgen.evaluation.metrics.contract import JudgingMetric
+from synthgen.evaluation.pairwise import conversations, decided
 from synthgen.stages.asking.preview import Preview, answers, why_failed
 from synthgen.stages.asking.work import input_rows
 from synthgen.stages.contract import Context
 from synthgen.stages.evaluate.options import Config, drawn_by, judge_of, judging_choices
+from synthgen.stages.evaluate.pairwise import PART, PairwiseOptions, count_pairs
+from synthgen.tasks.judge import Judge
 
 TEACHER = "the teacher's answers"
 
 
 def preview(inputs: Inputs, config: Config, context: Context, n: int, ask: bool = True) -> list[Preview]:
-    """The first n questions, once for the teacher's answer and once for each metric that asks a judge.
+    """The first n questions, once for the teacher's answer and once for each judge.
 
     A judge is shown the teacher's answer, or the reference where the teacher is not compared: there is no
     student yet.
@@ -74,6 +77,44 @@ def preview(inputs: Inputs, config: Config, context: Context, n: int, ask: bool 
     replies = [(rows[number], text) for number, text in answered.items()]
     for choice in judging_choices(config):
         shown += _graded(choice, replies, config, context, ask)
+    if config.pairwise is not None:
+        shown += _compared(config.pairwise, replies, config, context, ask)
+    return shown
+
+
+def _compared(
+    options: PairwiseOptions,
+    replies: Sequence[tuple[Row, str]],
+    config: Config,
+    context: Context,
+    ask: bool,
+) -> list[Preview]:
+    """The answer to each question against that to the next one, since no student has answered yet."""
+    judge = Judge(options.asking(), 0)
+    texts = [
+        (row, text, replies[(number + 1) % len(replies)][1] if len(replies) > 1 else "I do not know.")
+        for number, (row, text) in enumerate(replies)
+    ]
+    shown = []
+    session = context.sessions.open(options.judge)
+    for number, log, rendered in answers(
+        session, list(conversations(judge, texts)), f"preview {context.stage_id} {PART}", ask
+    ):
+        row, mine, other = texts[number]
+        one = Preview(row, log, keys=rendered.keys, asks=PART, teacher=options.judge)
+        if rendered.state == "answered" and rendered.result is not None:
+            read = decided(rendered.result)
+            one.rows.append(
+                {
+                    **_question(row, config),
+                    "first": mine,
+                    "second": other,
+                    "outcome": read.outcome or read.why,
+                }
+            )
+        else:
+            one.failed = why_failed(rendered)
+        shown.append(one)
     return shown
 
 
@@ -135,4 +176,6 @@ def times(config: Config, students: Sequence[Any]) -> dict[str, int]:
     named = len(students) if every else sum(name not in ("base", "teacher") for name in config.models)
     compared = bases + named + ("teacher" in config.models)
     judges = {choice.name: compared for choice in judging_choices(config)}
+    if config.pairwise is not None:
+        judges[PART] = count_pairs(students, config.models, config.pairwise.against)
     return {**({TEACHER: 1} if "teacher" in config.models else {}), **judges}

@@ -20,12 +20,13 @@ from synthgen.core.errors import ConfigError, Interrupted
 from synthgen.core.hashing import value_hash
 from synthgen.core.progress import Progress
 from synthgen.core.rows import Row, question_text, rejected, with_system
-from synthgen.evaluation.asking import Account, fetch, total_account
+from synthgen.evaluation.asking import fetch, total_account
 from synthgen.evaluation.compare import ModelAnswers, score
 from synthgen.evaluation.generation import Decoding
 from synthgen.evaluation.grading import Grading, grade_replies
 from synthgen.evaluation.local import Local, answers_of, locals_of, provenance_of
 from synthgen.evaluation.metrics.contract import Metric, judging
+from synthgen.evaluation.pairwise_report import FILE as PAIRWISE_FILE
 from synthgen.evaluation.scoreboard import scoreboard
 from synthgen.evaluation.teacher import TeacherAnswers, conversations_with_teacher, teacher_answers
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
@@ -38,8 +39,10 @@ from synthgen.stages.evaluate.options import (
     judging_choices,
     unasking,
 )
+from synthgen.stages.evaluate.pairwise import compare
 from synthgen.stages.evaluate.questions import read_questions, select_questions
 from synthgen.stages.evaluate.report import entries, figures
+from synthgen.stages.evaluate.room import say_short
 from synthgen.store.jsonl import RowWriter
 
 if TYPE_CHECKING:
@@ -53,6 +56,9 @@ def needs(config: Config) -> dict[str, Need]:
     if any(name != "teacher" for name in config.models):
         every = "students" in config.models or "student" in config.models or not named
         needed["students"] = Need("model", many=True, optional=True, choose=() if every else named)
+        against = config.pairwise.against if every and config.pairwise is not None else ()
+        if others := tuple(name for name in against if name not in ROLES):
+            needed["against"] = Need("model", many=True, choose=others, option="pairwise.against")
     return needed
 
 
@@ -132,6 +138,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     """
     students = inputs.get("students", ())
     _require_students(students, config)
+    say_short(students, config.max_new_tokens, context.reporter.say)
     counts = Counts()
     context.work.mkdir(parents=True, exist_ok=True)
     with RowWriter(out / "rejected.jsonl") as rejects:
@@ -148,15 +155,23 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         gradings = _grade(metrics, models, rows, config, context)
         failures = [teacher.failed] if teacher is not None else []
         failures += [grading.failed for grading in gradings]
+        pairwise = compare(models, rows, config.pairwise, context) if config.pairwise is not None else None
+        failures += [pairwise.failed] if pairwise is not None else []
         _count(rows, failures, context.stage_id, counts, rejects)
     report = figures(questions, models, metrics, config, counts)
+    if pairwise is not None:
+        report["pairwise"] = pairwise.figures
     (out / "metrics.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")
     with RowWriter(out / "answers.jsonl") as answers:
         for entry in entries(rows, models, config):
             answers.write(entry)
     files = {"metrics.json": None, "answers.jsonl": answers.rows, "rejected.jsonl": rejects.rows}
+    if pairwise is not None:
+        files[PAIRWISE_FILE] = pairwise.write(out)
     outcome = Outcome(counts, files, table=scoreboard(report))
-    if account := _account(teacher, gradings):
+    accounts = [one.account for one in (teacher, *gradings, pairwise) if one is not None]
+    if accounts:
+        account = total_account(accounts)
         outcome.requests, outcome.usage = account.requests, account.usage or None
         outcome.asked = len(rows)
     return outcome
@@ -253,17 +268,9 @@ def _count(
             counts.kept += 1
 
 
-def _account(teacher: TeacherAnswers | None, gradings: Sequence[Grading]) -> Account | None:
-    """The requests and costs of teacher and judges together; None where nobody was asked."""
-    accounts = [teacher.account] if teacher is not None else []
-    if gradings:
-        accounts.append(total_account([grading.account for grading in gradings]))
-    return total_account(accounts) if accounts else None
-
-
 STAGE = Stage(
     config=Config,
-    version=12,
+    version=13,
     writes="metrics",
     needs=needs,
     run=run,

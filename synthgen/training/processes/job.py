@@ -54,6 +54,7 @@ class RankContext:
     seed: int
     reporter: Reporter
     stopping: Callable[[], int]
+    reply_room: int | None = None
 
 
 def folder_of(work: Path) -> Path:
