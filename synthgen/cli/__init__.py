@@ -18,6 +18,7 @@ import typer
 from synthgen.cli import (
     ablate,
     batch,
+    chat,
     curve,
     diff,
     estimate,
@@ -30,9 +31,11 @@ from synthgen.cli import (
     merge,
     preview,
     prompts,
+    push,
     report,
     run,
     schema,
+    serve,
     serve_builtin,
     stages,
     status,
@@ -89,6 +92,9 @@ app.command("why")(why.why)
 app.command("verdict")(verdict.verdict)
 app.command("diff")(diff.diff)
 app.command("report")(report.report)
+app.command("serve")(serve.serve)
+app.command("chat")(chat.chat)
+app.command("push")(push.push)
 app.command("list")(listing.list_components)
 app.command("schema")(schema.schema)
 app.add_typer(prompts.app, name="prompts")

@@ -20,6 +20,7 @@ from synthgen.core.thinking_tags import OPEN
 from synthgen.training.answer_turn import student_lead, without_lead
 from synthgen.training.architecture import Source, load_model, make_room, minds_padding, route_quietly
 from synthgen.training.encoding import end_texts
+from synthgen.training.student import hush_torchao
 from synthgen.training.templates import fix_template, prompt_ids
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class LocalModel:
         trust_remote_code: bool = False,
     ) -> None:
         os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+        hush_torchao()
         try:
             import torch
             from transformers import AutoTokenizer
@@ -190,7 +192,15 @@ class LocalModel:
                     with _drawing(decoding, start, self.device):
                         yield batch, self._batch([prompts[number] for number in batch], decoding)
 
-    def _batch(self, prompts: Sequence[Sequence[int]], decoding: Decoding) -> list[GeneratedReply]:
+    def answer_one(self, prompt: Sequence[int], decoding: Decoding, **more: Any) -> GeneratedReply:
+        """The reply to one encoded prompt; `more` goes to `generate`, such as a streamer."""
+        threads = decoding.threads or (1 if self.parameters < SMALL else None)
+        with _threads(threads), _drawing(decoding, 0, self.device):
+            return self._batch([prompt], decoding, **more)[0]
+
+    def _batch(
+        self, prompts: Sequence[Sequence[int]], decoding: Decoding, **more: Any
+    ) -> list[GeneratedReply]:
         import torch
         from transformers import GenerationConfig
 
@@ -222,7 +232,7 @@ class LocalModel:
                     else {}
                 )
                 replies = self.model.generate(  # [prompts, width + new tokens]
-                    input_ids=ids.to(self.device), attention_mask=mask.to(self.device), **cache
+                    input_ids=ids.to(self.device), attention_mask=mask.to(self.device), **cache, **more
                 )
         except torch.cuda.OutOfMemoryError as fault:
             raise StageFailed(

@@ -126,7 +126,7 @@ def _verdict(
     )
     word, reason = _weak_teacher(students, teacher, base, terms)
     if not word:
-        word, reason = _held_to_margin(apart, terms)
+        word, reason = held_to_margin(apart, terms)
     figures: dict[str, Any] = {
         "verdict": word,
         "reason": reason,
@@ -150,7 +150,7 @@ def _verdict(
         if terms.share:
             figures["regressions"] = sum(one < other for one, other in zip(gained, below, strict=True))
     if word == "INCONCLUSIVE":
-        figures["rows_needed"] = _rows_needed(mine, above, terms)
+        figures["rows_needed"] = rows_that_decide(mine, above, terms)
     if word in ("RETUNE", "INCONCLUSIVE"):
         figures["try"] = _advice(students)
     return figures
@@ -185,8 +185,9 @@ def _weak_teacher(
     return "", ""
 
 
-def _held_to_margin(apart: Interval, terms: Terms) -> tuple[Word, str]:
-    shown = f"{points(apart.value)} points to the teacher ({points(apart.low)} to {points(apart.high)})"
+def held_to_margin(apart: Interval, terms: Terms, above: str = "teacher") -> tuple[Word, str]:
+    """DEPLOY, RETUNE or INCONCLUSIVE with the reason, by the interval of a difference to the one above."""
+    shown = f"{points(apart.value)} points to the {above} ({points(apart.low)} to {points(apart.high)})"
     limit = points(-terms.margin)
     if apart.low > -terms.margin:
         return "DEPLOY", f"{shown}, all above {limit}"
@@ -217,7 +218,7 @@ def _no_answer(model: ModelAnswers, other: ModelAnswers, metric: str) -> int:
     return int(count_outcomes(zip(model.answers, both, strict=True))["no_answer"])
 
 
-def _rows_needed(mine: Sequence[Sequence[float]], above: Sequence[float], terms: Terms) -> int | None:
+def rows_that_decide(mine: Sequence[Sequence[float]], above: Sequence[float], terms: Terms) -> int | None:
     """How many test rows would decide, were the difference the one that was seen; None where none would."""
     rows = len(above)
     if len(mine) == 1 and terms.share:

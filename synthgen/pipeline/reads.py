@@ -103,13 +103,16 @@ def resolve_reads(
             continue
         if need.read_by:
             continue
-        fits = [spec for spec in earlier if _meets(spec.stage.writes, need)]
+        fits = [
+            spec for spec in earlier if _meets(spec.stage.writes, need) and need.made_by in ("", spec.kind)
+        ]
         if not fits and not need.optional:
             misfits.append(
                 Misfit(
                     path,
                     f"{stage_id} reads {need.kind}, but no earlier stage makes any",
-                    f"put a {_makers(need.kind)} stage before it, or say `input:`",
+                    f"put a {need.made_by or _makers(need.kind)} stage before it"
+                    + (", or say `input:`" if order == 0 else ""),
                 )
             )
         chosen = fits if need.many else fits[-1:]

@@ -11,6 +11,7 @@ from typing import Any
 
 from synthgen.core.rows import Row
 from synthgen.core.text import duration, percent, points
+from synthgen.evaluation.speed_table import HEADER, remarks, speed_rows
 from synthgen.operations.estimate.forecast import likely
 from synthgen.reports.attempts import last_attempts
 from synthgen.reports.charts import charts
@@ -20,6 +21,7 @@ from synthgen.reports.row_text import bars
 from synthgen.reports.run_folder import PublishedStage, stages_of
 from synthgen.reports.status import at_work
 from synthgen.store.publish import write_whole
+from synthgen.training.footprint import size
 
 NAME = "report.html"
 SHOWN_CHARS = 2000
@@ -36,11 +38,15 @@ def html_report(run_dir: Path, samples: int = 5, seed: int = 0) -> str:
     Raises:
         InputError: the folder holds no run.
     """
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     figures = inspect_run(run_dir, samples, seed)
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters.update(
         shown=_shown,
@@ -50,6 +56,9 @@ def html_report(run_dir: Path, samples: int = 5, seed: int = 0) -> str:
         bars=bars,
         number=lambda value: f"{value:,}",
         fields=_fields,
+        speed_rows=lambda measured: speed_rows(measured["sizes"], measured["speed"]),
+        remarks=lambda measured: remarks(measured["sizes"], measured["speed"]),
+        bytes=size,
         likely=likely,
     )
     template = environment.from_string(
@@ -69,6 +78,7 @@ def html_report(run_dir: Path, samples: int = 5, seed: int = 0) -> str:
             money=money,
             attempts=attempts,
             evaluations=[stage for stage in stages if stage["report"]],
+            speed_header=HEADER,
             charts=charts(run_dir),
         )
         + "\n"
@@ -86,11 +96,14 @@ def _stage(entry: dict[str, Any], stage: PublishedStage) -> dict[str, Any]:
     import orjson
 
     report: Any = None
+    speed: Any = None
     metrics = stage.folder / "metrics.json"
     if metrics.is_file():
         try:
             report = orjson.loads(metrics.read_bytes())
-        except orjson.JSONDecodeError:
+            if stage.manifest.kind == "measure":
+                speed = orjson.loads((stage.folder / "speed.json").read_bytes())
+        except (OSError, orjson.JSONDecodeError):
             report = None
     counts = entry["counts"]
     manifest = stage.manifest
@@ -107,6 +120,8 @@ def _stage(entry: dict[str, Any], stage: PublishedStage) -> dict[str, Any]:
         "finished_at": manifest.finished_at,
         "linked_from": manifest.linked_from,
         "report": report if isinstance(report, dict) and "models" in report else None,
+        "variants": report if isinstance(report, dict) and "variants" in report else None,
+        "measured": {**report, "speed": speed} if isinstance(report, dict) and speed else None,
     }
 
 

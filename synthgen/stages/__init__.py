@@ -15,6 +15,8 @@ STAGES = {
     "distill": "synthgen.stages.distill.run:STAGE",
     "prefer": "synthgen.stages.prefer:STAGE",
     "evaluate": "synthgen.stages.evaluate.run:STAGE",
+    "export_model": "synthgen.stages.export_model.run:STAGE",
+    "measure": "synthgen.stages.measure.run:STAGE",
 }
 """Stage kind -> "module:NAME", in the order in which data flows: what a pipeline file can name."""
 

@@ -7,6 +7,9 @@ from synthgen.core.errors import InputError
 from synthgen.evaluation.slices import fallen, slice_report
 from synthgen.evaluation.verdict import Terms, verdict_report
 from synthgen.reports.html import html_report, write_html_report
+from tests.evaluation.test_speed import SIZES, SPEED
+from tests.evaluation.test_variants import model as form
+from tests.evaluation.test_variants import report as form_report
 from tests.evaluation.test_verdict import model
 from tests.reports.made_runs import make_run, stage
 
@@ -192,3 +195,26 @@ def test_verdicts_and_slices_are_told(tmp_path):
     assert not seen.open and "script" not in seen.tags and "img" not in seen.tags
     assert "RETUNE" in text and "all below -3.0" in text and "more rows like those in which it fell" in text
     assert "both wrong" in text and "below the teacher" in text
+
+
+def test_forms_and_speeds_stand_in_the_page(tmp_path):
+    run = make_run(tmp_path / "run")
+    forms = {"exported": HOSTILE, **form_report(form("student", 380), form("int8", 379), form("int4", 300))}
+    stage(run, "export_model", "export_model", "metrics", {"metrics.json": json.dumps(forms).encode()})
+    measured = {
+        "metrics.json": json.dumps({"sizes": SIZES}).encode(),
+        "speed.json": json.dumps(SPEED).encode(),
+    }
+    stage(run, "measure", "measure", "metrics", measured)
+    seen = Seen(html_report(run))
+    text = "".join(seen.text)
+    assert not seen.open and not seen.addresses and "script" not in seen.tags
+    assert "RETUNE-20.0 points to the student" in text and "95.0%" in text
+    assert "300 (2)$4.00" in text and "big: not measured: no memory" in text and "$120.00" in text
+
+
+def test_speeds_that_cannot_be_read_are_left_out(tmp_path):
+    run = make_run(tmp_path / "run")
+    files = {"metrics.json": json.dumps({"sizes": SIZES}).encode(), "speed.json": b"{"}
+    stage(run, "measure", "measure", "metrics", files)
+    assert "Size, speed and price" not in html_report(run)

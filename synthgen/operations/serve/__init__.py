@@ -1,0 +1,1 @@
+"""A run's models as people talk to them: a local server, a chat, a repository on a hub."""

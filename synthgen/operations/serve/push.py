@@ -1,0 +1,82 @@
+"""A model of a run on a hub, with its card: only ever by a command of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthgen.core.errors import ConfigError, InputError, StageFailed
+from synthgen.operations.serve.models import find_model
+
+INSTALL = "pip install 'synthgen-pipeline[train]'"
+_REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+LEFT_OUT = ("*.tmp", ".*")
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What was sent where."""
+
+    model: str
+    repo: str
+    url: str
+    files: int
+    bytes: int
+
+
+def push_model(run_dir: Path, repo: str, name: str = "", *, public: bool = False) -> Pushed:
+    """Uploads one model's folder, with the card beside it, as one commit.
+
+    The hub's address, its key and its cache are those of huggingface_hub: HF_ENDPOINT, HF_TOKEN.
+
+    Args:
+        run_dir: the run's folder.
+        repo: `owner/name` on the hub; made, private, where it is not there.
+        name: the model, see `models.models_of`; the student that was trained last where left out.
+        public: whether a repository that is made is public.
+
+    Raises:
+        ConfigError: the repository's name is none, or huggingface_hub is not installed.
+        InputError: there is no such model, or it is a base.
+        StageFailed: the hub refused.
+    """
+    if not _REPO.fullmatch(repo):
+        raise ConfigError(f"{repo!r} is no repository of a hub", next="write owner/name")
+    local = find_model(run_dir, name)
+    if local.role != "student":
+        raise InputError(
+            f"{local.name} was not trained here", next="name a student, or a variant of export_model"
+        )
+    folder = Path(local.path)
+    if not (folder / "README.md").is_file():
+        raise InputError(
+            "the model has no card (README.md)", str(folder), "run the stage that makes it again"
+        )
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # read when the package is imported
+    try:
+        from huggingface_hub import HfApi
+        from huggingface_hub.utils.tqdm import disable_progress_bars
+    except ImportError as fault:
+        raise ConfigError(
+            f"a push needs a package that is not installed ({fault.name})", next=INSTALL
+        ) from fault
+    disable_progress_bars()
+    hub = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    try:
+        hub.create_repo(repo, private=not public, exist_ok=True)
+        commit = hub.upload_folder(
+            repo_id=repo,
+            folder_path=folder,
+            commit_message=f"{local.name}, by synthgen",
+            ignore_patterns=list(LEFT_OUT),
+        )
+    except Exception as fault:  # the client's errors, and those of the network under it
+        first = (str(fault).strip() or type(fault).__name__).splitlines()[0][:300]
+        raise StageFailed(
+            f"the hub did not take it: {first}", repo, "is HF_TOKEN set, and may it write there?"
+        ) from fault
+    size = sum(path.stat().st_size for path in files)
+    return Pushed(local.name, repo, str(commit.commit_url), len(files), size)
