@@ -22,6 +22,9 @@ from synthgen.training.start import completion_of, stages_of
 from synthgen.training.student import base_model
 from synthgen.training.templates import TemplateRefused, advice
 
+FIRST_WEIGHTS = "the student's first weights"
+"""The source of a base that is a student from scratch before its training."""
+
 
 @dataclass(frozen=True)
 class Local:
@@ -87,7 +90,7 @@ def base_of_student(student: Artefact) -> Local:
     if Path(base.model) == first.folder / "base":
         manifest = read_manifest(first.folder)
         digest = artefact_hash(manifest, "base") if manifest else value_hash(base.model)
-        source = "the student's first weights"
+        source = FIRST_WEIGHTS
     else:
         digest, source = value_hash([base.model, base.revision]), base.model
     return Local(

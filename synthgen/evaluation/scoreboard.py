@@ -7,6 +7,8 @@ from typing import Any
 
 from synthgen.core.text import percent, points, table
 from synthgen.evaluation.pairwise_report import comparison_lines
+from synthgen.evaluation.panel.forgetting import panel_lines
+from synthgen.evaluation.prompt_fit import prompt_lines
 from synthgen.evaluation.slices import slice_lines
 from synthgen.evaluation.verdict import verdict_lines
 from synthgen.training.completions import FORMS
@@ -38,7 +40,8 @@ def scoreboard(report: Mapping[str, Any]) -> str:
     slices = slice_lines(report.get("slices", {}))
     pairs = comparison_lines(report)
     lines = [table(header, rows), "", *_lines(report, scored)]
-    lines += [*([""] if pairs else []), *pairs, *slices, *([""] if verdict else []), *verdict]
+    lines += [*prompt_lines(report), *([""] if pairs else []), *pairs, *slices, *panel_lines(report)]
+    lines += [*([""] if verdict else []), *verdict]
     return "\n".join(lines)
 
 

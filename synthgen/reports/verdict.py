@@ -11,6 +11,7 @@ import orjson
 from synthgen.core import registry
 from synthgen.core.errors import ConfigError, InputError, StageFailed
 from synthgen.evaluation.compare import Answer, ModelAnswers
+from synthgen.evaluation.findings import with_findings
 from synthgen.evaluation.slices import fallen, slice_report
 from synthgen.evaluation.verdict import Terms, verdict_report
 from synthgen.reports.run_folder import PublishedStage, stages_of, written_rows
@@ -44,7 +45,7 @@ def run_verdict(
         teacher_least: the score below which a teacher is too weak, likewise.
 
     Returns:
-        {"stage", "verdict"} and "slices" where evaluate had any, as `metrics.json` has them.
+        {"stage", "verdict"}, and "slices" and "panel" where evaluate had any, as `metrics.json` has them.
 
     Raises:
         InputError: the run has no such evaluation, or one without a teacher or without scores.
@@ -77,14 +78,16 @@ def run_verdict(
     models, labels = _models(report, found.folder / "answers.jsonl", name)
     slices = slice_report(models, labels, terms)
     fell = {model.name: fallen(slices, model.name) for model in models if model.role == "student"}
-    verdict = verdict_report(models, terms, fell)
+    verdict = with_findings(verdict_report(models, terms, fell), report)
     if not verdict:
         raise InputError(
             f"{found.id} cannot tell whether a student may replace its teacher: " + _lacking(report, name),
             str(found.folder),
             "models: [base, students, teacher] and test rows with a reference",
         )
-    return {"stage": found.id, "verdict": verdict, **({"slices": slices} if slices else {})}
+    panel = report.get("panel")
+    beside = {**({"slices": slices} if slices else {}), **({"panel": panel} if panel else {})}
+    return {"stage": found.id, "verdict": verdict, **beside}
 
 
 def _evaluation(run_dir: Path, wanted: str) -> PublishedStage:
@@ -107,6 +110,12 @@ def _require_current(run_dir: Path, found: PublishedStage) -> None:
         manifest = read_manifest(run_dir / stage)
         if manifest is None:
             continue  # of another run, or removed: nothing newer stands in its place
+        if changed := [name for name in altered(run_dir / stage, manifest) if name.startswith(file)]:
+            raise StageFailed(
+                f"{', '.join(changed[:3])} of {stage} was changed after {found.id} had asked",
+                str(run_dir / stage),
+                "run the pipeline again: what was changed by hand is made anew",
+            )
         if artefact_hash(manifest, file) != record.sha256:
             raise StageFailed(
                 f"{found.id} asked another {record.artefact} than the one that is there now",

@@ -189,12 +189,20 @@ def test_verdicts_and_slices_are_told(tmp_path):
     file = run / "evaluate" / "metrics.json"
     report = json.loads(file.read_bytes())
     report["models"]["teacher"] = {**report["models"]["student"], "role": "teacher"}
-    file.write_text(json.dumps({**report, "slices": slices, "verdict": verdict}))
+    part = {"questions": 30, "base": 0.9, "student": 0.1, "state": "forgot"}
+    part["vs_base"] = {"value": -0.8, "interval": [-0.9, -0.6]}
+    beside = {
+        "panel": {"students": {HOSTILE: {"parts": {"json": part}}}},
+        "prompt_differences": {"student": [f"it was trained with {HOSTILE}"]},
+    }
+    file.write_text(json.dumps({**report, "slices": slices, "verdict": verdict, **beside}))
     seen = Seen(html_report(run))
     text = " ".join("".join(seen.text).split())
     assert not seen.open and "script" not in seen.tags and "img" not in seen.tags
     assert "RETUNE" in text and "all below -3.0" in text and "more rows like those in which it fell" in text
     assert "both wrong" in text and "below the teacher" in text
+    assert "90.0%10.0%-80.0" in text.replace(" ", "") and "forgot" in text
+    assert "student is asked otherwise than it was trained" in text
 
 
 def test_forms_and_speeds_stand_in_the_page(tmp_path):

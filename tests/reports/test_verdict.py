@@ -73,8 +73,8 @@ def test_thirty_rows_do_not_decide(tmp_path):
     assert found["verdict"] == "INCONCLUSIVE" and found["rows_needed"] > 30
 
 
-def test_answers_of_another_model_are_refused(tmp_path):
-    folder = run_of(tmp_path / "run")
+def read_good(folder):
+    """Has evaluate's manifest say that it read the student `good`."""
     manifest = read_manifest(folder / "evaluate")
     record = {
         "artefact": "good",
@@ -83,6 +83,11 @@ def test_answers_of_another_model_are_refused(tmp_path):
     }
     manifest = type(manifest).model_validate({**manifest.model_dump(), "inputs": {"students": [record]}})
     write_manifest(folder / "evaluate", manifest)
+    return folder
+
+
+def test_answers_of_another_model_are_refused(tmp_path):
+    folder = read_good(run_of(tmp_path / "run"))
     run_verdict(folder)
     (folder / "good" / "model.json").write_bytes(b'{"trained": "again"}')
     trained = read_manifest(folder / "good")
@@ -156,3 +161,34 @@ def test_the_command(synthgen, in_tmp):
     assert synthgen("verdict", "toy", "--margin", "95%", "--require", "deploy")[0] == 0
     for wrong in (["--margin", "3 points"], ["--require", "ship"], ["--metric", "rouge_l"]):
         assert synthgen("verdict", "toy", *wrong)[0] == 2
+
+
+def found_beside(folder, **found):
+    report = orjson.loads((folder / "evaluate" / "metrics.json").read_bytes()) | found
+    (folder / "evaluate" / "metrics.json").write_bytes(orjson.dumps(report))
+    manifest = read_manifest(folder / "evaluate")
+    outputs = record_outputs(folder / "evaluate", {})
+    write_manifest(folder / "evaluate", manifest.model_copy(update={"outputs": outputs}))
+    return folder
+
+
+def test_what_evaluate_found_beside_the_scores_counts_without_asking_again(tmp_path):
+    folder = found_beside(
+        run_of(tmp_path / "run"),
+        panel={"students": {"good": {"forgot": ["JSON, -40.0 points (-60.0 to -20.0)"]}}},
+        prompt_differences={"bad": ["it was trained without a system turn"]},
+    )
+    report = run_verdict(folder)
+    assert words(report) == {"good": "RETUNE", "bad": "RETUNE"}
+    assert report["verdict"]["students"]["good"]["reason"].startswith("forgot JSON, -40.0 points")
+    assert "without a system turn" in report["verdict"]["students"]["bad"]["try"][0]
+    with pytest.raises(Unmet, match="good is RETUNE"):
+        require(report, "deploy", ["good"])
+
+
+def test_a_students_file_that_was_changed_by_hand_is_refused(tmp_path):
+    folder = read_good(run_of(tmp_path / "run"))
+    assert words(run_verdict(folder))["good"] == "DEPLOY"
+    (folder / "good" / "model.json").write_bytes(b"{ }")
+    with pytest.raises(StageFailed, match="model.json of good was changed after evaluate had asked"):
+        run_verdict(folder)

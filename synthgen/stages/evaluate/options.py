@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, cast
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from synthgen.core.config import Component, ManyOf, Unhashed
 from synthgen.core.defaults import changed
+from synthgen.core.errors import ConfigError, Fault
 from synthgen.core.registry import Choice
 from synthgen.evaluation.metrics.contract import NamesJudge
 from synthgen.evaluation.metrics.exact_match import ExactMatch, ExactMatchConfig
+from synthgen.evaluation.panel.harness import require_program
 from synthgen.evaluation.teacher import Drawn
 from synthgen.stages.contract import StageConfig, read_share
 from synthgen.stages.evaluate.pairwise import PairwiseOptions
+from synthgen.stages.evaluate.panel_options import Panel
 
 Share = Annotated[float, BeforeValidator(read_share, json_schema_input_type=float | str)]
 
@@ -133,6 +137,13 @@ class Config(StageConfig):
         None, description="has a judge compare each student's answers with those of base and teacher"
     )
     verdict: VerdictOptions = Field(VerdictOptions(), description="when a student may replace its teacher")
+    panel: Panel = Field(
+        None,
+        description=(
+            "true, or options: students and bases are asked a panel of general questions, and a student that "
+            "forgot what its base could do is not to be deployed"
+        ),
+    )
     on_leak: Literal["fail", "exclude", "warn"] = Field(
         "fail",
         description=(
@@ -184,7 +195,7 @@ def unasking(config: Config) -> Config | None:
         return None
     # Without metrics only the replies count.
     return config.model_copy(
-        update={"models": models, "metrics": metrics, "on_leak": "warn", "pairwise": None}
+        update={"models": models, "metrics": metrics, "on_leak": "warn", "pairwise": None, "panel": None}
     )
 
 
@@ -204,3 +215,14 @@ def asked_by(config: Config) -> tuple[str, ...]:
     judges = [judge_of(choice) for choice in judging_choices(config)]
     judges += [config.pairwise.judge] if config.pairwise is not None else []
     return tuple(dict.fromkeys([*teacher, *judges]))
+
+
+def foresees(config: Config, readers: Sequence[StageConfig]) -> list[Fault]:
+    """The program of lm_eval that is not there, before hours are spent on a student."""
+    if config.panel is None or config.panel.lm_eval is None:
+        return []
+    try:
+        require_program(config.panel.lm_eval.command)
+    except ConfigError as fault:
+        return list(fault.faults)
+    return []

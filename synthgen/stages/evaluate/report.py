@@ -8,6 +8,7 @@ from typing import Any
 from synthgen.core.artefacts import Counts
 from synthgen.core.rows import Row, question_text
 from synthgen.evaluation.compare import Answer, ModelAnswers, compare
+from synthgen.evaluation.findings import with_findings
 from synthgen.evaluation.metrics.contract import Metric
 from synthgen.evaluation.slices import fallen, labels_of, slice_report
 from synthgen.evaluation.verdict import Terms, verdict_report
@@ -21,6 +22,7 @@ def figures(
     metrics: Mapping[str, Metric],
     config: Config,
     counts: Counts,
+    beside: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The content of `metrics.json`.
 
@@ -30,6 +32,8 @@ def figures(
         metrics: name -> metric.
         config: evaluate's options.
         counts: of the test rows.
+        beside: what was found beside scores: in what prompts differ from training's, and the regression
+            panel.
 
     Returns:
         Name -> figure, as plain JSON.
@@ -49,17 +53,22 @@ def figures(
         },
         "leakage": questions.leakage,
         **compare(models, metrics),
-        **_judged(questions.rows, models, terms(config, metrics), config.by),
+        **_judged(questions.rows, models, terms(config, metrics), config.by, beside),
+        **{name: value for name, value in beside.items() if value},
     }
 
 
 def _judged(
-    rows: Sequence[Row], models: Sequence[ModelAnswers], held_to: Terms, by: Sequence[str]
+    rows: Sequence[Row],
+    models: Sequence[ModelAnswers],
+    held_to: Terms,
+    by: Sequence[str],
+    beside: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The scores by slice and the verdicts, as far as there are any."""
     slices = slice_report(models, labels_of(rows, by), held_to)
     fell = {model.name: fallen(slices, model.name) for model in models if model.role == "student"}
-    verdict = verdict_report(models, held_to, fell)
+    verdict = with_findings(verdict_report(models, held_to, fell), beside)
     return {**({"slices": slices} if slices else {}), **({"verdict": verdict} if verdict else {})}
 
 

@@ -27,6 +27,7 @@ from synthgen.evaluation.grading import Grading, grade_replies
 from synthgen.evaluation.local import Local, answers_of, locals_of, provenance_of
 from synthgen.evaluation.metrics.contract import Metric, judging
 from synthgen.evaluation.pairwise_report import FILE as PAIRWISE_FILE
+from synthgen.evaluation.prompt_fit import prompt_differences
 from synthgen.evaluation.scoreboard import scoreboard
 from synthgen.evaluation.teacher import TeacherAnswers, conversations_with_teacher, teacher_answers
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
@@ -35,6 +36,7 @@ from synthgen.stages.evaluate.options import (
     Config,
     asked_by,
     drawn_by,
+    foresees,
     judge_of,
     judging_choices,
     unasking,
@@ -158,7 +160,9 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         pairwise = compare(models, rows, config.pairwise, context) if config.pairwise is not None else None
         failures += [pairwise.failed] if pairwise is not None else []
         _count(rows, failures, context.stage_id, counts, rejects)
-    report = figures(questions, models, metrics, config, counts)
+    panel = _panel(students, config, context, out / "panel.jsonl")
+    beside = {"prompt_differences": prompt_differences(students, asked), "panel": panel and panel[0]}
+    report = figures(questions, models, metrics, config, counts, beside)
     if pairwise is not None:
         report["pairwise"] = pairwise.figures
     (out / "metrics.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")
@@ -168,6 +172,8 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     files = {"metrics.json": None, "answers.jsonl": answers.rows, "rejected.jsonl": rejects.rows}
     if pairwise is not None:
         files[PAIRWISE_FILE] = pairwise.write(out)
+    if panel is not None:
+        files["panel.jsonl"] = panel[1]
     outcome = Outcome(counts, files, table=scoreboard(report))
     accounts = [one.account for one in (teacher, *gradings, pairwise) if one is not None]
     if accounts:
@@ -211,19 +217,41 @@ def _ask_local(local: Local, rows: Sequence[Row], config: Config, context: Conte
         decoding = Decoding(
             config.max_new_tokens, config.batch_size, config.threads, drawn.temperature, drawn.top_p, draw
         )
-        log = context.work / f"{value_hash([local.name, local.digest])}.{draw}.jsonl"
         shown = f" draw {draw + 1} of {drawn.samples}" if drawn.samples > 1 else ""
-        with context.reporter.stage(f"{context.stage_id} {local.name}{shown}", total=len(rows)) as progress:
-
-            def each(done: int, tokens: int, progress: Progress = progress) -> None:
-                progress.update(done=done, tokens=tokens)
-                if signal_number := context.stopping():
-                    raise Interrupted(signal_number)
-
-            found.append(answers_of(local, rows, decoding, log, each))
+        found.append(_answers(local, rows, decoding, context, f"{draw}", shown))
     if drawn.samples > 1:
         found[0].draws = [one.answers for one in found]
     return found[0]
+
+
+def _answers(
+    local: Local, rows: Sequence[Row], decoding: Decoding, context: Context, log: str, shown: str
+) -> ModelAnswers:
+    """A model's answers to rows, kept in a log of that name while they are made."""
+    file = context.work / f"{value_hash([local.name, local.digest])}.{log}.jsonl"
+    with context.reporter.stage(f"{context.stage_id} {local.name}{shown}", total=len(rows)) as progress:
+
+        def each(done: int, tokens: int, progress: Progress = progress) -> None:
+            progress.update(done=done, tokens=tokens)
+            if signal_number := context.stopping():
+                raise Interrupted(signal_number)
+
+        return answers_of(local, rows, decoding, file, each)
+
+
+def _panel(
+    students: Sequence[Artefact], config: Config, context: Context, file: Path
+) -> tuple[dict[str, Any], int] | None:
+    """The regression panel's figures and the rows of its file; None where it is not asked."""
+    if config.panel is None or not students:
+        return None
+    from synthgen.stages.evaluate.panel import ask_panel
+
+    def ask(local: Local, rows: Sequence[Row], tokens: int) -> ModelAnswers:
+        decoding = Decoding(tokens, config.batch_size, config.threads)
+        return _answers(local, rows, decoding, context, "panel", " panel")
+
+    return ask_panel(students, config.models, config.panel, context, ask, file)
 
 
 def _grade(
@@ -279,6 +307,7 @@ STAGE = Stage(
     preview=plan_preview,
     asks_per_row=asks_per_row,
     compared=compared,
+    foresees=foresees,
     provenance=provenance,
     rehearsed=unasking,
     graceful=True,
