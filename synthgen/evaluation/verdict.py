@@ -278,7 +278,13 @@ def verdict_lines(report: Mapping[str, Any]) -> list[str]:
 
 
 def _summary(start: str, figures: Mapping[str, Any]) -> str:
-    """One student's line: the verdict and its interval, and the rows that would decide if there is room."""
+    """One student's line: the verdict and its interval, and the rows that would decide if there is room.
+
+    Of one that forgot what its base could do, the first part that it forgot.
+    """
+    if forgot := figures.get("forgot"):
+        more = f", and {len(forgot) - 1} more" if len(forgot) > 1 else ""
+        return f"{start}forgot {forgot[0]}{more}"
     apart = figures["vs_teacher"]
     low, high = apart["interval"]
     line = f"{start}{points(apart['value'])} points ({points(low)} to {points(high)})"
