@@ -21,8 +21,10 @@ from synthgen.cli import (
     chat,
     curve,
     diff,
+    drift,
     estimate,
     gate,
+    import_log,
     improve,
     init,
     inspect,
@@ -90,6 +92,8 @@ app.command("status")(status.status)
 app.command("inspect")(inspect.inspect)
 app.command("why")(why.why)
 app.command("verdict")(verdict.verdict)
+app.command("drift")(drift.drift)
+app.command("import-log")(import_log.import_log)
 app.command("diff")(diff.diff)
 app.command("report")(report.report)
 app.command("serve")(serve.serve)

@@ -334,7 +334,7 @@ def resolved(value: Any) -> Any:
             if inline is not None and inline.inline and isinstance(part, Choice):
                 plain[name] = part.name
                 plain.update(resolved(part.options))
-            elif part is not None:
+            elif part is not None or info.default is not None:  # a null that is no default says something
                 plain[name] = resolved(part)
         return plain
     if isinstance(value, Mapping):

@@ -16,6 +16,12 @@ _KEY = re.compile(
     r")"
 )
 _SCHEME = re.compile(r"\A\s*(?:bearer|basic|token)\s+\S{6,}\s*\Z", re.IGNORECASE)
+_HEADER = re.compile(
+    r"\b((?:authorization|api[-_]?key)[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:bearer\s{1,3}|basic\s{1,3})?|bearer\s{1,3})"
+    r"(?!\[KEY)(?=\S{0,99}\d)[A-Za-z0-9._~+/-]{11,400}[A-Za-z0-9_~+/-]=*",
+    re.IGNORECASE,
+)
+"""A header with a key, as people paste it."""
 _BARE = re.compile(r"(?=.*[0-9])(?=.*[a-z])[A-Za-z0-9]{20,}")
 
 SHOWN = 80  # characters of a name in a message
@@ -71,3 +77,10 @@ def shown(name: object) -> str:
     if looks_like_key(text):
         return f"{text[:3]}…"
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def without_keys(text: str) -> tuple[str, int]:
+    """A text with `[KEY]` in place of what providers give out as keys, and how many there were."""
+    text, keys = _KEY.subn("[KEY]", text)
+    text, headers = _HEADER.subn(r"\1[KEY]", text)
+    return text, keys + headers

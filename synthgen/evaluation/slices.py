@@ -43,15 +43,38 @@ def labels_of(rows: Sequence[Row], fields: Iterable[str]) -> dict[str, list[str]
     }
 
 
+def labels_since(rows: Sequence[Row], fields: Iterable[str], before: Sequence[Row]) -> dict[str, list[str]]:
+    """The slice of each of other rows by each field, among the slices that earlier rows had.
+
+    Args:
+        rows: the rows.
+        fields: as for `labels_of`.
+        before: the earlier rows, which `labels_of` was given; their thirds of lengths hold.
+
+    Returns:
+        Field -> a label for each row; `REST` for one that the earlier rows did not have.
+    """
+    found = {}
+    for field, known in labels_of(before, fields).items():
+        if field == LENGTH:
+            labels = _lengths(rows, before)
+        else:
+            labels = [_label(value_at(row, field)) for row in rows]
+        found[field] = [label if label in known else REST for label in labels]
+    return found
+
+
 def _label(value: Any) -> str:
     if isinstance(value, list | tuple):
         value = value[0] if value else None
     return NONE if value is None or isinstance(value, dict) else str(value)[:80]
 
 
-def _lengths(rows: Sequence[Row]) -> list[str]:
-    sizes = [len(question_text(row) or "") for row in rows]
-    ordered = sorted(sizes)
+def _lengths(rows: Sequence[Row], before: Sequence[Row] | None = None) -> list[str]:
+    sizes, earlier = (
+        [len(question_text(row) or "") for row in some] for some in (rows, rows if before is None else before)
+    )
+    ordered = sorted(earlier)
     first, second = (ordered[min(len(ordered) - 1, len(ordered) * part // 3)] for part in (1, 2))
     return [LENGTHS[(size >= first) + (size >= second)] for size in sizes]
 

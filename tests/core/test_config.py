@@ -97,6 +97,16 @@ def test_resolved_reads_back_to_the_same():
     assert not misfits and fingerprint(again) == fingerprint(outer)
 
 
+def test_a_null_in_place_of_a_default_is_resolved_as_one():
+    class Near(Component):
+        novelty: float | None = 0.7
+        teacher: str | None = None
+
+    assert resolved(Near(novelty=None)) == {"novelty": None}
+    assert build(Near, resolved(Near(novelty=None)), (), []) == Near(novelty=None)
+    assert resolved(Near()) == {"novelty": 0.7}
+
+
 def test_numbers_that_name_something_are_text_in_resolved_and_read_back():
     class Mapped(Component):
         layers: dict[int, int] = {}

@@ -3,11 +3,25 @@
 import numpy as np
 
 from synthgen.evaluation.compare import ModelAnswers
-from synthgen.evaluation.slices import REST, fallen, labels_of, slice_lines, slice_report
+from synthgen.evaluation.slices import REST, fallen, labels_of, labels_since, slice_lines, slice_report
 from synthgen.evaluation.verdict import Terms, verdict_lines, verdict_report
 from tests.evaluation.test_verdict import model
 
 TERMS = Terms("exact_match", True, 0.03, 0.95, 0.5)
+
+
+def test_later_rows_are_in_the_slices_of_the_earlier_ones():
+    before = [
+        {"instruction": "x" * (1 + number), "meta": {"topic": "sums" if number % 3 else "loops"}}
+        for number in range(30)
+    ]
+    later = [{"instruction": "x" * size, "meta": {"topic": topic}} for size, topic in
+             ((1, "sums"), (15, "loops"), (99, "graphs"))]  # fmt: skip
+    labels = labels_since(later, ["meta.topic", "length"], before)
+    assert labels == {"meta.topic": ["sums", "loops", REST], "length": ["short", "middle", "long"]}
+    assert labels_since(before, ["meta.topic", "length"], before) == labels_of(
+        before, ["meta.topic", "length"]
+    )
 
 
 def test_rows_are_cut_by_fields_paths_and_length():

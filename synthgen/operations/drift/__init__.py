@@ -1,0 +1,1 @@
+"""Whether a deployed student has fallen behind: fresh questions, look after look."""
