@@ -56,6 +56,10 @@ class Sample:
     logprobs: Any = None
     prompt_logprobs: Any = None
     """For each token of a text that was asked about, the likeliest ones in its place."""
+    whole: str = ""
+    """The answer as it came, with the thinking that stands in tags before it."""
+    tokens: tuple[int, ...] | None = None
+    """The answer as token ids, where the server was asked for them and told them."""
 
 
 @dataclass(frozen=True)

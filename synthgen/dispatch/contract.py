@@ -183,6 +183,15 @@ class Sessions(Protocol):
         """The session with a teacher; the same object each time for the same name."""
         ...
 
+    def open_own(self, name: str, config: TeacherConfig) -> Session:
+        """The session with a model that the pipeline file names as no teacher, such as a student.
+
+        Args:
+            name: of the session, for messages; the same object each time for the same name.
+            config: how the model is reached.
+        """
+        ...
+
     def stop_servers(self) -> None:
         """Stops the servers that the run itself started (builtin, managed vLLM).
 

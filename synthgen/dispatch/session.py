@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from synthgen.core.chat import Request, Sample
 from synthgen.core.errors import ConfigError, SynthgenError
+from synthgen.core.hashing import value_hash
 from synthgen.core.progress import Progress, Reporter
 from synthgen.core.redact import make_redactor
 from synthgen.dispatch.contract import Conversation, FetchCounts, LeftOver, Rendered
@@ -255,6 +256,12 @@ class TeacherSessions:
                 )
             self._sessions[name] = TeacherSession(name, self._teachers[name], self)
         return self._sessions[name]
+
+    def open_own(self, name: str, config: TeacherConfig) -> TeacherSession:
+        """See `contract.Sessions`."""
+        own = f"{name} ({value_hash(config.model_dump(mode='json'))})"  # no name of a pipeline file
+        self._teachers.setdefault(own, config)
+        return self.open(own)
 
     def stop_servers(self) -> None:
         """See `contract.Sessions`."""

@@ -126,7 +126,7 @@ class LocalModel:
         self.model.to(self.device).eval()
         self.minds_padding = minds_padding(self.model)
         self.parameters = sum(weight.numel() for weight in self.model.parameters())
-        self.ends = _end_tokens(self.tokenizer, self.model)
+        self.ends = end_tokens(self.tokenizer, self.model.generation_config)
         self.pad = (
             self.tokenizer.pad_token_id
             if self.tokenizer.pad_token_id is not None
@@ -147,9 +147,7 @@ class LocalModel:
 
     def opened_thinking(self, prompt: Sequence[int]) -> str:
         """The thinking tag that the chat template leaves open at a prompt's end; "" where it leaves none."""
-        end = self.tokenizer.decode(list(prompt[-16:]), skip_special_tokens=False)
-        tag = _OPENED.search(end)
-        return tag.group() if tag else ""
+        return opened_thinking(self.tokenizer, prompt)
 
     def answer(
         self, prompts: Sequence[Sequence[int]], decoding: Decoding, known: Container[int] = ()
@@ -262,9 +260,15 @@ class LocalModel:
             torch.cuda.empty_cache()
 
 
-def _end_tokens(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> frozenset[int]:
+def opened_thinking(tokenizer: PreTrainedTokenizerBase, prompt: Sequence[int]) -> str:
+    """The thinking tag that the chat template leaves open at a prompt's end; "" where it leaves none."""
+    tag = _OPENED.search(tokenizer.decode(list(prompt[-16:]), skip_special_tokens=False))
+    return tag.group() if tag else ""
+
+
+def end_tokens(tokenizer: PreTrainedTokenizerBase, settings: Any) -> frozenset[int]:
     """Every token that ends a turn: the tokenizer's, and those of the checkpoint's generation settings."""
-    named = getattr(model.generation_config, "eos_token_id", None)
+    named = getattr(settings, "eos_token_id", None)
     ends = set(named if isinstance(named, list | tuple) else [named]) | {tokenizer.eos_token_id}
     return frozenset(int(end) for end in ends if end is not None)
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from synthgen.core.artefacts import Artefact
-from synthgen.core.errors import StageFailed
+from synthgen.core.errors import ConfigError, StageFailed
 from synthgen.core.hashing import value_hash
 from synthgen.core.rows import Row
 from synthgen.evaluation.compare import Answer, ModelAnswers, Role
-from synthgen.evaluation.generation import Decoding, GeneratedReply, LocalModel
+from synthgen.evaluation.generation import ChatTurns, Decoding, GeneratedReply, LocalModel
 from synthgen.evaluation.leakage import nearness_of, training_files
 from synthgen.store.jsonl import AppendLog, read_log
 from synthgen.store.manifest import artefact_hash, read_manifest
 from synthgen.training.completions import END_OF_THINKING, FORMS, answer_part, question_prefix
+from synthgen.training.objectives.mutual import PEER as PEER_FOLDER
 from synthgen.training.prompting import student_prompt
 from synthgen.training.start import completion_of, stages_of
 from synthgen.training.student import base_model
@@ -24,6 +25,8 @@ from synthgen.training.templates import TemplateRefused, advice
 
 FIRST_WEIGHTS = "the student's first weights"
 """The source of a base that is a student from scratch before its training."""
+PEER = ".teacher"
+"""Behind a stage's id: the teacher that it trained beside its student, and published."""
 
 
 @dataclass(frozen=True)
@@ -50,34 +53,75 @@ class Local:
 
 
 def locals_of(students: Sequence[Artefact], models: Sequence[str]) -> list[Local]:
-    """The bases and students that `models` asks for, bases first; students may share a base."""
+    """The bases and students that `models` asks for, bases first; students may share a base.
+
+    Raises:
+        ConfigError: a teacher is asked for that its stage did not train and publish.
+    """
     bases: dict[str, Local] = {}
-    base_of: dict[str, str] = {}
+    base_of: dict[Path, str] = {}
     for student in students if "base" in models else ():
         base = base_of_student(student)
-        base_of[student.stage_id] = base.digest
+        base_of[student.folder] = base.digest
         bases.setdefault(base.digest, base)
     names = {digest: "base" if len(bases) == 1 else f"base of {base.name}" for digest, base in bases.items()}
     chosen = [replace(base, name=names[digest]) for digest, base in bases.items()]
     every = any(name in ("student", "students") for name in models)
+    stages = [name.rpartition(":")[2] for name in models]  # of another run, run:NAME:STAGE
+    taken: set[str] = set()
     for student in students:
-        if every or student.stage_id in models:
-            digest = base_of.get(student.stage_id, "")
-            chosen.append(
-                Local(
-                    student.stage_id,
-                    "student",
-                    str(student.file),
-                    str(student.file),
-                    student.sha256,
-                    student.name,
-                    base=names.get(digest),
-                    completion=completion_of(student),
-                    seed_of=str(student.config.get("seed_of") or ""),
-                    trusted=_trusted(student),
-                )
-            )
+        name = student.stage_id
+        if name in taken:  # of another run, whose stage has the same id
+            name = f"{student.folder.parent.name}:{name}"
+        taken.add(name)
+        if every or student.stage_id in stages:
+            chosen.append(_student(student, name, names.get(base_of.get(student.folder, ""))))
+        if f"{student.stage_id}{PEER}" in stages:
+            chosen.append(_peer(student, f"{name}{PEER}"))
     return chosen
+
+
+def _student(student: Artefact, name: str, base: str | None) -> Local:
+    return Local(
+        name,
+        "student",
+        str(student.file),
+        str(student.file),
+        student.sha256,
+        student.name,
+        base=base,
+        completion=completion_of(student),
+        seed_of=str(student.config.get("seed_of") or ""),
+        trusted=_trusted(student),
+    )
+
+
+def _peer(student: Artefact, name: str) -> Local:
+    """The teacher that was trained beside a student, which reads and stops as it does."""
+    folder = student.folder / PEER_FOLDER
+    if not folder.is_dir():
+        raise ConfigError(
+            f"{student.stage_id} has published no teacher",
+            f"evaluate: {{models: [{student.stage_id}{PEER}]}}",
+            "distill publishes one that it trains: teacher: {online: true, …}; else leave it out",
+        )
+    asked = _student(student, name, None)
+    return replace(
+        asked,
+        path=str(folder),
+        tokenizer=str(folder),
+        digest=peer_digest(student),
+        source=f"the teacher of {student.stage_id}",
+        seed_of=f"{asked.seed_of}{PEER}" if asked.seed_of else "",
+    )
+
+
+def peer_digest(student: Artefact) -> str:
+    """A hash of the teacher that a stage has published; "" where it has none."""
+    manifest = read_manifest(student.folder)
+    if not (student.folder / PEER_FOLDER).is_dir() or manifest is None:
+        return ""
+    return artefact_hash(manifest, PEER_FOLDER)
 
 
 def base_of_student(student: Artefact) -> Local:
@@ -112,8 +156,10 @@ def _trusted(student: Artefact) -> bool:
 def provenance_of(students: Iterable[Artefact]) -> Any:
     """What an evaluation's result depends on beside the students' weights: bases, training rows, nearness."""
     students = tuple(students)
+    peers = {student.stage_id: digest for student in students if (digest := peer_digest(student))}
     return {
         "students": [[student.stage_id, base_of_student(student).digest] for student in students],
+        **({"teachers": peers} if peers else {}),
         "training": [artefact.sha256 for artefact in training_files(students)],
         "nearness": _nearness(students),
     }
@@ -169,7 +215,7 @@ def answers_of(
                     entry = {"text": reply.text, "ending": reply.ending, "tokens": reply.tokens}
                     log.append({"row": number, **entry})
 
-            asked, prompts, refused = _prompts(model, local, rows)
+            asked, prompts, refused = prompts_of(model, local, rows)
             for number, words in refused.items():
                 keep(number, GeneratedReply(words, "template", 0))
             # What a template opens belongs to a base's reply; a student was trained to answer right after it.
@@ -185,7 +231,11 @@ def answers_of(
         finally:
             log.close()
             model.close()
-    replies = (known[number] for number in range(len(rows)))
+    return told_by(local, rows, [known[number] for number in range(len(rows))])
+
+
+def told_by(local: Local, rows: Sequence[Row], replies: Sequence[GeneratedReply]) -> ModelAnswers:
+    """A model with its replies to all rows, read as its completion is."""
     return ModelAnswers(
         local.name,
         local.role,
@@ -196,17 +246,25 @@ def answers_of(
         seed_of=local.seed_of,
         refused=next(
             (
-                f"row {row.get('id', number)}: {known[number].text}"
+                f"row {row.get('id', number)}: {replies[number].text}"
                 for number, row in enumerate(rows)
-                if known[number].ending == "template"
+                if replies[number].ending == "template"
             ),
             "",
         ),
     )
 
 
-def _prompts(
-    model: LocalModel, local: Local, rows: Sequence[Row]
+class Encodes(Protocol):
+    """What makes tokens of a conversation, as a local model does, and one that is served elsewhere."""
+
+    def encode(self, conversation: ChatTurns) -> list[int]:
+        """The token ids of a prompt, up to where the model's turn begins."""
+        ...
+
+
+def prompts_of(
+    model: Encodes, local: Local, rows: Sequence[Row]
 ) -> tuple[list[int], list[list[int]], dict[int, str]]:
     """The rows that can be asked, their prompts, and the template's words for those that it refuses."""
     asked: list[int] = []

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synthgen.core.text import percent, points, table
+from synthgen.evaluation.likelihood_report import likelihood_lines
+from synthgen.evaluation.noise import noise_lines
 from synthgen.evaluation.pairwise_report import comparison_lines
 from synthgen.evaluation.panel.forgetting import panel_lines
 from synthgen.evaluation.prompt_fit import prompt_lines
@@ -17,6 +19,7 @@ READABLE = 0.9  # below this share of replies with a readable answer, the teache
 ENDLESS = 0.9  # above this share of such replies, a base is one that was never taught to stop
 CUT = 0.1  # above this share of replies that reached the limit of tokens, a model's figures get a remark
 MANY_PAIRS = 10  # above so many pairs of students, those that may differ by chance share a line
+SERVERS = {"vllm": "vLLM", "address": "the server at base_url"}
 _DASH = "–"
 
 
@@ -40,7 +43,14 @@ def scoreboard(report: Mapping[str, Any]) -> str:
     slices = slice_lines(report.get("slices", {}))
     pairs = comparison_lines(report)
     lines = [table(header, rows), "", *_lines(report, scored)]
-    lines += [*prompt_lines(report), *([""] if pairs else []), *pairs, *slices, *panel_lines(report)]
+    lines += [
+        *likelihood_lines(report),
+        *prompt_lines(report),
+        *([""] if pairs else []),
+        *pairs,
+        *slices,
+        *panel_lines(report),
+    ]
     lines += [*([""] if verdict else []), *verdict]
     return "\n".join(lines)
 
@@ -131,6 +141,7 @@ def _lines(report: Mapping[str, Any], scored: list[str]) -> list[str]:
                     f"{name}: the teacher is not above the base by more than chance"
                     f"{_by(metric, scored)}, so no share of the gap is given"
                 )
+    lines += [*report.get("remarks", []), *noise_lines(report)]
     lines += _pair_lines(report, scored)
     lines += _seed_lines(report, scored)
     exceptions = any(figures.get("form") for figures in report["models"].values())
@@ -139,6 +150,8 @@ def _lines(report: Mapping[str, Any], scored: list[str]) -> list[str]:
     samples = decoding.get("samples")
     lines += _sampled_lines(report, scored)
     how = f"{samples} answers a question at temperature {decoding['temperature']:g}" if samples else "greedy"
+    if "through" in decoding:
+        how += f" through {SERVERS[decoding['through']]}"
     lines.append(
         f"{how}, at most {decoding['max_new_tokens']:,} new tokens, the same {prompt} and the "
         "same answer parser for all; intervals are 95% (Wilson; differences: Tango with McNemar's test, of "

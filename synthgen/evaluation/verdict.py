@@ -311,6 +311,8 @@ def _details(figures: Mapping[str, Any]) -> list[str]:
         low, high = kept["interval"]
         ends = f"{percent(low)} to {'any' if high is None else percent(high)}"
         lines.append(f"it keeps {percent(kept['value'])} of the teacher's score ({ends})")
+    if noise := figures.get("noise"):
+        lines.append(noise)
     if figures["verdict"] == "INCONCLUSIVE":
         needed = figures.get("rows_needed")
         lines.append(

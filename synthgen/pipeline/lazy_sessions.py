@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from synthgen.core.progress import Reporter
 from synthgen.dispatch.contract import Session, Sessions
 from synthgen.pipeline.spec import Pipeline
+from synthgen.teachers.config import TeacherConfig
 
 if TYPE_CHECKING:
     from synthgen.pipeline.options import RunOptions
@@ -38,6 +39,12 @@ class LazySessions:
         if self._sessions is None:
             self._sessions = self._open()
         return self._sessions.open(name)
+
+    def open_own(self, name: str, config: TeacherConfig) -> Session:
+        """See `dispatch.contract.Sessions`."""
+        if self._sessions is None:
+            self._sessions = self._open()
+        return self._sessions.open_own(name, config)
 
     def stop_servers(self) -> None:
         """Stops the servers that the run started."""

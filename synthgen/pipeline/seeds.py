@@ -52,9 +52,10 @@ def _spread(entry: Any, named: dict[str, list[str]]) -> list[Any]:
     ((kind, options),) = entry.items()
     if not isinstance(options, Mapping):
         return [entry]
-    if isinstance(models := options.get("models"), list) and any(str(name) in named for name in models):
-        all_named = [one for name in models for one in named.get(str(name), [name])]
-        return [{kind: {**options, "models": all_named}}]
+    if isinstance(models := options.get("models"), list):
+        all_named = [one for name in models for one in _of_seeds(name, named)]
+        if all_named != models:
+            return [{kind: {**options, "models": all_named}}]
     if not (seeds := _seeds(entry)):
         return [entry]
     stage_id = entry_id(entry)
@@ -64,6 +65,12 @@ def _spread(entry: Any, named: dict[str, list[str]]) -> list[Any]:
         {kind: {**_from_seed(rest, seed, named), "id": one, "seed": seed, "seed_of": stage_id}}
         for one, seed in zip(named[stage_id], seeds, strict=True)
     ]
+
+
+def _of_seeds(name: Any, named: Mapping[str, list[str]]) -> list[Any]:
+    """A model's name for each seed of its stage; `<id>.teacher` is the teacher that a stage has trained."""
+    stage_id, dot, part = str(name).partition(".")
+    return [f"{one}{dot}{part}" for one in named[stage_id]] if stage_id in named else [name]
 
 
 def _from_seed(options: Mapping[str, Any], seed: int, named: Mapping[str, list[str]]) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 
 from synthgen.core.errors import Fault
+from synthgen.evaluation.local import PEER
 from synthgen.stages.contract import StageConfig
 from synthgen.training.completions import Completion
 from synthgen.training.folder_names import mistaken_name
@@ -43,6 +44,8 @@ def foreseen_faults(
     Its config and tokenizer are read, from its folder or the hub's cache. Also processes that cannot share a
     batch, or are more than the devices, where the objective is one that several can train.
     """
+    if found := _lacking_teacher(options, readers):
+        return found
     several = not objective.undivided() and importlib.util.find_spec("torch") is not None
     faults = rank_faults(options) if several else []
     if student.model is not None and (mistaken := mistaken_name(student.model)):
@@ -53,6 +56,24 @@ def foreseen_faults(
         return faults + found
     systems = [system for reader in readers if (system := getattr(reader, "system", None))]
     return faults + template_faults(student, completion, systems)
+
+
+def _lacking_teacher(options: TrainingOptions, readers: Sequence[StageConfig]) -> list[Fault]:
+    """An evaluation that names the teacher which a stage trains beside its student, where it trains none."""
+    if getattr(getattr(options, "teacher", None), "online", False):
+        return []
+    ours = getattr(options, "id", None)
+    named = {str(name) for reader in readers for name in getattr(reader, "models", ())}
+    wanted = [f"{ours}{PEER}"] if ours else [f"{kind}{PEER}" for kind in ("sft", "distill", "prefer")]
+    return [
+        Fault(
+            f"models names {name}, but {name.removesuffix(PEER)} trains no teacher",
+            "evaluate",
+            "distill publishes the teacher that it trains: teacher: {online: true, …}; else leave it out",
+        )
+        for name in wanted
+        if name in named
+    ]
 
 
 def training_warnings(student: StudentOptions, options: TrainingOptions) -> list[Fault]:

@@ -98,7 +98,14 @@ def sample_of(parsed: Mapping[str, Any], choice: int, *, key: str, index: int, m
         reasoning=thinking_of(message) or in_parts or tagged,
         logprobs=chosen.get("logprobs"),
         prompt_logprobs=chosen.get("prompt_logprobs"),
+        whole=visible,
+        tokens=_token_ids(chosen.get("token_ids")),
     )
+
+
+def _token_ids(told: Any) -> tuple[int, ...] | None:
+    known = isinstance(told, list) and all(_count(number) is not None for number in told)
+    return tuple(told) if known else None
 
 
 class Usage(NamedTuple):

@@ -120,3 +120,48 @@ def test_a_base_is_asked_the_plain_question(trained):
         ("base", "output"),
         ("two_tasks", "multi_task"),
     ]
+
+
+def test_students_of_other_runs_and_teachers_that_were_trained_beside_them(tmp_path):
+    config = {"student": {"init": {}}}
+    ours, theirs = (
+        Artefact(
+            "sft", "sft", "model", tmp_path / run / "sft", tmp_path / run / "sft/model", run, 0, config=config
+        )
+        for run in ("now", "old")
+    )
+    chosen = locals_of([ours, theirs], ["students", "run:old:sft"])
+    assert [(one.name, one.path) for one in chosen] == [
+        ("sft", str(ours.file)),
+        ("old:sft", str(theirs.file)),
+    ]
+    assert [one.digest for one in locals_of([theirs], ["run:old:sft"])] == ["old"]
+    assert locals_of([theirs], ["run:old:other"]) == []
+
+
+def test_a_teacher_that_was_trained_again_changes_the_stage(tmp_path):
+    from synthgen.evaluation.local import provenance_of
+    from synthgen.store.manifest import Manifest, record_outputs, write_manifest
+
+    folder = tmp_path / "pair"
+    for name in ("model", "base"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "weights").write_text(name)
+
+    def published():
+        manifest = Manifest(stage="pair", kind="distill", writes="model", key="k", key_parts={}, config={})
+        manifest.outputs = record_outputs(folder, {})
+        write_manifest(folder, manifest)
+        config = {"student": {"init": {}}, "seed_of": "both"}
+        return Artefact("pair", "distill", "model", folder, folder / "model", "d", 0, config=config)
+
+    without = provenance_of([published()])
+    assert "teachers" not in without
+    (folder / "teacher").mkdir()
+    (folder / "teacher/weights").write_text("one")
+    first = provenance_of([published()])
+    (peer,) = locals_of([published()], ["pair.teacher"])
+    assert (peer.name, peer.seed_of, peer.base) == ("pair.teacher", "both.teacher", None)
+    (folder / "teacher/weights").write_text("two")
+    assert first != provenance_of([published()]) and first != without
+    assert locals_of([published()], ["pair.teacher"])[0].digest != peer.digest

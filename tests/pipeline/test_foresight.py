@@ -70,3 +70,20 @@ def test_what_a_later_stage_lacks_is_told_before_anything_is_asked(stage, says, 
 def test_stages_that_are_not_to_come_are_not_looked_at(pipeline_with, in_tmp):
     run_pipeline(pipeline_with("sft: {student: {model: not/here/at/all}}"), RunOptions(until="load"))
     assert (in_tmp / "data/runs/p/load/rows.jsonl").exists()
+
+
+@pytest.mark.parametrize("stage_id", ["student", "sft"])
+def test_a_teacher_that_is_not_trained_cannot_be_asked(in_tmp, stage_id):
+    bench.model_for(bench.STRICT, in_tmp / "m")
+    (in_tmp / "rows.jsonl").write_text('{"instruction": "Hm?", "output": "Oak."}\n')
+    given = f"id: {stage_id}, " if stage_id != "sft" else ""
+    (in_tmp / "p.yaml").write_text(
+        "version: 1\nname: p\nstages:\n  - load: {sources: [rows.jsonl]}\n"
+        "  - load: {id: test, sources: [rows.jsonl]}\n"
+        f"  - sft: {{{given}input: load, student: {{model: m}}}}\n"
+        f"  - evaluate: {{input: test, models: [students, {stage_id}.teacher]}}\n"
+    )
+    pipeline = load_pipeline(in_tmp / "p.yaml")
+    with pytest.raises(ConfigError) as caught:
+        run_pipeline(pipeline, RunOptions())
+    assert f"models names {stage_id}.teacher, but {stage_id} trains no teacher" in str(caught.value)

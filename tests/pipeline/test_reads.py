@@ -52,3 +52,39 @@ def test_without_a_split_too_and_no_other_option_minds(tmp_path):
         load_pipeline(path)
     path.write_text(text.replace("PUBLISH", "last"))
     assert load_pipeline(path).stage("sft").reads["validation"] == ()
+
+
+MODELS = """\
+name: p
+stages:
+  - load: {sources: [rows.jsonl]}
+  - split: {test: 5}
+  - sft: {id: plain, input: split.train, student: {init: {hidden_size: 16}}}
+  - distill: {id: pair, input: split.train, student: {init: {}}, teacher: {init: {}, online: true}}
+  - evaluate: {models: [MODELS]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("models", "students", "named"),
+    [
+        ("base, students", ("plain", "pair"), None),
+        ("pair.teacher, plain", ("pair", "plain"), None),
+        ("students, pair.teacher", ("plain", "pair"), ("pair",)),
+        ("students, run:old:sft", ("plain", "pair"), ("run:old:sft",)),
+    ],
+)
+def test_the_models_of_an_evaluation(tmp_path, models, students, named):
+    (tmp_path / "p.yaml").write_text(MODELS.replace("MODELS", models))
+    reads = load_pipeline(tmp_path / "p.yaml").stage("evaluate").reads
+    assert (reads["students"], reads.get("named")) == (students, named)
+
+
+@pytest.mark.parametrize("models", ["students, models/other", "base, models/other", "models/other"])
+def test_a_model_that_is_no_stage_is_not_passed_over(tmp_path, models):
+    (tmp_path / "p.yaml").write_text(MODELS.replace("MODELS", models))
+    with pytest.raises(ConfigError) as caught:
+        load_pipeline(tmp_path / "p.yaml")
+    (fault,) = caught.value.faults
+    assert fault.what == "no earlier stage 'models/other'" and "plain, pair" in fault.next
+    assert fault.where.endswith("p.yaml:7")

@@ -54,6 +54,10 @@ def test_models_names_all_of_them_or_one(tmp_path):
     assert made.stage("evaluate").config.models == ("base", "teach-seed0", "teach-seed7")
     assert made.stage("some").config.models == ("teach-seed7", "other")
     assert made.stage("evaluate").reads["students"] == ("teach-seed0", "teach-seed7")
+    made = load(
+        tmp_path, text.replace("[base, teach]", "[base, teach.teacher]").replace("student-", "teach-")
+    )
+    assert made.stage("evaluate").config.models == ("base", "teach-seed0.teacher", "teach-seed7.teacher")
 
 
 LATER = "  - prefer: {id: better, input: pairs, student: {from: student}, seeds: [7, 0]}\n  - sft: {id: other"

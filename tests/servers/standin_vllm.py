@@ -57,8 +57,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 flag.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             with open(folder / "served.jsonl", "a") as log:
-                log.write(json.dumps(body["messages"][-1]["content"]) + "\n")
+                log.write(json.dumps(body["messages"][-1]["content"] if "messages" in body else body) + "\n")
         time.sleep(0.005)
+        if "prompt" in body:
+            said = "The answer is %d." % len(body["prompt"])
+            usage = {"prompt_tokens": len(body["prompt"]), "completion_tokens": 4}
+            choices = [
+                {"index": index, "text": said, "finish_reason": "stop"} for index in range(body.get("n", 1))
+            ]
+            return self.send(200, {"id": "x", "model": body["model"], "choices": choices, "usage": usage})
         said = "answer to " + body["messages"][-1]["content"]
         message = {"role": "assistant", "content": said}
         choices = [

@@ -186,6 +186,9 @@ class OneSession:
     def open(self, name: str = "") -> ScriptedSession:
         return self.session
 
+    def open_own(self, name: str, config: TeacherConfig) -> ScriptedSession:
+        return self.session
+
     def stop_servers(self) -> None: ...
 
     def close(self) -> None: ...

@@ -193,6 +193,10 @@ class PreparingSessions:
         """See `contract.Sessions`."""
         return PreparingSession(self.inner.open(name), self)
 
+    def open_own(self, name: str, config: TeacherConfig) -> PreparingSession:
+        """See `contract.Sessions`."""
+        return PreparingSession(self.inner.open_own(name, config), self)
+
     def stop_servers(self) -> None:
         """Does nothing: none was started."""
 

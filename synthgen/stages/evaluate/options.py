@@ -11,10 +11,12 @@ from synthgen.core.config import Component, ManyOf, Unhashed
 from synthgen.core.defaults import changed
 from synthgen.core.errors import ConfigError, Fault
 from synthgen.core.registry import Choice
+from synthgen.evaluation.likelihood_options import LikelihoodOptions
 from synthgen.evaluation.metrics.contract import NamesJudge
 from synthgen.evaluation.metrics.exact_match import ExactMatch, ExactMatchConfig
 from synthgen.evaluation.panel.harness import require_program
 from synthgen.evaluation.teacher import Drawn
+from synthgen.evaluation.through import Through, read_through
 from synthgen.stages.contract import StageConfig, read_share
 from synthgen.stages.evaluate.pairwise import PairwiseOptions
 from synthgen.stages.evaluate.panel_options import Panel
@@ -48,6 +50,8 @@ class VerdictOptions(Component):
     )
 
 
+OF_LOCAL = ("through", "noise_floor", "likelihood")
+"""Options that are about models other than the teacher."""
 ROLES = ("base", "student", "students", "teacher")
 
 
@@ -57,7 +61,10 @@ class Config(StageConfig):
     models: tuple[str, ...] = Field(
         ("base", "students", "teacher"),
         min_length=1,
-        description="base, students (all that were trained before), teacher, or the ids of stages that train",
+        description=(
+            "base, students (all that were trained before), teacher, the ids of stages that train, or "
+            "ID.teacher: the teacher that distill trained beside its student (online: true)"
+        ),
     )
     metrics: Annotated[tuple[Choice, ...], ManyOf("metric")] = Field(
         (Choice("metric", "exact_match", ExactMatchConfig(), ExactMatch.VERSION),),
@@ -94,7 +101,27 @@ class Config(StageConfig):
             "is more"
         ),
     )
+    through: Annotated[
+        Through | None,
+        BeforeValidator(
+            read_through, json_schema_input_type=Literal["transformers", "vllm"] | Through | None
+        ),
+    ] = Field(
+        None,
+        description=(
+            "what students and bases answer through: transformers, in this process; vllm, a server that is "
+            "started for one after the other; or {base_url: …}, a server that holds them already"
+        ),
+    )
     batch_size: int = Field(64, ge=1, description="questions a local model answers at a time")
+    noise_floor: int = Field(
+        0,
+        ge=0,
+        description=(
+            "rows that students and bases are asked again, one by one or with other seeds: by how much the "
+            "same model's score moves. 50 show much; 0 asks none"
+        ),
+    )
     threads: int | None = Field(
         None,
         ge=1,
@@ -136,6 +163,13 @@ class Config(StageConfig):
     pairwise: PairwiseOptions | None = Field(
         None, description="has a judge compare each student's answers with those of base and teacher"
     )
+    likelihood: LikelihoodOptions | None = Field(
+        None,
+        description=(
+            "measure how likely students and bases find held-out texts, and how far from a teacher they "
+            "are: {} for the test rows' own outputs, or {rows: …, teacher: …}"
+        ),
+    )
     verdict: VerdictOptions = Field(VerdictOptions(), description="when a student may replace its teacher")
     panel: Panel = Field(
         None,
@@ -157,7 +191,11 @@ class Config(StageConfig):
         given = changed(self, ("samples", "temperature", "top_p"))
         if self.decoding == "greedy" and given:
             raise ValueError(f"{given[0]} belongs to decoding: sampled")
+        if set(self.models) == {"teacher"} and (given := changed(self, OF_LOCAL)):
+            raise ValueError(f"{given[0]} is about students and bases, and models names neither")
         named = self.verdict.metric
+        if self.through is not None and (given := changed(self, ("batch_size", "threads"))):
+            raise ValueError(f"{given[0]} belongs to through: transformers; a server batches by itself")
         if named is not None and named not in (known := [choice.name for choice in self.metrics]):
             raise ValueError(f"verdict: metric {named!r} is none of metrics: {', '.join(known)}")
         if self.pairwise is not None:
@@ -195,7 +233,10 @@ def unasking(config: Config) -> Config | None:
         return None
     # Without metrics only the replies count.
     return config.model_copy(
-        update={"models": models, "metrics": metrics, "on_leak": "warn", "pairwise": None, "panel": None}
+        update={
+            **{"models": models, "metrics": metrics, "on_leak": "warn", "pairwise": None, "panel": None},
+            **{"through": None, "noise_floor": 0, "likelihood": None},
+        }
     )
 
 

@@ -12,6 +12,7 @@ from synthgen.core.rows import Row, question_text, rejected
 from synthgen.evaluation.leakage import Leakage, find_leaks, nearness_for, training_files
 from synthgen.stages.asking.work import input_rows
 from synthgen.stages.contract import Context
+from synthgen.stages.evaluate.asked_models import students_in
 from synthgen.stages.evaluate.options import Config, asked_by
 from synthgen.store.jsonl import RowWriter
 
@@ -60,7 +61,7 @@ def select_questions(
         else:
             counts.reject("no_question")
             rejects.write(rejected(row, stage=context.stage_id, rule="no_question"))
-    students = inputs.get("students", ())
+    students = students_in(inputs)
     training = training_files(students)
     summary = None
     if training:

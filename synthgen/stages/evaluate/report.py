@@ -32,8 +32,8 @@ def figures(
         metrics: name -> metric.
         config: evaluate's options.
         counts: of the test rows.
-        beside: what was found beside scores: in what prompts differ from training's, and the regression
-            panel.
+        beside: what was found beside scores: remarks on prompts, the noise floor, likelihoods, in what
+            prompts differ from training's, and the regression panel.
 
     Returns:
         Name -> figure, as plain JSON.
@@ -48,7 +48,7 @@ def figures(
             "temperature": drawn_by(config).temperature,
             **({"samples": config.samples, "top_p": config.top_p} if config.decoding == "sampled" else {}),
             "max_new_tokens": config.max_new_tokens,
-            "batch_size": config.batch_size,
+            **_answered_through(config),
             "system": config.system,
         },
         "leakage": questions.leakage,
@@ -56,6 +56,14 @@ def figures(
         **_judged(questions.rows, models, terms(config, metrics), config.by, beside),
         **{name: value for name, value in beside.items() if value},
     }
+
+
+def _answered_through(config: Config) -> dict[str, Any]:
+    """How local models answered: in batches of transformers, or through a server."""
+    if config.through is None:
+        return {"batch_size": config.batch_size}
+    server = "vllm" if config.through.base_url is None else "address"
+    return {"through": server, "prompt": config.through.prompt}
 
 
 def _judged(

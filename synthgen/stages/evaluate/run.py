@@ -16,29 +16,39 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from synthgen.core.artefacts import Artefact, Counts, Inputs
-from synthgen.core.errors import ConfigError, Interrupted
-from synthgen.core.hashing import value_hash
-from synthgen.core.progress import Progress
 from synthgen.core.rows import Row, question_text, rejected, with_system
-from synthgen.evaluation.asking import fetch, total_account
+from synthgen.evaluation.asking import total_account
 from synthgen.evaluation.compare import ModelAnswers, score
 from synthgen.evaluation.generation import Decoding
-from synthgen.evaluation.grading import Grading, grade_replies
-from synthgen.evaluation.local import Local, answers_of, locals_of, provenance_of
-from synthgen.evaluation.metrics.contract import Metric, judging
+from synthgen.evaluation.local import PEER, Local, locals_of, provenance_of
+from synthgen.evaluation.metrics.contract import Metric
+from synthgen.evaluation.noise import noise_figures
 from synthgen.evaluation.pairwise_report import FILE as PAIRWISE_FILE
 from synthgen.evaluation.prompt_fit import prompt_differences
 from synthgen.evaluation.scoreboard import scoreboard
-from synthgen.evaluation.teacher import TeacherAnswers, conversations_with_teacher, teacher_answers
+from synthgen.evaluation.teacher import conversations_with_teacher
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
+from synthgen.stages.evaluate.asked_models import (
+    MODELS,
+    ask_again,
+    ask_local,
+    ask_served,
+    ask_teacher,
+    faults,
+    grade,
+    logged_answers,
+    require_addresses,
+    require_students,
+    students_in,
+)
+from synthgen.stages.evaluate.likelihood import FILE as LIKELIHOOD_FILE
+from synthgen.stages.evaluate.likelihood import likelihood_needs, likelihood_provenance, measure
 from synthgen.stages.evaluate.options import (
     ROLES,
     Config,
     asked_by,
     drawn_by,
     foresees,
-    judge_of,
-    judging_choices,
     unasking,
 )
 from synthgen.stages.evaluate.pairwise import compare
@@ -55,9 +65,15 @@ def needs(config: Config) -> dict[str, Need]:
     """Test rows, and the models that are compared."""
     named = tuple(name for name in config.models if name not in ROLES)
     needed = {"questions": Need("split", part="test")}
+    needed |= likelihood_needs(config.likelihood)
     if any(name != "teacher" for name in config.models):
         every = "students" in config.models or "student" in config.models or not named
-        needed["students"] = Need("model", many=True, optional=True, choose=() if every else named)
+        chosen = tuple(dict.fromkeys(name.removesuffix(PEER) for name in named))
+        needed["students"] = Need(
+            "model", many=True, optional=True, choose=() if every else chosen, option="models"
+        )
+        if every and named:  # looked up too, so that a name that is no stage is not passed over
+            needed["named"] = Need("model", many=True, optional=True, choose=chosen, option="models")
         against = config.pairwise.against if every and config.pairwise is not None else ()
         if others := tuple(name for name in against if name not in ROLES):
             needed["against"] = Need("model", many=True, choose=others, option="pairwise.against")
@@ -77,7 +93,7 @@ def compared(config: Config) -> tuple[str, str] | None:
 
 def provenance(need: str, artefacts: Sequence[Artefact]) -> Any:
     """What of the models' past can change the result: names, bases, training rows, the dedup threshold."""
-    return provenance_of(artefacts) if need == "students" else None
+    return provenance_of(artefacts) if need in MODELS else likelihood_provenance(need, artefacts)
 
 
 def prefetch(inputs: Inputs, config: Config, context: Context) -> None:
@@ -138,30 +154,43 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         StageFailed: test questions were trained on (`on_leak: fail`), or a model cannot be loaded.
         TeacherFailed, BudgetReached, Interrupted: as the session says.
     """
-    students = inputs.get("students", ())
-    _require_students(students, config)
+    students = students_in(inputs)
+    require_students(students, config)
     say_short(students, config.max_new_tokens, context.reporter.say)
+    locals_ = locals_of(students, config.models)
+    require_addresses(locals_, config)
     counts = Counts()
     context.work.mkdir(parents=True, exist_ok=True)
     with RowWriter(out / "rejected.jsonl") as rejects:
         questions = select_questions(inputs, config, context, counts, rejects)
         rows = questions.rows
         asked = [with_system(row, config.system) for row in rows]
-        teacher = _ask_teacher(asked, config, context) if "teacher" in config.models else None
-        models = [_ask_local(local, asked, config, context) for local in locals_of(students, config.models)]
+        teacher = ask_teacher(asked, config, context) if "teacher" in config.models else None
+        served = [ask_served(local, asked, config, context) for local in locals_ if config.through]
+        models = [one.model for one in served] or [
+            ask_local(local, asked, config, context) for local in locals_
+        ]
+        again = [ask_again(local, asked, config, context) for local in locals_ if config.noise_floor]
         if teacher is not None:
             models.append(teacher.model)
         metrics = {choice.name: choice.build(Metric) for choice in config.metrics}
         references = [row.get(config.reference) for row in rows]
         score(models, references, metrics, [str(row.get("id", "?")) for row in rows])
-        gradings = _grade(metrics, models, rows, config, context)
+        gradings = grade(metrics, models, rows, config, context)
         failures = [teacher.failed] if teacher is not None else []
         failures += [grading.failed for grading in gradings]
         pairwise = compare(models, rows, config.pairwise, context) if config.pairwise is not None else None
         failures += [pairwise.failed] if pairwise is not None else []
         _count(rows, failures, context.stage_id, counts, rejects)
     panel = _panel(students, config, context, out / "panel.jsonl")
-    beside = {"prompt_differences": prompt_differences(students, asked), "panel": panel and panel[0]}
+    beside: dict[str, Any] = {
+        "remarks": [one.remark for one in served if one.remark],
+        "noise_floor": noise_figures(models, again, references, metrics),
+        "prompt_differences": prompt_differences(students, asked),
+        "panel": panel and panel[0],
+    }
+    if config.likelihood is not None:
+        beside["likelihood"] = measure(locals_, students, inputs, rows, config.likelihood, context, out)
     report = figures(questions, models, metrics, config, counts, beside)
     if pairwise is not None:
         report["pairwise"] = pairwise.figures
@@ -174,69 +203,16 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         files[PAIRWISE_FILE] = pairwise.write(out)
     if panel is not None:
         files["panel.jsonl"] = panel[1]
+    if config.likelihood is not None:
+        files[LIKELIHOOD_FILE] = beside["likelihood"]["in"]
     outcome = Outcome(counts, files, table=scoreboard(report))
-    accounts = [one.account for one in (teacher, *gradings, pairwise) if one is not None]
+    parties = (teacher, *served, *again, *gradings, pairwise)
+    accounts = [one.account for one in parties if one is not None and one.account is not None]
     if accounts:
         account = total_account(accounts)
         outcome.requests, outcome.usage = account.requests, account.usage or None
         outcome.asked = len(rows)
     return outcome
-
-
-def _require_students(students: Sequence[Artefact], config: Config) -> None:
-    if students:
-        return
-    if any(name in ("student", "students") for name in config.models):
-        raise ConfigError(
-            "there is no student to evaluate",
-            next="put an sft stage before evaluate, or leave students out of `models`",
-        )
-    if "base" in config.models:
-        raise ConfigError(
-            "a base is what a student was trained from, and there is no student",
-            next="put an sft stage before evaluate, or leave base out of `models`",
-        )
-
-
-def _ask_teacher(rows: Sequence[Row], config: Config, context: Context) -> TeacherAnswers:
-    session, drawn = context.sessions.open(config.teacher), drawn_by(config)
-    fetch(
-        session,
-        conversations_with_teacher(rows, config.max_new_tokens, session.config, drawn),
-        total=len(rows),
-        stage=context.stage_id,
-        accept_partial=context.accept_partial,
-    )
-    conversations = conversations_with_teacher(rows, config.max_new_tokens, session.config, drawn)
-    return teacher_answers(session, conversations, drawn.samples)
-
-
-def _ask_local(local: Local, rows: Sequence[Row], config: Config, context: Context) -> ModelAnswers:
-    drawn, found = drawn_by(config), []
-    for draw in range(drawn.samples):
-        decoding = Decoding(
-            config.max_new_tokens, config.batch_size, config.threads, drawn.temperature, drawn.top_p, draw
-        )
-        shown = f" draw {draw + 1} of {drawn.samples}" if drawn.samples > 1 else ""
-        found.append(_answers(local, rows, decoding, context, f"{draw}", shown))
-    if drawn.samples > 1:
-        found[0].draws = [one.answers for one in found]
-    return found[0]
-
-
-def _answers(
-    local: Local, rows: Sequence[Row], decoding: Decoding, context: Context, log: str, shown: str
-) -> ModelAnswers:
-    """A model's answers to rows, kept in a log of that name while they are made."""
-    file = context.work / f"{value_hash([local.name, local.digest])}.{log}.jsonl"
-    with context.reporter.stage(f"{context.stage_id} {local.name}{shown}", total=len(rows)) as progress:
-
-        def each(done: int, tokens: int, progress: Progress = progress) -> None:
-            progress.update(done=done, tokens=tokens)
-            if signal_number := context.stopping():
-                raise Interrupted(signal_number)
-
-        return answers_of(local, rows, decoding, file, each)
 
 
 def _panel(
@@ -249,32 +225,9 @@ def _panel(
 
     def ask(local: Local, rows: Sequence[Row], tokens: int) -> ModelAnswers:
         decoding = Decoding(tokens, config.batch_size, config.threads)
-        return _answers(local, rows, decoding, context, "panel", " panel")
+        return logged_answers(local, rows, decoding, context, "panel", " panel")
 
     return ask_panel(students, config.models, config.panel, context, ask, file)
-
-
-def _grade(
-    metrics: Mapping[str, Metric],
-    models: Sequence[ModelAnswers],
-    rows: Sequence[Row],
-    config: Config,
-    context: Context,
-) -> list[Grading]:
-    """The grades of all metrics that ask a judge, in their order."""
-    judges = {choice.name: judge_of(choice) for choice in judging_choices(config)}
-    return [
-        grade_replies(
-            context.sessions.open(judges[name]),
-            name,
-            metric,
-            models,
-            rows,
-            stage=context.stage_id,
-            accept_partial=context.accept_partial,
-        )
-        for name, metric in judging(metrics).items()
-    ]
 
 
 def _count(
@@ -310,6 +263,7 @@ STAGE = Stage(
     foresees=foresees,
     provenance=provenance,
     rehearsed=unasking,
+    faults=faults,
     graceful=True,
     sharding=Whole("its scores are over all test rows"),
     example="- evaluate: {models: [base, students, teacher], metrics: [exact_match], max_new_tokens: 64}",

@@ -108,7 +108,8 @@ class Bench:
     def run(self, out, sessions=None, *, inputs=None, stopping=lambda: 0, accept_partial=False, **options):
         folder = self.run_dir / out
         folder.mkdir()
-        config = evaluate.STAGE.config(**{"max_new_tokens": 24, "batch_size": 4, **options})
+        batches = {} if "through" in options else {"batch_size": 4}
+        config = evaluate.STAGE.config(**{"max_new_tokens": 24, **batches, **options})
         outcome = evaluate.run(
             inputs or self.inputs,
             config,
