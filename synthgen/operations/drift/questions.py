@@ -10,9 +10,9 @@ from synthgen.core.artefacts import Artefact
 from synthgen.core.errors import ConfigError, InputError
 from synthgen.core.progress import Reporter
 from synthgen.core.rows import Row
-from synthgen.operations.ablate.plan import checked
 from synthgen.operations.drift.looks import unseen
 from synthgen.operations.import_log import import_log
+from synthgen.operations.measured import checked
 from synthgen.pipeline.graph import artefact_of
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.run import run_pipeline

@@ -17,12 +17,12 @@ import orjson
 from synthgen.core.errors import StageFailed
 from synthgen.core.progress import Reporter
 from synthgen.core.rows import Row, ordered
-from synthgen.operations.ablate.plan import checked
 from synthgen.operations.drift.baseline import Baseline
 from synthgen.operations.drift.look import Drift
 from synthgen.operations.drift.looks import digest
 from synthgen.operations.drift.questions import FRESH, TAKEN, makers
 from synthgen.operations.drift.standing import named
+from synthgen.operations.measured import checked
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.run import run_pipeline
 from synthgen.pipeline.spec import Pipeline, StageSpec, ancestors, stage_id_of
@@ -228,7 +228,7 @@ def _asked(drift: Drift, slices: Slices, most: int, answering: bool) -> Iterable
 
 def _question(row: Row, answer: str | None) -> Row:
     """A row with its question alone, or with an answer of the teacher's."""
-    kept = {
+    kept: dict[str, Any] = {
         name: row[name] for name in ("system", "instruction", "input", "reference", "meta") if name in row
     }
     turns = [turn for turn in row.get("messages") or () if turn["role"] != "developer"]
