@@ -1,7 +1,7 @@
 """Whether a reply meets what an item asked for: rules, no model.
 
 Each check takes the reply and its terms from the item's file. They were held against real replies of 17
-models, see docs/evaluation.md.
+models, see docs/panel.md.
 """
 
 from __future__ import annotations
