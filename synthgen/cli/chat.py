@@ -49,6 +49,7 @@ def chat(
         columns=columns,
         max_tokens=max_tokens,
         threads=threads,
+        echo=not sys.stdin.isatty(),
     )
 
 

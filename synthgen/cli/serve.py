@@ -23,8 +23,13 @@ def serve(
         int, typer.Option("--batch-size", min=1, help="requests that are answered together")
     ] = 16,
     max_tokens: Annotated[
-        int, typer.Option("--max-tokens", min=1, help="of a reply, where a request does not say")
-    ] = 512,
+        int | None,
+        typer.Option(
+            "--max-tokens",
+            min=1,
+            help="of a reply, where a request does not say; evaluate's where left out",
+        ),
+    ] = None,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads")] = None,
     runs: o.Runs = o.RUNS,
     as_json: o.AsJson = False,

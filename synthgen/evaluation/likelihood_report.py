@@ -105,6 +105,8 @@ def likelihood_lines(report: Mapping[str, Any]) -> list[str]:
     figures = report.get("likelihood")
     if not figures:
         return []
+    if not figures["rows"]:
+        return ["", *_nothing_measured(figures)]
     columns = [("nll_per_token", "NLL a token"), ("nll_per_byte", "NLL a byte")]
     if any("kl_per_token" in one for one in figures["models"].values()):
         columns.append(("kl_per_token", f"KL to {figures['teacher']} a token"))
@@ -120,9 +122,7 @@ def likelihood_lines(report: Mapping[str, Any]) -> list[str]:
         f"nats over {figures['rows']:,} held-out rows as {figures['completion']}: lower is better; "
         "intervals are over rows (Student's t of a ratio)"
     )
-    for name, unfit in figures["unfit"].items():
-        reasons = ", ".join(f"{reason} {number:,}" for reason, number in unfit.items())
-        lines.append(f"{name}: {sum(unfit.values()):,} rows could not be measured ({reasons})")
+    lines += _unmeasured(figures)
     if figures.get("trained_on"):
         lines.append(
             f"WARNING: {figures['trained_on']:,} held-out rows were trained on: their likelihood says nothing"
@@ -136,6 +136,23 @@ def likelihood_lines(report: Mapping[str, Any]) -> list[str]:
             f"{pair['model']} against {pair['than']}: {pair[column]['value']:+.4f} nats a {unit} "
             f"({_end(low)} to {_end(high)}){chance}"
         )
+    return lines
+
+
+def _nothing_measured(figures: Mapping[str, Any]) -> list[str]:
+    return [
+        f"WARNING: no likelihood was measured: no held-out row holds a text as {figures['completion']} for "
+        "all models; likelihood: {rows: <stage>} names other rows",
+        *_unmeasured(figures),
+    ]
+
+
+def _unmeasured(figures: Mapping[str, Any]) -> list[str]:
+    """How many rows of each model could not be measured, and why."""
+    lines = []
+    for name, unfit in figures["unfit"].items():
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in unfit.items())
+        lines.append(f"{name}: {sum(unfit.values()):,} rows could not be measured ({reasons})")
     return lines
 
 

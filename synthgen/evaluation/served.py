@@ -107,8 +107,19 @@ class OwnTemplate:
         Args:
             text: as the server has it.
             tokens: its ids, where the server tells them; the text is then made of them.
+
+        Raises:
+            StageFailed: the ids are none of the model's, or there are none beside a text.
         """
         if tokens is not None:
+            strange = next((token for token in tokens if not 0 <= token < self.known_tokens), None)
+            if strange is not None or (text and not tokens):
+                raise StageFailed(
+                    f"a server's reply has token {strange:,}, and the model has {self.known_tokens:,}"
+                    if strange is not None
+                    else "a server's reply has a text and no token ids",
+                    next="it does not serve this model: see through: {base_url: …, served_as: …}",
+                )
             end = next((at for at, token in enumerate(tokens) if token in self.ends), len(tokens))
             kept = without_lead(self.tokenizer, list(tokens[:end]), self._lead)
             return str(self.tokenizer.decode(kept, skip_special_tokens=True))

@@ -160,7 +160,11 @@ def _turns(asked: Any) -> list[Any]:
     system = asked.get("system", asked.get("instructions"))
     if isinstance(system, list):
         system = _blocks(system)
-    if isinstance(system, str) and system.strip() and not any(turn.get("role") == "system" for turn in turns):
+    if (
+        isinstance(system, str)
+        and system.strip()
+        and not any(isinstance(turn, Mapping) and turn.get("role") == "system" for turn in turns)
+    ):
         turns.insert(0, {"role": "system", "content": system})
     return turns
 
@@ -170,10 +174,10 @@ def _turn(item: Any) -> Any:
     if not isinstance(item, Mapping):
         return {"role": "user", "content": item} if isinstance(item, str) else item
     if isinstance(inner := item.get("kwargs"), Mapping) and isinstance(item.get("id"), list):  # LangChain
-        kind = str(item["id"][-1])
+        kind = str(item["id"][-1]) if item["id"] else ""
         roles = {"HumanMessage": "user", "AIMessage": "assistant", "SystemMessage": "system"}
         return {"role": roles.get(kind.removesuffix("Chunk"), kind), "content": inner.get("content")}
-    if "role" not in item and item.get("type") in LANGCHAIN:
+    if "role" not in item and _text(item.get("type")) in LANGCHAIN:
         item = {**item, "role": LANGCHAIN[item["type"]]}
     if item.get("type") == "reasoning":
         return None
@@ -232,7 +236,9 @@ def _answer(reply: Any) -> tuple[Any, str, str]:
         said = [item for item in items if isinstance(item, Mapping)]
         if any(item.get("type") == "function_call" for item in said):
             return {"role": "assistant", "content": "", "tool_calls": said}, "", model
-        parts = [part for item in said if item.get("type") == "message" for part in item.get("content") or ()]
+        parts = [
+            part for item in said if item.get("type") == "message" for part in _listed(item.get("content"))
+        ]
         ending = {"completed": "stop", "incomplete": "length"}.get(_text(reply.get("status")), "")
         return ({"role": "assistant", "content": _blocks(parts)} if parts else None), ending, model
     if (generations := reply.get("generations")) is not None:  # LangChain
@@ -274,14 +280,20 @@ def _streamed(chunks: Iterable[Any]) -> tuple[Any, str, str]:
         if not isinstance(chunk, Mapping):
             continue
         model = model or _text(chunk.get("model"))
-        for choice in chunk.get("choices") or ():
-            delta = choice.get("delta") or {}
+        for choice in _listed(chunk.get("choices")):
+            delta = choice.get("delta") if isinstance(choice, Mapping) else None
+            if not isinstance(delta, Mapping):
+                continue
             if choice.get("index", 0) == 0:
                 texts.append(_text(delta.get("content")))
                 ending = _text(choice.get("finish_reason")) or ending
                 if delta.get("tool_calls"):
                     return {"role": "assistant", "content": "", "tool_calls": delta["tool_calls"]}, "", model
     return _assistant({}, "".join(texts)), ending, model
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:

@@ -208,4 +208,5 @@ def require(report: Mapping[str, Any], word: str, students: Sequence[str] = ()) 
             f"{word.upper()} is required: "
             + ", ".join(f"{name} is {verdict}" for name, verdict in others.items()),
             report["stage"],
+            "synthgen verdict without --require says what each rests on and what to try",
         )

@@ -142,6 +142,8 @@ def train(
             1, math.ceil(len(trainer.get_train_dataloader()) / arguments.gradient_accumulation_steps)
         )
         steps = arguments.max_steps if arguments.max_steps > 0 else math.ceil(per_epoch * options.epochs)
+        if steps == 1:
+            trainer.args.warmup_steps = 0  # warm-up begins at a rate of 0, which would be all of the training
         with reporter.stage(stage, steps, "steps") as progress:
             progress.update(done=start, reused=start)
             follower = Follower(

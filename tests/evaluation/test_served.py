@@ -48,6 +48,17 @@ def both(folder, tmp_path, role, fault=""):
     return here.answers, there.model.answers, [body["prompt"] for body in server.bodies]
 
 
+@pytest.mark.parametrize(
+    ("text", "tokens", "says"),
+    [("a", [1, 10**6], "token 1,000,000"), ("a", [-1], "token -1"), ("a", [], "a text and no token ids")],
+)
+def test_token_ids_that_are_no_reply_of_the_model_end_the_stage(tmp_path, text, tokens, says):
+    template = OwnTemplate(local(tiny_model(tmp_path / "m")))
+    assert template.said("", []) == ""
+    with pytest.raises(StageFailed, match=says):
+        template.said(text, tokens)
+
+
 def test_without_weights_it_is_the_same_model(tmp_path):
     folder = tiny_model(tmp_path / "m", template=THOUGHTLESS)
     whole, known = LocalModel(folder, trained=True), OwnTemplate(local(folder))

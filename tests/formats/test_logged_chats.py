@@ -204,3 +204,20 @@ def test_what_is_no_chat_is_told_by_rule(record, rule):
     with pytest.raises(Unfit) as fault:
         read_logged(record)
     assert fault.value.rule == rule
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"request": {"system": "s", "messages": [1]}, "response": "yes"},
+        {"input": "hi", "output": {"output": [{"type": "message", "content": 1}]}},
+        {"input": "hi", "response": [{"object": "chat.completion.chunk", "choices": 1}]},
+        {"input": "hi", "response": [{"object": "chat.completion.chunk", "choices": ["x"]}]},
+        {"input": "hi", "response": [{"object": "chat.completion.chunk", "choices": [{"delta": 1}]}]},
+        {"inputs": {"messages": [[{"id": [], "kwargs": {"content": "x"}}]]}, "outputs": "yes"},
+        {"inputs": {"messages": [{"type": [], "content": "x"}]}, "outputs": "yes"},
+    ],
+)
+def test_a_record_of_another_shape_is_refused_and_does_not_end_the_reading(record):
+    with pytest.raises(Unfit):
+        read_logged(record)

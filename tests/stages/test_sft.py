@@ -185,6 +185,18 @@ def test_a_base_model_whose_template_ends_turns_with_another_token_learns_to_sto
         stubborn.run()
 
 
+def test_a_training_of_one_step_trains(tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    bench = Bench(tmp_path, rows(3), epochs=1)
+    bench.run()
+    start, end = (
+        AutoModelForCausalLM.from_pretrained(tmp_path / "out" / name).state_dict()
+        for name in ("base", "model")
+    )
+    assert any((start[name] != end[name]).any() for name in start)
+
+
 def test_an_end_token_that_is_the_padding_too_is_said_and_learned(undisturbed, tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

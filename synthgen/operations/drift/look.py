@@ -192,6 +192,8 @@ def _ask(
             "models": (*baseline.students, *(("teacher",) if baseline.teacher else ())),
             "by": (),
             "on_leak": "exclude",
+            # What evaluate measures beside scores says nothing of drift, and judges cost money.
+            **{"pairwise": None, "panel": None, "noise_floor": 0, "likelihood": None},
         }
     )
     inputs = {**baseline.inputs, "questions": (questions,)}

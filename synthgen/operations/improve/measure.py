@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthgen.core.errors import StageFailed
-from synthgen.evaluation.slices import labels_of
+from synthgen.evaluation.slices import NONE, labels_of
 from synthgen.operations.improve.plan import STAGE, ImprovePlan, Sizes
 from synthgen.operations.improve.training import VALIDATION
 from synthgen.pipeline.spec import ancestors
@@ -45,7 +45,7 @@ def scored(plan: ImprovePlan, run_dir: Path, validation: bool, of_stage: Mapping
         of_stage: the stage before the split that each row came from, by its id.
 
     Raises:
-        StageFailed: no row could be scored.
+        StageFailed: no row could be scored, or none has the field that slices are made by.
     """
     stage = VALIDATION if validation else plan.evaluate.id
     names = [spec.id for spec in plan.students]
@@ -68,6 +68,12 @@ def scored(plan: ImprovePlan, run_dir: Path, validation: bool, of_stage: Mapping
             "no row was scored for both student and teacher",
             str(run_dir / stage),
             "rows need a reference; see docs/evaluation.md",
+        )
+    if plan.by != STAGE and set(found.labels) == {NONE}:
+        raise StageFailed(
+            f"no row has {plan.by}, so there is nothing to slice by",
+            str(run_dir / stage),
+            "--by names a field that questions have",
         )
     return found
 

@@ -99,8 +99,9 @@ class ImprovePlan:
         if named is None and len(self.sources) > 1:
             named = STAGE
         if named is None or named == LENGTH or (named == STAGE and len(self.sources) < 2):
+            passed_over = "; `by` of evaluate names length alone" if LENGTH in given and not by else ""
             raise ConfigError(
-                f"{self.split.id} reads one stage, so there is nothing to slice by"
+                f"{self.split.id} reads one stage, so there is nothing to slice by{passed_over}"
                 if named != LENGTH
                 else "no stage can be asked for questions of a length",
                 "--by" if by else self.where,

@@ -18,9 +18,7 @@ from synthgen.dispatch.session import open_sessions
 from synthgen.evaluation.local import Local
 from synthgen.evaluation.teacher import LABEL
 from synthgen.operations.serve.columns import side_by_side
-from synthgen.operations.serve.models import asked_turns, find_model, models_of
-from synthgen.pipeline.file import load_pipeline
-from synthgen.pipeline.spec import RESOLVED, Pipeline
+from synthgen.operations.serve.models import asked_turns, find_model, last_evaluation, models_of, pipeline_of
 from synthgen.training.templates import TemplateRefused
 
 if TYPE_CHECKING:
@@ -112,6 +110,7 @@ def chat(
     columns: int = 80,
     max_tokens: int | None = None,
     threads: int | None = None,
+    echo: bool = False,
 ) -> None:
     """Asks each of the models what comes in, until there is no more.
 
@@ -126,14 +125,15 @@ def chat(
         columns: of the terminal.
         max_tokens: of an answer; as many as evaluate lets it have where left out.
         threads: of the CPU.
+        echo: whether what was said stands above its answers, where nobody sees it typed.
 
     Raises:
         InputError: there is no such model.
         ConfigError: the run's pipeline has no teacher, and one was named.
         StageFailed: a model cannot be loaded.
     """
-    pipeline = load_pipeline(run_dir / RESOLVED) if (run_dir / RESOLVED).is_file() else None
-    evaluation = _evaluation(pipeline)
+    pipeline = pipeline_of(run_dir)
+    evaluation = last_evaluation(pipeline)
     system = system if system is not None else getattr(evaluation, "system", None)
     most = max_tokens or int(getattr(evaluation, "max_new_tokens", MOST_TOKENS))
     teacher = str(getattr(evaluation, "teacher", ""))
@@ -144,7 +144,7 @@ def chat(
     found = [find_model(run_dir, name) for name in chosen if name != TEACHER]
     speakers: list[Speaker] = [LocalSpeaker(local, most, threads) for local in found]
     if TEACHER not in chosen or pipeline is None:
-        return _talk(speakers, words, show, system, columns)
+        return _talk(speakers, words, show, system, columns, echo)
     sessions = open_sessions(
         pipeline.teachers,
         ledger_dir=ledger,
@@ -155,7 +155,7 @@ def chat(
     )
     with sessions:
         speakers.append(TeacherSpeaker(sessions.open(teacher), most))
-        _talk(speakers, words, show, system, columns)
+        _talk(speakers, words, show, system, columns, echo)
 
 
 def _talk(
@@ -164,6 +164,7 @@ def _talk(
     show: Callable[[str], None],
     system: str | None,
     columns: int,
+    echo: bool,
 ) -> None:
     opening: Turns = [{"role": "system", "content": system}] if system else []
     talks: list[Turns] = [list(opening) for _ in speakers]
@@ -171,7 +172,9 @@ def _talk(
         said = said.strip()
         if said == LEAVE:
             return
-        if said == FORGET:
+        if said.startswith("/") and said != FORGET:
+            show(f"{said.split()[0]} is no command: {FORGET} begins another conversation, {LEAVE} ends")
+        elif said == FORGET:
             talks = [list(opening) for _ in speakers]
         elif said:
             answers = []
@@ -183,6 +186,8 @@ def _talk(
                 except SynthgenError as fault:
                     turns.pop()
                     answers.append(f"(no answer: {fault.faults[0].what})")
+            if echo:
+                show(f"> {said}")
             show(side_by_side([speaker.name for speaker in speakers], answers, columns))
 
 
@@ -191,9 +196,3 @@ def _usual(run_dir: Path, teacher: bool) -> list[str]:
     base = next((name for name, local in models_of(run_dir).items() if local.role == "base"), None)
     own = student.base or base
     return [*([own] if own else []), student.name, *([TEACHER] if teacher else [])]
-
-
-def _evaluation(pipeline: Pipeline | None) -> object:
-    """The options of the pipeline's last evaluation, which say how its models are asked."""
-    found = [spec.config for spec in pipeline.stages if spec.kind == "evaluate"] if pipeline else []
-    return found[-1] if found else None

@@ -10,7 +10,9 @@ from shlex import quote
 from synthgen.core.artefacts import Artefact
 from synthgen.core.errors import InputError, nearest
 from synthgen.evaluation.local import Local, locals_of
+from synthgen.pipeline.file import load_pipeline
 from synthgen.pipeline.graph import artefact_of
+from synthgen.pipeline.spec import RESOLVED, Pipeline
 from synthgen.store.manifest import Manifest, altered, read_manifest
 from synthgen.training.completions import question_prefix
 
@@ -28,13 +30,23 @@ def models_of(run_dir: Path) -> dict[str, Local]:
     manifests.sort(key=lambda one: one[1].finished_at)
     students = [artefact_of(folder, None) for folder, manifest in manifests if manifest.writes == "model"]
     found: dict[str, Local] = {}
-    for local in locals_of(students, ["students"]) if students else ():
-        found[local.name] = local
+    every = locals_of(students, ["base", "students"]) if students else []
+    found |= {local.name: local for local in every if local.role == "student"}
     for folder, manifest in manifests:
         if manifest.kind == "export_model":
             found |= _variants(artefact_of(folder, None), manifest)
-    bases = [local for local in locals_of(students, ["base"]) if local.role == "base"] if students else []
-    return found | {local.name: local for local in bases}
+    return found | {local.name: local for local in every if local.role == "base"}
+
+
+def pipeline_of(run_dir: Path) -> Pipeline | None:
+    """The pipeline of a run, as it was resolved; None where that was not kept."""
+    return load_pipeline(run_dir / RESOLVED) if (run_dir / RESOLVED).is_file() else None
+
+
+def last_evaluation(pipeline: Pipeline | None) -> object:
+    """The options of a pipeline's last evaluation, which say how its models are asked."""
+    found = [spec.config for spec in pipeline.stages if spec.kind == "evaluate"] if pipeline else []
+    return found[-1] if found else None
 
 
 def _variants(exported: Artefact, manifest: Manifest) -> dict[str, Local]:

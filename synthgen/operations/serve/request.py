@@ -7,6 +7,8 @@ from typing import Any
 
 MOST_CHOICES = 16
 MOST_STOPS = 4
+GREEDY_BELOW = 1e-5
+"""A temperature by which logits cannot be divided without leaving the numbers there are; as in vLLM."""
 UNSUPPORTED = (
     "tools",
     "functions",
@@ -77,12 +79,12 @@ def read_request(body: Any, model: str, chat: bool) -> Asked:
         texts=[] if chat else _texts(body.get("prompt")),
         max_tokens=_number(body, "max_completion_tokens", None, 1, 10**7, whole=True)
         or _number(body, "max_tokens", None, 1, 10**7, whole=True),
-        temperature=_number(body, "temperature", 0.0, 0, 2) or 0.0,
+        temperature=_temperature(body),
         top_p=_number(body, "top_p", 1.0, 0, 1) or 1.0,
         seed=_number(body, "seed", 0, -(2**63), 2**63, whole=True) or 0,
         choices=_number(body, "n", 1, 1, MOST_CHOICES, whole=True) or 1,
         stops=_stops(body.get("stop")),
-        stream=body.get("stream") is True,
+        stream=_flag(body, "stream"),
         with_usage=isinstance(options, dict) and options.get("include_usage") is True,
     )
     if asked.stream and (asked.choices > 1 or len(asked.texts) > 1):
@@ -129,6 +131,20 @@ def _stops(stop: Any) -> tuple[str, ...]:
     if len(stops) > MOST_STOPS:
         raise Refused(f"stop may hold {MOST_STOPS} texts", param="stop")
     return tuple(stops)
+
+
+def _flag(body: dict[str, Any], name: str) -> bool:
+    value = body.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise Refused(f"{name} must be true or false", param=name)
+    return bool(value)
+
+
+def _temperature(body: dict[str, Any]) -> float:
+    """As given; 0, which is greedy, where nothing but the likeliest token can be drawn."""
+    temperature = float(_number(body, "temperature", 0.0, 0, 2))
+    only_the_likeliest = _number(body, "top_p", 1.0, 0, 1) == 0
+    return 0.0 if temperature < GREEDY_BELOW or only_the_likeliest else temperature
 
 
 def _number(

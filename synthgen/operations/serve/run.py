@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthgen.core.errors import StageFailed
-from synthgen.operations.serve.models import find_model, vllm_line
+from synthgen.operations.serve.models import find_model, last_evaluation, pipeline_of, vllm_line
+
+MOST_TOKENS = 512
+"""Of a reply, where no evaluation says."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ def serve_model(
     ready: Callable[[Ready], None],
     *,
     batch_size: int = 16,
-    max_tokens: int = 512,
+    max_tokens: int | None = None,
     threads: int | None = None,
 ) -> None:
     """Serves one model of a run until SIGTERM or SIGINT.
@@ -39,7 +42,7 @@ def serve_model(
         port: 0 for any free one.
         ready: called when the server answers.
         batch_size: requests that are answered together.
-        max_tokens: of a reply, where a request does not say.
+        max_tokens: of a reply, where a request does not say; as many as evaluate lets it have where left out.
         threads: of the CPU; as evaluate decides where left out.
 
     Raises:
@@ -48,6 +51,8 @@ def serve_model(
         StageFailed: it cannot be loaded, or the port cannot be had.
     """
     local = find_model(run_dir, name)
+    evaluation = last_evaluation(pipeline_of(run_dir))
+    most = max_tokens or int(getattr(evaluation, "max_new_tokens", MOST_TOKENS))
     from synthgen.evaluation.generation import LocalModel
     from synthgen.operations.serve.answering import Answering
     from synthgen.operations.serve.server import Served, StudentServer, serve
@@ -60,7 +65,7 @@ def serve_model(
         trust_remote_code=local.trusted,
     )
     answering = Answering(model, batch_size)
-    served = Served(local.name, local.completion, max_tokens, threads)
+    served = Served(local.name, local.completion, most, threads)
     server = StudentServer(served, model, answering)
     try:
         asyncio.run(

@@ -243,6 +243,8 @@ async def _body(request: web.Request) -> Any:
         raise Refused(f"the body is larger than {LARGEST_BODY:,} bytes", "body_too_large", 413) from fault
     except orjson.JSONDecodeError as fault:
         raise Refused(f"the body is no JSON: {fault}", "invalid_body") from fault
+    except web.RequestPayloadError as fault:
+        raise Refused("the body cannot be unpacked as its headers say", "invalid_body") from fault
 
 
 @web.middleware

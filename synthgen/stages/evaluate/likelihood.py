@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from synthgen.core.artefacts import Artefact, Inputs
-from synthgen.core.errors import ConfigError, EmptyResult, Interrupted
+from synthgen.core.errors import ConfigError, Interrupted
 from synthgen.core.hashing import value_hash
 from synthgen.core.rows import Row
 from synthgen.evaluation.held_out import TextLikelihood, Told, completion_of_all, likelihoods_of
@@ -82,7 +82,6 @@ def measure(
 
     Raises:
         ConfigError: students learned different things, or the teacher cannot be compared with.
-        EmptyResult: no row holds a text.
         StageFailed: a model cannot be loaded.
     """
     named = inputs.get(ROWS, ())
@@ -97,12 +96,6 @@ def measure(
     if named and (training := training_files(students)):
         leaks = len(find_leaks(rows, [artefact.file for artefact in training], Nearness(0.999)).exact)
     figures = likelihood_figures(locals_, measured, completion, name, leaks)
-    if not figures["rows"]:
-        raise EmptyResult(
-            f"no held-out row holds a text that all models can be measured on: {figures['unfit']}",
-            str(named[0].file) if named else "the test rows",
-            f"rows with what completion: {completion} is made of: likelihood: {{rows: <stage>}} names others",
-        )
     with RowWriter(out / FILE) as written:
         for entry in _entries(rows, measured):
             written.write(entry)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from synthgen.core.config import Unhashed
+from synthgen.core.errors import Fault
 from synthgen.core.rows import Row
 from synthgen.evaluation.compare import ModelAnswers
 from synthgen.evaluation.pairwise import Comparison, compare_pairs, pairs_of
@@ -17,7 +18,7 @@ from synthgen.stages.contract import Context
 from synthgen.store.jsonl import RowWriter
 from synthgen.tasks.judge import Judge, JudgeConfig
 from synthgen.tasks.prompting import AskOptions, refuse_faults
-from synthgen.teachers.config import Sampling
+from synthgen.teachers.config import Sampling, TeacherConfig
 
 PART = "pairwise"
 """The judge's part in previews and estimates."""
@@ -59,6 +60,20 @@ class PairwiseOptions(AskOptions):
     def prompts(self) -> tuple[str, ...]:
         """Prompts that no option names."""
         return self.asking().prompts()
+
+
+def asked_in_vain(options: PairwiseOptions | None, teachers: Mapping[str, TeacherConfig]) -> list[Fault]:
+    """A judge that cannot compare answers: the builtin teacher is a program and knows its own tasks alone."""
+    judge = teachers.get(options.judge) if options is not None else None
+    if judge is None or judge.provider != "builtin":
+        return []
+    return [
+        Fault(
+            "the builtin teacher cannot compare answers",
+            "pairwise: {judge: …}",
+            "name another under `teachers`: pairwise: {judge: NAME}",
+        )
+    ]
 
 
 class Pairwise:

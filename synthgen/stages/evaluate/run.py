@@ -51,7 +51,7 @@ from synthgen.stages.evaluate.options import (
     foresees,
     unasking,
 )
-from synthgen.stages.evaluate.pairwise import compare
+from synthgen.stages.evaluate.pairwise import asked_in_vain, compare
 from synthgen.stages.evaluate.questions import read_questions, select_questions
 from synthgen.stages.evaluate.report import entries, figures
 from synthgen.stages.evaluate.room import say_short
@@ -261,6 +261,7 @@ STAGE = Stage(
     asks_per_row=asks_per_row,
     compared=compared,
     foresees=foresees,
+    asked_in_vain=lambda config, teachers: asked_in_vain(config.pairwise, teachers),
     provenance=provenance,
     rehearsed=unasking,
     faults=faults,

@@ -9,6 +9,7 @@ character there. Other servers give U+FFFD for each.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,10 @@ CUT = "\ufffd"
 SPACE = "\u2581"
 LONGEST = 8
 """Tokens after which bytes that still are no whole character never will be."""
+
+
+MOST_MASS = 1.05
+"""What the probabilities of one place may add up to: 1, and what half precision adds by rounding."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,9 @@ class Joiner:
         }
         if number not in found:
             return Mismatch("no log-probability of the token", place, self._text(number), _shown(entries))
+        if (mass := math.fsum(math.exp(value) for value in found.values())) > MOST_MASS:
+            why = f"the probabilities of one place add up to {mass:.2f}"
+            return Mismatch(why, place, self._text(number))
         said = found[number]
         known = {name: value for name, value in found.items() if name < told.vocabulary}
         if told.top is None:

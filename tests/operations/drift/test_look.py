@@ -9,17 +9,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import orjson
 import pytest
 
 from synthgen.cli import main
 from synthgen.core.errors import ConfigError, InputError, StageFailed
+from synthgen.operations.drift import look as module
 from synthgen.operations.drift.look import Looking, look_at, require
 from synthgen.operations.drift.looks import Looks
 from synthgen.operations.drift.regenerate import regenerate
 from synthgen.operations.drift.report import lines, plain
 from synthgen.pipeline.options import RunOptions
+from synthgen.stages.evaluate.run import STAGE as EVALUATE
 from synthgen.store.jsonl import read_log, read_rows
 from tests.operations.drift.world import QUIET, TOPICS
 
@@ -211,3 +215,21 @@ def test_the_command(watched, monkeypatch, capsys):
     assert found["regenerated"]["rows"] == {"run:watched.regenerate-1:clean": 5}
     code, out = said("-n", "0")
     assert code == 0 and "bread" in out.out.splitlines()[-1] and "FELL (look 1)" in out.out
+
+
+def test_a_look_measures_nothing_beside_scores(tmp_path):
+    asked = {}
+    extras = {"pairwise": {"judge": "grader"}, "panel": True, "noise_floor": 5, "likelihood": {}}
+    config = EVALUATE.config.model_validate({"models": ["base", "students", "teacher"], **extras})
+
+    def run(inputs, config, context, out):
+        asked.update(config)
+        out.mkdir(exist_ok=True)
+        (out / "answers.jsonl").write_text("")
+
+    spec = SimpleNamespace(config=config, id="evaluate", stage=SimpleNamespace(prefetch=None, run=run))
+    pipeline = SimpleNamespace(seed=0, teachers={}, budget=None)
+    baseline: Any = SimpleNamespace(spec=spec, students=("a",), teacher=True, inputs={}, pipeline=pipeline)
+    module._ask(baseline, None, tmp_path / "look", RunOptions(), QUIET)
+    assert asked["models"] == ("a", "teacher")
+    assert [asked[name] for name in extras] == [None, None, 0, None]

@@ -64,6 +64,13 @@ def test_what_was_asked_before_is_not_paid_for_again(run, tmp_path, server):
     assert said(run, tmp_path, "What is 1 and 2?", names=("teacher",)) == first and server.requests == 1
 
 
+def test_piped_words_stand_above_their_answers_and_no_command_is_sent_to_anybody(run, tmp_path, server):
+    shown = said(run, tmp_path, "What is 1 and 2?", "/help me", names=("teacher",), echo=True)
+    assert shown[0] == "> What is 1 and 2?" and len(shown) == 3
+    assert shown[2].startswith("/help is no command: /new begins another conversation")
+    assert server.requests == 1
+
+
 def test_each_has_a_conversation_of_its_own_until_a_new_one(run, tmp_path, monkeypatch):
     sent = []
     with ChatServer(lambda text, draw: "ok", same=True) as at:

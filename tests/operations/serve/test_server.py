@@ -260,3 +260,9 @@ async def test_a_failing_model_is_an_error_and_the_server_goes_on(model, monkeyp
             with pytest.raises(Exception, match="does not hold a batch"):
                 [chunk async for chunk in await at.chat(stream=True)]
         assert (await at.chat()).choices[0].message.content == QUESTIONS[ASKED]
+
+
+async def test_a_body_that_is_not_packed_as_it_says_is_refused(model):
+    async with Running(model) as at:
+        status, said = await at.raw(body=b"\x1f\x8bxx", **{"Content-Encoding": "gzip"})
+    assert status == 400 and said["error"]["code"] == "invalid_body"

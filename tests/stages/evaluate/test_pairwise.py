@@ -11,6 +11,8 @@ from synthgen.core.errors import BudgetReached
 from synthgen.stages import sft
 from synthgen.stages.evaluate import run as evaluate
 from synthgen.stages.evaluate.preview import times
+from synthgen.teachers.config import TeacherConfig
+from synthgen.teachers.providers.builtin import BuiltinConfig
 from tests.stages.evaluate.bench import TEST, Bench, said
 from tests.stages.scripted_session import OneSession, Refusal, ScriptedSession
 
@@ -150,3 +152,12 @@ def test_how_often_a_judge_is_asked_about_a_row():
     assert times(config, students)["pairwise"] == 3 + 2
     config, _ = options(pairwise={}, models=["students", "teacher"])
     assert times(config, students)["pairwise"] == 3
+
+
+def test_the_builtin_teacher_is_no_judge_of_pairs():
+    config = evaluate.STAGE.config.model_validate({"pairwise": {"judge": "grader"}})
+    builtin, other = BuiltinConfig(model="builtin"), TeacherConfig(model="m")
+    (fault,) = evaluate.STAGE.asked_in_vain(config, {"grader": builtin})
+    assert fault.what == "the builtin teacher cannot compare answers"
+    assert evaluate.STAGE.asked_in_vain(config, {"grader": other}) == []
+    assert evaluate.STAGE.asked_in_vain(evaluate.STAGE.config(), {"": builtin}) == []

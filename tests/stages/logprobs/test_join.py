@@ -135,7 +135,7 @@ def test_one_token_of_another_text_is_found_where_it_stands(bytewise):
 def test_tokens_that_only_the_teacher_has_are_among_the_rest(bytewise):
     def change(places):
         for entry in places[1:]:
-            entry["100000"] = {"logprob": -0.5, "decoded_token": "new"}
+            entry["100000"] = {"logprob": -4.0, "decoded_token": "new"}
 
     found, server, _ = joined(bytewise, 5, change=change)
     assert not isinstance(found, Mismatch) and found.ids.max() < server.vocabulary
@@ -148,4 +148,14 @@ def swap(entry):
     """Of five tokens that are told, one becomes one that only the teacher has."""
     for number in list(entry)[4:]:
         del entry[number]
-    entry["100000"] = {"logprob": -0.5, "decoded_token": "new"}
+    entry["100000"] = {"logprob": -4.0, "decoded_token": "new"}
+
+
+def test_probabilities_that_add_up_to_more_than_one_do_not_fit(bytewise):
+    def certain(places):
+        for entries in places[1:]:
+            for entry in entries.values():
+                entry["logprob"] = 0.0
+
+    found, _, _ = joined(bytewise, 5, change=certain)
+    assert isinstance(found, Mismatch) and "of one place add up to" in found.why
