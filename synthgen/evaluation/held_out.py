@@ -20,7 +20,7 @@ from synthgen.evaluation.generation import LocalModel
 from synthgen.evaluation.local import Local
 from synthgen.store.jsonl import AppendLog, read_log
 from synthgen.store.token_logprobs import TokenLogprobs
-from synthgen.training.completions import Completion
+from synthgen.training.completions import TWO_TEXTS, Completion
 from synthgen.training.encoding import Encoded, learned_tokens
 from synthgen.training.local_teacher import LocalTeacher, open_teacher
 from synthgen.training.objectives.supervised import Supervised, SupervisedConfig
@@ -220,7 +220,7 @@ def completion_of_all(locals_: Iterable[Local], asked: Completion | None) -> str
     if asked is not None:
         return asked
     learned = dict.fromkeys(_learned(locals_))
-    if len(learned) == 1 and "multi_task" not in learned:
+    if len(learned) == 1 and not TWO_TEXTS & learned.keys():
         return next(iter(learned))
     raise ConfigError(
         f"the students learned to say different things ({', '.join(learned) or 'none is known'}), so that no "

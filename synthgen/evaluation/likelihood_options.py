@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from synthgen.core.config import Component, ModelName, Unhashed
 from synthgen.core.refusals import first_reason
-from synthgen.training.completions import Completion
+from synthgen.training.completions import TWO_TEXTS, Completion
 from synthgen.training.student_options import Dtype, with_from
 from synthgen.training.teacher_options import LocalTeacherOptions
 
@@ -85,6 +85,8 @@ class LikelihoodOptions(Component):
 
     @model_validator(mode="after")
     def _options_fit(self) -> LikelihoodOptions:
-        if self.completion == "multi_task":
-            raise ValueError("completion: multi_task holds two texts a row; name the one, as answer_only")
+        if self.completion in TWO_TEXTS:
+            raise ValueError(
+                f"completion: {self.completion} holds two texts a row; name the one, as answer_only"
+            )
         return self

@@ -9,6 +9,8 @@ from synthgen.training.prompting import last_assistant_turn, student_prompt
 from synthgen.training.turns import Learn, is_conversation, learned_turns, reasoning_of
 
 Completion = Literal["rationale_then_answer", "answer_only", "output", "multi_task", "think_tags"]
+TWO_TEXTS = frozenset(("multi_task",))
+"""Completions of which a row has two."""
 Example = dict[str, list[dict[str, str]]]
 """TRL's conversational prompt and completion: {"prompt": [messages], "completion": [one message]}."""
 
