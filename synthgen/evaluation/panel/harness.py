@@ -52,7 +52,10 @@ def require_program(command: str) -> list[str]:
     Raises:
         ConfigError: it is not there.
     """
-    words = shlex.split(command)
+    try:  # a program's path may hold spaces; a command with arguments quotes such a path
+        words = [command] if shutil.which(command) else shlex.split(command)
+    except ValueError as fault:
+        raise ConfigError(f"lm_eval: command: {command!r} is no command ({fault})", next=INSTALL) from fault
     if not words or shutil.which(words[0]) is None:
         raise ConfigError(f"lm_eval: there is no program {words[0] if words else command!r}", next=INSTALL)
     return words

@@ -1,6 +1,7 @@
 """lm-evaluation-harness as a program: a stand-in that writes what the real one (0.4.13) writes."""
 
 import os
+import shlex
 import signal
 import sys
 import time
@@ -33,7 +34,7 @@ with open(folder / "samples_my_sums_2026-11-30T20-42-13.679062.jsonl", "w") as o
 def program(tmp_path):
     file = tmp_path / "stand_in.py"
     file.write_text(STAND_IN)
-    return f"{sys.executable} {file}"
+    return shlex.join([sys.executable, str(file)])
 
 
 def run_of(program, *tasks):
@@ -107,3 +108,14 @@ def test_the_first_of_several_metrics_and_filters_counts(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "samples_gsm_x_2026.jsonl").write_bytes(b"\n".join(map(orjson.dumps, lines)))
     assert read_samples(tmp_path, ("gsm_x",)) == {"gsm_x": {7: 0.0, 8: 1.0}}
+
+
+def test_a_program_may_lie_in_a_folder_with_spaces(tmp_path):
+    file = tmp_path / "a folder" / "lm_eval"
+    file.parent.mkdir()
+    file.write_text("#!/bin/sh\n")
+    file.chmod(0o755)
+    assert require_program(str(file)) == [str(file)]
+    assert require_program(f"'{file}' --quiet") == [str(file), "--quiet"]
+    with pytest.raises(ConfigError, match="is no command"):
+        require_program("lm_eval 'open")

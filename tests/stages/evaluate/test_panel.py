@@ -1,5 +1,6 @@
 """The regression panel in evaluate, with small models that were really taught and really forget."""
 
+import shlex
 import shutil
 import sys
 
@@ -112,7 +113,7 @@ def test_questions_that_leave_no_room_are_told(tmp_path, checkpoints):
 def test_tasks_of_the_harness_stand_beside_the_panel(tmp_path, checkpoints):
     bench = PanelBench(tmp_path, checkpoints, ("kept",))
     (tmp_path / "stand_in.py").write_text(STAND_IN)
-    harness = {"tasks": ["my_sums"], "command": f"{sys.executable} {tmp_path / 'stand_in.py'}"}
+    harness = {"tasks": ["my_sums"], "command": shlex.join([sys.executable, str(tmp_path / "stand_in.py")])}
     _, metrics, _ = bench.run("out", panel={"parts": [], "lm_eval": harness}, models=("students",))
     figures = metrics["panel"]["students"]["kept"]["parts"]
     assert set(figures) == {"my_sums"}
