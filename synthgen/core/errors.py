@@ -125,6 +125,11 @@ class Interrupted(SynthgenError):
         super().__init__("interrupted", next="the same command continues where this one stopped")
 
 
+def first_line(fault: BaseException, most: int = 300) -> str:
+    """What a foreign error says in its first line, or its kind where it says nothing."""
+    return (str(fault).strip() or type(fault).__name__).splitlines()[0][:most]
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like `name`, or None where none is near; endings such as .csv do not count."""
     ending = re.compile(r"(\.[A-Za-z]+)+$")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from synthgen.core.errors import ConfigError, StageFailed
+from synthgen.core.errors import ConfigError, StageFailed, first_line
 from synthgen.core.hashing import value_hash
 from synthgen.core.thinking_tags import OPEN
 from synthgen.training.answer_turn import student_lead, without_lead
@@ -108,7 +108,7 @@ class LocalModel:
                 self.model: PreTrainedModel = load_model(model, dtype="auto")
                 route_quietly(self.model)
             except Exception as fault:  # a damaged file raises anything that the reader of its format raises
-                first = (str(fault).strip() or type(fault).__name__).splitlines()[0][:300]
+                first = first_line(fault)
                 raise StageFailed(
                     f"the model cannot be loaded: {first}",
                     str(path),

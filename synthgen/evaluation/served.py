@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthgen.core.chat import Reply, Request, Sample
-from synthgen.core.errors import ConfigError, StageFailed, TeacherFailed
+from synthgen.core.errors import ConfigError, StageFailed, TeacherFailed, first_line
 from synthgen.core.rows import Row
 from synthgen.dispatch.contract import Conversation, Rendered, Session, Sessions
 from synthgen.evaluation.asking import Account, Tally
@@ -79,7 +79,7 @@ class OwnTemplate:
             except OSError:  # there is none beside the weights
                 settings = config.get_text_config()
         except Exception as fault:  # a damaged file raises anything that the reader of its format raises
-            first = (str(fault).strip() or type(fault).__name__).splitlines()[0][:300]
+            first = first_line(fault)
             raise StageFailed(f"the model's files cannot be read: {first}", local.path) from fault
         if not getattr(self.tokenizer, "chat_template", None):
             raise StageFailed("the model's tokenizer has no chat template", local.tokenizer)

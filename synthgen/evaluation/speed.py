@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from pydantic import BaseModel
 
-from synthgen.core.errors import SynthgenError
+from synthgen.core.errors import SynthgenError, first_line
 from synthgen.store.machine import peak_memory_bytes
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def main() -> None:
     except SynthgenError as fault:
         found = {"failed": fault.faults[0].what}
     except (MemoryError, RuntimeError) as fault:  # torch's errors of memory among them
-        found = {"failed": (str(fault).strip() or type(fault).__name__).splitlines()[0][:300]}
+        found = {"failed": first_line(fault)}
     with os.fdopen(out, "wb") as stream:
         stream.write(orjson.dumps(found) + b"\n")
 

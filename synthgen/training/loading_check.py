@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen.core.errors import Fault
+from synthgen.core.errors import Fault, first_line
 from synthgen.training.architecture import (
     Source,
     is_encoder_decoder,
@@ -87,7 +87,7 @@ def loading_faults(student: StudentOptions, options: TrainingOptions) -> list[Fa
     try:
         config = read_config(source)
     except (OSError, ValueError, ImportError) as fault:
-        first = (str(fault).strip() or type(fault).__name__).splitlines()[0][:300]
+        first = first_line(fault)
         what = f"the student's config cannot be read: {first}"
         if "trust_remote_code" in str(fault):
             return [_remote(name)]
@@ -231,7 +231,7 @@ def _generation_faults(source: Source) -> list[Fault]:
     try:
         GenerationConfig.from_pretrained(source.name, local_files_only=True)
     except Exception as fault:  # its reader raises what it meets
-        first = (str(fault).strip() or type(fault).__name__).splitlines()[0][:300]
+        first = first_line(fault)
         return [
             Fault(
                 f"the student's generation_config.json is invalid: {first}",

@@ -9,7 +9,7 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthgen.core.errors import ConfigError
+from synthgen.core.errors import ConfigError, first_line
 from synthgen.training.architecture import Source, load_model
 from synthgen.training.student_options import InitOptions, StudentOptions
 from synthgen.training.teacher_options import LocalTeacherOptions
@@ -121,7 +121,7 @@ def present_device(name: str) -> torch.device:
             kind = torch.accelerator.current_accelerator()
             here += [f"{kind}:{at}" for at in range(torch.accelerator.device_count())]
         raise ConfigError(
-            f"the teacher's device {name!r} cannot be used: {str(fault).splitlines()[0][:200]}",
+            f"the teacher's device {name!r} cannot be used: {first_line(fault)}",
             "teacher: {device: …}",
             f"this machine has {', '.join(here)}; left out, it is where the student is trained",
         ) from fault

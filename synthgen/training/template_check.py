@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen.core.errors import Fault, SynthgenError
+from synthgen.core.errors import Fault, SynthgenError, first_line
 from synthgen.training.architecture import read_config
 from synthgen.training.completions import END_OF_THINKING, THINK, Completion
 from synthgen.training.student_options import StudentOptions
@@ -49,7 +49,7 @@ def template_faults(options: StudentOptions, completion: Completion, systems: It
     except SynthgenError as fault:
         return list(fault.faults)
     except (OSError, ValueError) as fault:
-        first = (str(fault).strip() or type(fault).__name__).splitlines()[0][:300]
+        first = first_line(fault)
         what = f"the student's tokenizer cannot be loaded: {first}"
         return [Fault(what, options.model, "give a folder as save_pretrained writes it")] if local else []
     with suppress(OSError, ValueError):

@@ -23,7 +23,7 @@ import torch
 from accelerate import PartialState
 from transformers import PrinterCallback
 
-from synthgen.core.errors import ConfigError, Fault, Interrupted, StageFailed, nearest
+from synthgen.core.errors import ConfigError, Fault, Interrupted, StageFailed, first_line, nearest
 from synthgen.core.progress import Reporter
 from synthgen.store.publish import write_whole
 from synthgen.training import checkpoints
@@ -260,7 +260,7 @@ def _arguments(
         return config(**{**ours, **values, **options.trainer})
     except (TypeError, ValueError) as fault:
         raise ConfigError(
-            f"TRL does not accept these options: {str(fault).splitlines()[0]}",
+            f"TRL does not accept these options: {first_line(fault)}",
             next="see trainer: in the options of sft",
         ) from fault
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from synthgen.core.errors import ConfigError, StageFailed
+from synthgen.core.errors import ConfigError, StageFailed, first_line
 from synthgen.training.architecture import Source, convert, load_model, read_config
 from synthgen.training.student import quiet_libraries
 
@@ -59,7 +59,7 @@ def write_variant(model: Path, variant: Variant, out: Path, *, group_size: int, 
     except (ConfigError, MemoryError):
         raise
     except Exception as fault:  # torchao and the model's own code raise errors of any kind
-        first = (str(fault).strip() or type(fault).__name__).splitlines()[0][:300]
+        first = first_line(fault)
         raise StageFailed(
             f"{variant}: the student cannot be saved so: {first}",
             str(model),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from synthgen.core.errors import ConfigError
+from synthgen.core.errors import ConfigError, first_line
 from synthgen.training.architecture import Source, read_config
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Writer:
             )
         except (ValueError, RuntimeError, OSError) as fault:
             raise ConfigError(
-                f"vLLM cannot hold the student: {str(fault).splitlines()[0] if str(fault) else fault!r}",
+                f"vLLM cannot hold the student: {first_line(fault)}",
                 "own_text: {engine: vllm}",
                 "less or more own_text: {gpu_memory_utilization: …}, or engine: transformers",
             ) from fault

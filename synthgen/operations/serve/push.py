@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen.core.errors import ConfigError, InputError, StageFailed
+from synthgen.core.errors import ConfigError, InputError, StageFailed, first_line
 from synthgen.operations.serve.models import find_model
 
 INSTALL = "pip install 'synthgen-pipeline[train]'"
@@ -74,7 +74,7 @@ def push_model(run_dir: Path, repo: str, name: str = "", *, public: bool = False
             ignore_patterns=list(LEFT_OUT),
         )
     except Exception as fault:  # the client's errors, and those of the network under it
-        first = (str(fault).strip() or type(fault).__name__).splitlines()[0][:300]
+        first = first_line(fault)
         raise StageFailed(
             f"the hub did not take it: {first}", repo, "is HF_TOKEN set, and may it write there?"
         ) from fault

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.core.errors import ConfigError, Fault
+from synthgen.core.errors import ConfigError, Fault, first_line
 
 MAKE = "make one with `accelerate config --config_file FILE`"
 
@@ -51,7 +51,7 @@ def read_file(path: Path) -> AccelerateFile:
     try:
         config = load_config_from_file(str(path))
     except Exception as fault:  # YAML's, or whatever a wrong value makes of it
-        raise ConfigError(f"accelerate cannot read its file: {_first(fault)}", str(path), MAKE) from fault
+        raise ConfigError(f"accelerate cannot read its file: {first_line(fault)}", str(path), MAKE) from fault
     kind = str(getattr(config.distributed_type, "value", config.distributed_type))
     if kind == "DEEPSPEED" and importlib.util.find_spec("deepspeed") is None:
         raise ConfigError(
@@ -84,13 +84,11 @@ def _environment(path: Path) -> dict[str, str]:
             else prepare_multi_gpu_env(arguments)
         )
     except Exception as fault:
-        raise ConfigError(f"accelerate does not accept its file: {_first(fault)}", str(path), MAKE) from fault
+        raise ConfigError(
+            f"accelerate does not accept its file: {first_line(fault)}", str(path), MAKE
+        ) from fault
     return {
         name: value
         for name, value in made.items()
         if os.environ.get(name) != value and name not in ("PYTHONPATH", "OMP_NUM_THREADS")
     }
-
-
-def _first(fault: Exception) -> str:
-    return (str(fault).strip() or type(fault).__name__).splitlines()[0][:300]

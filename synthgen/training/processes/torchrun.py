@@ -21,7 +21,7 @@ from pathlib import Path
 
 from torch.distributed import PrefixStore, Store, TCPStore
 
-from synthgen.core.errors import Interrupted, StageFailed, SynthgenError
+from synthgen.core.errors import Interrupted, StageFailed, SynthgenError, first_line
 from synthgen.core.interrupts import Stopping
 from synthgen.training.processes.job import fault_bytes, read_fault
 from synthgen.training.processes.launch import Launch
@@ -116,7 +116,7 @@ class Company:
             return bool(self._store.check(keys))
         except RuntimeError as fault:
             raise StageFailed(
-                f"torchrun or its first process has ended ({_line(fault)})",
+                f"torchrun or its first process has ended ({first_line(fault, 200)})",
                 next="the same command goes on where this one stopped",
             ) from fault
 
@@ -158,7 +158,7 @@ def follow(launch: Launch) -> int:
     except Interrupted as stop:
         return stop.exit_code
     except (StageFailed, RuntimeError) as fault:  # RuntimeError: what the store raises where it is gone
-        sys.stderr.write(f"rank {launch.rank}: {_line(fault)}\n")
+        sys.stderr.write(f"rank {launch.rank}: {first_line(fault, 200)}\n")
         return 1
     return 0
 
@@ -193,7 +193,3 @@ def _take_part(announcement: Announcement, company: Company, stopping: Stopping)
         company.blame(fault)
     finally:
         company.leave()
-
-
-def _line(fault: Exception) -> str:
-    return str(fault).strip().splitlines()[0][:200] if str(fault).strip() else type(fault).__name__
