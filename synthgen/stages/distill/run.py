@@ -34,7 +34,8 @@ from typing import Any
 
 from synthgen.core.artefacts import Artefact, Inputs
 from synthgen.core.config import resolved
-from synthgen.core.errors import ConfigError, Fault
+from synthgen.core.errors import Fault
+from synthgen.stages.chosen_teacher import asked_teacher, loaded_teacher
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
 from synthgen.stages.distill.options import Config
 from synthgen.stages.training_checks import foreseen_faults, training_faults, training_warnings
@@ -42,7 +43,7 @@ from synthgen.stages.training_inputs import rehearsed, training_needs, training_
 from synthgen.store.manifest import read_manifest
 from synthgen.store.token_logprobs import DISTRIBUTIONS, INDEX, TokenLogprobs
 from synthgen.training.inside_check import foreseen_inside_faults
-from synthgen.training.local_teacher import LocalTeacher, local_teacher
+from synthgen.training.local_teacher import LocalTeacher
 from synthgen.training.objectives.feature import Feature
 from synthgen.training.objectives.relation import Relation
 from synthgen.training.run import train_student
@@ -161,16 +162,9 @@ def _teacher(inputs: Inputs, config: Config, seed: int) -> tuple[LocalTeacher | 
     """The teacher, and its name; `seed` makes the first weights of one from scratch."""
     if config.teacher.logprobs is not None:
         (asked,) = inputs[LOGPROBS]
-        if asked.stage_kind != LOGPROBS:  # of another run, where the file is not at hand
-            raise ConfigError(
-                f"{asked.name} is a {asked.stage_kind} stage",
-                "teacher: {logprobs: …}",
-                "name a logprobs stage",
-            )
-        return TokenLogprobs(asked.folder), f"the teacher that {asked.stage_id} asked"
-    taught_by = next(iter(inputs.get(TEACHER, ())), None)
-    folder = str(taught_by.file.absolute()) if taught_by is not None else None
-    teacher = local_teacher(config.teacher, folder, seed=seed)
+        told = asked_teacher(asked, "teacher: {logprobs: …}")
+        return told, f"the teacher that {asked.stage_id} asked"
+    teacher = loaded_teacher(config.teacher, inputs.get(TEACHER, ()), seed)
     return teacher, teacher.name
 
 

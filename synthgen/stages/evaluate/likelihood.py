@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from synthgen.core.artefacts import Artefact, Inputs
-from synthgen.core.errors import ConfigError, Interrupted
+from synthgen.core.errors import Interrupted
 from synthgen.core.hashing import value_hash
 from synthgen.core.rows import Row
 from synthgen.evaluation.held_out import TextLikelihood, Told, completion_of_all, likelihoods_of
@@ -15,12 +15,12 @@ from synthgen.evaluation.leakage import Nearness, find_leaks, training_files
 from synthgen.evaluation.likelihood_options import LikelihoodOptions
 from synthgen.evaluation.likelihood_report import likelihood_figures
 from synthgen.evaluation.local import Local
+from synthgen.stages.chosen_teacher import asked_teacher, loaded_teacher
 from synthgen.stages.contract import Context, Need
 from synthgen.store.jsonl import RowWriter, read_rows
 from synthgen.store.manifest import read_manifest
-from synthgen.store.token_logprobs import DISTRIBUTIONS, INDEX, TokenLogprobs
+from synthgen.store.token_logprobs import DISTRIBUTIONS, INDEX
 from synthgen.training.completions import Completion
-from synthgen.training.local_teacher import local_teacher
 from synthgen.training.start import LOGPROBS
 
 FILE = "likelihood.jsonl"
@@ -127,16 +127,9 @@ def _teacher(options: LikelihoodOptions, inputs: Inputs) -> tuple[Told | None, s
         return None, ""
     if options.teacher.logprobs is not None:
         (asked,) = inputs[STORE]
-        if asked.stage_kind != LOGPROBS:  # of another run, where the file is not at hand
-            raise ConfigError(
-                f"{asked.name} is a {asked.stage_kind} stage",
-                "likelihood: {teacher: {logprobs: …}}",
-                "name a logprobs stage",
-            )
-        return TokenLogprobs(asked.folder), f"the teacher of {asked.stage_id}"
-    taught_by = next(iter(inputs.get(TEACHER, ())), None)
-    folder = str(taught_by.file.absolute()) if taught_by is not None else None
-    teacher = local_teacher(options.teacher.loaded(), folder)
+        told = asked_teacher(asked, "likelihood: {teacher: {logprobs: …}}")
+        return told, f"the teacher of {asked.stage_id}"
+    teacher = loaded_teacher(options.teacher.loaded(), inputs.get(TEACHER, ()))
     return teacher, teacher.name
 
 
