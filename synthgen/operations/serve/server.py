@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -22,7 +23,7 @@ import orjson
 import xxhash
 from aiohttp import web
 
-from synthgen.core.errors import SynthgenError
+from synthgen.core.errors import SynthgenError, first_line
 from synthgen.evaluation.generation import Decoding, GeneratedReply
 from synthgen.operations.serve.models import asked_turns
 from synthgen.operations.serve.request import Asked, Refused, read_request
@@ -177,7 +178,9 @@ class StudentServer:
         try:
             async with contextlib.aclosing(pieces):
                 reply, finish = await _passed_on(pieces, asked.stops, lambda text: send({"content": text}))
-        except SynthgenError as fault:  # too late for a status
+        except ConnectionError:  # the client is gone
+            raise
+        except Exception as fault:  # whatever a model raises; too late for a status
             await response.write(b"data: " + orjson.dumps(_failure(fault).plain()) + b"\n\n")
             return response
         await send({}, finish)
@@ -256,14 +259,20 @@ async def _own_clients(request: web.Request, handler: Callable[[web.Request], An
     try:
         response: web.StreamResponse = await handler(request)
         return response
-    except SynthgenError as fault:
-        return _json(_failure(fault).plain(), 500)
     except web.HTTPException as fault:
         return _json(Refused(fault.reason, "not_found", fault.status).plain(), fault.status)
+    except ConnectionError:  # the client is gone
+        raise
+    except Exception as fault:  # whatever a model raises
+        return _json(_failure(fault).plain(), 500)
 
 
-def _failure(fault: SynthgenError) -> Refused:
-    return Refused(fault.faults[0].what, "server_error", 500)
+def _failure(fault: Exception) -> Refused:
+    """What the client is told; a fault that nobody foresaw goes to stderr with its traceback, too."""
+    if isinstance(fault, SynthgenError):
+        return Refused(fault.faults[0].what, "server_error", 500)
+    logging.getLogger(__name__).error("a request failed", exc_info=fault)
+    return Refused(f"the model failed: {first_line(fault)}", "server_error", 500)
 
 
 def _is_own(address: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from openai import AsyncOpenAI, BadRequestError, NotFoundError
+from openai import APIError, AsyncOpenAI, BadRequestError, NotFoundError
 
 from synthgen.core.errors import StageFailed
 from synthgen.evaluation.generation import LocalModel
@@ -266,3 +266,19 @@ async def test_a_body_that_is_not_packed_as_it_says_is_refused(model):
     async with Running(model) as at:
         status, said = await at.raw(body=b"\x1f\x8bxx", **{"Content-Encoding": "gzip"})
     assert status == 400 and said["error"]["code"] == "invalid_body"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_a_model_raises_is_told_as_json_and_to_the_operator(model, monkeypatch, caplog, stream):
+    def broken(*_, **__):
+        raise ValueError("probability tensor contains inf\nmore")
+
+    async with Running(model) as at:
+        monkeypatch.setattr(type(model), "answer", broken)
+        monkeypatch.setattr(type(model), "answer_one", broken)
+        with pytest.raises(APIError, match="the model failed: probability tensor contains inf$") as told:
+            reply = await at.chat(stream=stream)
+            if stream:
+                assert [one async for one in reply] == []
+        assert told.value.code == "server_error"
+    assert "a request failed" in caplog.text and "ValueError" in caplog.text
