@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import xxhash
+
+from tests.servers.json_posts import JsonPosts
 
 CUT = "\ufffd"
 
@@ -25,7 +23,7 @@ def made_up(ids: list[int], vocabulary: int) -> Any:
     return np.array(rows)
 
 
-class ScoringServer:
+class ScoringServer(JsonPosts):
     """Answers `/v1/completions` for prompts of token ids; a context manager.
 
     Args:
@@ -47,31 +45,11 @@ class ScoringServer:
         self.logits = logits or (lambda ids: made_up(ids, self.vocabulary))
         self.prompts: list[list[int]] = []
         self.bodies: list[dict[str, Any]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                time.sleep(outer.seconds)
-                status, answer = outer.answer(body)
-                data = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: Any) -> None: ...
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
+        super().__init__()
 
     def answer(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Status and body of the answer to one request."""
+        time.sleep(self.seconds)
         ids, top = body["prompt"], body.get("prompt_logprobs")
         self.prompts.append(ids)
         self.bodies.append(body)
@@ -125,13 +103,3 @@ class ScoringServer:
                 found.append("" if text.endswith(CUT) else text)
             begun = begun if text.endswith(CUT) else []
         return found
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._http.shutdown()
-        self._http.server_close()

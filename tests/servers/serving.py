@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tests.servers.json_posts import JsonPosts
 
 
-class ServingServer:
+class ServingServer(JsonPosts):
     """Answers `/v1/completions` (token ids) and `/v1/chat/completions`; a context manager.
 
     Args:
@@ -32,31 +31,14 @@ class ServingServer:
         self.model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto").eval()
         self.bodies: list[dict[str, Any]] = []
         self._one_at_a_time = threading.Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                with outer._one_at_a_time:
-                    status, answer = outer.answer(body)
-                data = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: Any) -> None: ...
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
+        super().__init__()
 
     def answer(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Status and body of the answer to one request."""
+        with self._one_at_a_time:
+            return self._answer(body)
+
+    def _answer(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.bodies.append(body)
         refused = self.fault == "refuses one" and len(self.bodies) == 2
         if refused or (self.fault == "refuses ids" and "prompt" in body):
@@ -110,13 +92,3 @@ class ServingServer:
             "length" if end is None else "stop",
             new[: None if end is None else end + 1],
         )
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._http.shutdown()
-        self._http.server_close()
