@@ -202,19 +202,18 @@ def served_answers(
     draws: list[dict[int, GeneratedReply]] = [dict(replies) for _ in range(drawn.samples)]
     opened = opened_thinking(template.tokenizer, prompts[0])
     read = partial(_read, template, local, opened if through.prompt == "tokens" else "")
+    counts: list[tuple[int, int]] = []
     for place, rendered in zip(fits, session.render(conversations()), strict=True):
         samples = _samples(tally, rendered, local, session, drawn.samples)
+        if counted := int(session.account([samples[0].key]).get("prompt_tokens") or 0):
+            counts.append((counted, len(prompts[place])))
         for draw, sample in zip(draws, samples, strict=True):
             draw[asked[place]] = read(sample)
     account = tally.account(session)
     told = [told_by(local, rows, [draw[number] for number in range(len(rows))]) for draw in draws]
     if drawn.samples > 1:
         told[0].draws = [one.answers for one in told]
-    lengths = [len(prompts[place]) for place in fits]
-    if through.prompt == "tokens":
-        distinct = {tuple(prompts[place]) for place in fits}
-        lengths = [len(prompt) for prompt in distinct]
-    return ServedAnswers(told[0], account, _other_prompts(local, through, account, sum(lengths), session))
+    return ServedAnswers(told[0], account, _other_prompts(local, through, counts, session))
 
 
 def _advised(fault: TeacherFailed, through: Through) -> TeacherFailed:
@@ -298,18 +297,27 @@ def _read(template: OwnTemplate, local: Local, opened: str, sample: Sample) -> G
     return GeneratedReply(text, "stop" if sample.finish_reason == "stop" else "length", 0)
 
 
-def _other_prompts(local: Local, through: Through, account: Account, expected: int, session: Session) -> str:
+def _other_prompts(
+    local: Local, through: Through, counts: Sequence[tuple[int, int]], session: Session
+) -> str:
     """What to say where the server counts other tokens in the prompts than were made here; "" for nothing.
+
+    Args:
+        local: the model.
+        through: its server.
+        counts: tokens of each prompt, by the server and as made here; without replies that tell no usage.
+        session: with the server.
 
     Raises:
         StageFailed: the prompts were sent as token ids, and it has read others.
     """
-    counted = int(account.usage.get("prompt_tokens") or 0)
-    if not counted or counted == expected:
+    others = [(counted, expected) for counted, expected in counts if counted != expected]
+    if not others:
         return ""
+    counted, expected = others[0]
     what = (
-        f"{local.name}: its server counts {counted:,} tokens in the prompts, where the student's own "
-        f"template makes {expected:,}"
+        f"{local.name}: its server counts other tokens in {len(others):,} of {len(counts):,} prompts than "
+        f"the student's own template makes ({counted:,} and not {expected:,} in the first)"
     )
     if through.prompt == "tokens":
         raise StageFailed(

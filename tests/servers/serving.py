@@ -15,7 +15,7 @@ class ServingServer(JsonPosts):
     Args:
         folder: the model's.
         fault: what it does wrong: `adds a token`, `refuses ids`, `refuses one`, `says no usage`,
-            `says texts alone`.
+            `says usage of every other`, `counts one more, one less`, `says texts alone`.
         template: of its chat endpoint, in place of the model's own.
     """
 
@@ -57,8 +57,11 @@ class ServingServer(JsonPosts):
             ids_too = {"token_ids": tokens} if told else {}
             choices.append({"index": index, **content, "finish_reason": reason, **ids_too})
         answer: dict[str, Any] = {"model": body["model"], "choices": choices}
-        if self.fault != "says no usage":
-            answer["usage"] = {"prompt_tokens": len(ids), "completion_tokens": said}
+        odd, counted = len(self.bodies) % 2, len(ids)
+        if self.fault == "counts one more, one less":
+            counted += 1 if odd else -1
+        if self.fault != "says no usage" and not (self.fault == "says usage of every other" and odd):
+            answer["usage"] = {"prompt_tokens": counted, "completion_tokens": said}
         return 200, answer
 
     def generate(self, ids: list[int], body: dict[str, Any]) -> tuple[str, str, list[int]]:

@@ -9,7 +9,7 @@ from synthgen.core.artefacts import Artefact, Inputs
 from synthgen.core.errors import ConfigError, Fault, Interrupted
 from synthgen.core.hashing import value_hash
 from synthgen.core.rows import Row
-from synthgen.evaluation.asking import fetch
+from synthgen.evaluation.asking import Account, fetch
 from synthgen.evaluation.compare import ModelAnswers
 from synthgen.evaluation.generation import Decoding
 from synthgen.evaluation.grading import Grading, grade_replies
@@ -38,17 +38,24 @@ def students_in(inputs: Inputs) -> tuple[Artefact, ...]:
     return tuple(found.values())
 
 
-def require_addresses(locals_: Sequence[Local], config: Config) -> None:
-    """Raises ConfigError where a model has no address, or an address no model, before anybody is asked."""
+def require_addresses(locals_: Sequence[Local], panel: Sequence[Local], config: Config) -> None:
+    """Raises ConfigError where a model has no address, or an address no model, before anybody is asked.
+
+    Args:
+        locals_: who answers the test rows.
+        panel: who answers the panel; who has no address does so in this process.
+        config: with the addresses.
+    """
     if config.through is None or config.through.base_url is None:
         return
     for local in locals_:
         config.through.reached(local.name, local.digest)
-    if strangers := config.through.strangers(local.name for local in locals_):
+    names = dict.fromkeys(local.name for local in (*locals_, *panel))
+    if strangers := config.through.strangers(names):
         raise ConfigError(
             f"{', '.join(strangers)}: no model that is asked has this name",
             "evaluate: {through: …}",
-            f"they are called {', '.join(local.name for local in locals_)}",
+            f"they are called {', '.join(names)}",
         )
 
 
@@ -109,6 +116,24 @@ def logged_answers(
                 raise Interrupted(signal_number)
 
         return answers_of(local, rows, decoding, file, each)
+
+
+def ask_general(
+    local: Local, rows: Sequence[Row], max_new_tokens: int, config: Config, context: Context
+) -> tuple[ModelAnswers, Account | None]:
+    """A model's greedy answers to questions of no data set, from where it answers the test rows.
+
+    One that the server does not have (a base that `models` leaves out) is asked in this process.
+    """
+    plain = config.model_copy(update={"decoding": "greedy", "max_new_tokens": max_new_tokens})
+    if config.through is not None:
+        try:
+            served = ask_served(local, rows, plain, context)
+            return served.model, served.account
+        except ConfigError as fault:
+            context.reporter.say(f"panel: {fault.faults[0].what}: it is asked in this process")
+    decoding = Decoding(max_new_tokens, config.batch_size, config.threads)
+    return logged_answers(local, rows, decoding, context, "panel", " panel"), None
 
 
 def ask_again(local: Local, rows: Sequence[Row], config: Config, context: Context) -> AskedAgain:

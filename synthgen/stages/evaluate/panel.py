@@ -6,6 +6,7 @@ Writes `panel.jsonl`: every item, its check, and each model's reply with whether
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from synthgen.core.artefacts import Artefact
 from synthgen.core.hashing import value_hash
 from synthgen.core.rows import Row
+from synthgen.evaluation.asking import Account, total_account
 from synthgen.evaluation.compare import ModelAnswers
 from synthgen.evaluation.local import FIRST_WEIGHTS, Local, locals_of
 from synthgen.evaluation.panel.checks import passes
@@ -27,8 +29,20 @@ FROM_SCRATCH = "it started from random weights, which know nothing that could be
 NO_ROOM = "they leave no room for a reply in its window; lower max_new_tokens of the panel"
 NO_IDENTIFIER = "py3langid is not installed: pip install 'synthgen-pipeline[curate]'"
 
-Ask = Callable[[Local, Sequence[Row], int], ModelAnswers]
-"""Asks a model rows, with at most so many new tokens."""
+Ask = Callable[[Local, Sequence[Row], int], tuple[ModelAnswers, Account | None]]
+"""Asks a model rows, with at most so many new tokens; the account is of what a server was asked."""
+
+
+@dataclass(frozen=True)
+class PanelAnswers:
+    """What the panel gave."""
+
+    figures: dict[str, Any]
+    """As `metrics.json` has them, with whom was not asked and why."""
+    rows: int
+    """Of its file."""
+    account: Account | None
+    """Of what servers were asked; None where there was none."""
 
 
 def ask_panel(
@@ -38,7 +52,7 @@ def ask_panel(
     context: Context,
     ask: Ask,
     file: Path,
-) -> tuple[dict[str, Any], int]:
+) -> PanelAnswers:
     """Asks the panel, and compares each student with its base.
 
     Args:
@@ -48,9 +62,6 @@ def ask_panel(
         context: of the run; what lm_eval logs stays in its work folder.
         ask: how a model is asked.
         file: where the replies are written.
-
-    Returns:
-        The figures, as `metrics.json` has them, with whom was not asked and why; and the rows of the file.
 
     Raises:
         ConfigError, StageFailed, Interrupted: as asking a model and lm_eval say.
@@ -70,7 +81,9 @@ def ask_panel(
             asked.append(one)
     wanted = [one for name, one in bases.items() if any(student.base == name for student in asked)]
     rows: list[Row] = [{"id": item.id, "instruction": item.ask} for item in items]
-    replies = {one.name: ask(one, rows, options.max_new_tokens) for one in (*wanted, *asked) if rows}
+    told = {one.name: ask(one, rows, options.max_new_tokens) for one in (*wanted, *asked) if rows}
+    replies = {name: model for name, (model, _) in told.items()}
+    accounts = [account for _, account in told.values() if account is not None]
     not_asked |= {
         f"{number:,} questions of {name}": NO_ROOM
         for name, model in replies.items()
@@ -96,7 +109,7 @@ def ask_panel(
     ]
     report = panel_report(questions, _examined(asked, scores), PanelTerms(options.margin, options.confidence))
     more = {"max_new_tokens": options.max_new_tokens, **({"not_asked": not_asked} if not_asked else {})}
-    return {**report, **more}, written
+    return PanelAnswers({**report, **more}, written, total_account(accounts) if accounts else None)
 
 
 def _tasks(local: Local, options: HarnessOptions, context: Context) -> Scores:

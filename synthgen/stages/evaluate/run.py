@@ -17,9 +17,8 @@ import orjson
 
 from synthgen.core.artefacts import Artefact, Counts, Inputs
 from synthgen.core.rows import Row, question_text, rejected, with_system
-from synthgen.evaluation.asking import total_account
+from synthgen.evaluation.asking import Account, total_account
 from synthgen.evaluation.compare import ModelAnswers, score
-from synthgen.evaluation.generation import Decoding
 from synthgen.evaluation.local import PEER, Local, locals_of, provenance_of
 from synthgen.evaluation.metrics.contract import Metric
 from synthgen.evaluation.noise import noise_figures
@@ -31,12 +30,12 @@ from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig,
 from synthgen.stages.evaluate.asked_models import (
     MODELS,
     ask_again,
+    ask_general,
     ask_local,
     ask_served,
     ask_teacher,
     faults,
     grade,
-    logged_answers,
     require_addresses,
     require_students,
     students_in,
@@ -59,6 +58,7 @@ from synthgen.store.jsonl import RowWriter
 
 if TYPE_CHECKING:
     from synthgen.stages.asking.preview import Preview
+    from synthgen.stages.evaluate.panel import PanelAnswers
 
 
 def needs(config: Config) -> dict[str, Need]:
@@ -158,7 +158,8 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     require_students(students, config)
     say_short(students, config.max_new_tokens, context.reporter.say)
     locals_ = locals_of(students, config.models)
-    require_addresses(locals_, config)
+    general = locals_of(students, (*config.models, "base")) if config.panel else []
+    require_addresses(locals_, general, config)
     counts = Counts()
     context.work.mkdir(parents=True, exist_ok=True)
     with RowWriter(out / "rejected.jsonl") as rejects:
@@ -187,7 +188,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         "remarks": [one.remark for one in served if one.remark],
         "noise_floor": noise_figures(models, again, references, metrics),
         "prompt_differences": prompt_differences(students, asked),
-        "panel": panel and panel[0],
+        "panel": panel and panel.figures,
     }
     if config.likelihood is not None:
         beside["likelihood"] = measure(locals_, students, inputs, rows, config.likelihood, context, out)
@@ -202,11 +203,11 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     if pairwise is not None:
         files[PAIRWISE_FILE] = pairwise.write(out)
     if panel is not None:
-        files["panel.jsonl"] = panel[1]
+        files["panel.jsonl"] = panel.rows
     if config.likelihood is not None:
         files[LIKELIHOOD_FILE] = beside["likelihood"]["in"]
     outcome = Outcome(counts, files, table=scoreboard(report))
-    parties = (teacher, *served, *again, *gradings, pairwise)
+    parties = (teacher, *served, *again, *gradings, pairwise, panel)
     accounts = [one.account for one in parties if one is not None and one.account is not None]
     if accounts:
         account = total_account(accounts)
@@ -215,17 +216,14 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     return outcome
 
 
-def _panel(
-    students: Sequence[Artefact], config: Config, context: Context, file: Path
-) -> tuple[dict[str, Any], int] | None:
-    """The regression panel's figures and the rows of its file; None where it is not asked."""
+def _panel(students: Sequence[Artefact], config: Config, context: Context, file: Path) -> PanelAnswers | None:
+    """The regression panel, asked; None where it is not."""
     if config.panel is None or not students:
         return None
     from synthgen.stages.evaluate.panel import ask_panel
 
-    def ask(local: Local, rows: Sequence[Row], tokens: int) -> ModelAnswers:
-        decoding = Decoding(tokens, config.batch_size, config.threads)
-        return logged_answers(local, rows, decoding, context, "panel", " panel")
+    def ask(local: Local, rows: Sequence[Row], tokens: int) -> tuple[ModelAnswers, Account | None]:
+        return ask_general(local, rows, tokens, config, context)
 
     return ask_panel(students, config.models, config.panel, context, ask, file)
 
@@ -251,7 +249,7 @@ def _count(
 
 STAGE = Stage(
     config=Config,
-    version=13,
+    version=14,
     writes="metrics",
     needs=needs,
     run=run,

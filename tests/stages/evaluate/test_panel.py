@@ -15,7 +15,9 @@ from synthgen.store.jsonl import read_rows
 from synthgen.store.manifest import Manifest, record_outputs, write_manifest
 from tests.evaluation.panel.test_harness import STAND_IN
 from tests.evaluation.tiny_models import tiny_model
+from tests.servers.serving import ServingServer
 from tests.stages.evaluate.bench import TEST, Bench, folder_artefact, said, scripted
+from tests.stages.evaluate.test_through import sessions, through
 from tests.stages.scripted_session import OneSession
 
 pytestmark = pytest.mark.slow
@@ -91,6 +93,26 @@ def test_the_same_bytes_again_and_nothing_is_asked_twice(tmp_path, checkpoints):
     for name in ("metrics.json", "panel.jsonl"):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
     assert {path: path.read_bytes() for path in logs} == logs
+
+
+def test_through_a_server_it_is_asked_there_and_a_base_without_address_here(tmp_path, checkpoints):
+    bench = PanelBench(tmp_path, checkpoints, ("kept",))
+    _, here, _ = bench.run("here", panel=PANEL, models=("students",))
+    with sessions(tmp_path) as opened, ServingServer(checkpoints / "kept") as server:
+        for name, urls, asked in (
+            ("student", {"kept": server.url}, 24),
+            ("both", {"kept": server.url, "base": server.url}, 24),
+        ):
+            before = len(server.bodies)
+            outcome, there, _ = bench.run(
+                name, opened, panel=PANEL, models=("students",), through=through(urls), decoding="sampled"
+            )
+            panel_bodies = [body for body in server.bodies[before:] if not body["temperature"]]
+            assert len(panel_bodies) == asked and {body["max_tokens"] for body in panel_bodies} == {16}
+            assert outcome.requests["planned"] == (len(TEST) + 24 if name == "student" else len(TEST) + 48)
+            assert there["panel"] == here["panel"]
+    logs = {path.name for path in (tmp_path / ".work").rglob("*.panel.jsonl")}
+    assert len(logs) == 2  # the student's of `here`, and the base's
 
 
 def test_a_student_from_random_weights_has_nothing_to_forget_and_is_not_asked(tmp_path, checkpoints):

@@ -110,6 +110,7 @@ def test_several_answers_to_each_question(tmp_path, checkpoints):
     ("fault", "prompt", "said"),
     [
         ("adds a token", "tokens", "it has not read the token ids as they were sent"),
+        ("counts one more, one less", "tokens", "counts other tokens in 6 of 6 prompts"),
         ("refuses one", "tokens", "gave no answer to a question"),
     ],
 )
@@ -151,9 +152,10 @@ def test_a_chat_server_with_another_template_is_told_of(tmp_path, checkpoints):
     assert "otherwise" not in own.table
 
 
-def test_no_usage_tells_nothing_of_the_prompt(tmp_path, checkpoints):
+@pytest.mark.parametrize("fault", ["says no usage", "says usage of every other"])
+def test_no_usage_tells_nothing_of_the_prompt(tmp_path, checkpoints, fault):
     bench = Bench(tmp_path, checkpoints, students=("good",))
-    with sessions(tmp_path) as opened, ServingServer(checkpoints / "good", "says no usage") as server:
+    with sessions(tmp_path) as opened, ServingServer(checkpoints / "good", fault) as server:
         _, metrics, _ = bench.run("out", opened, models=("students",), through=through(server.url))
     assert metrics["models"]["good"]["exact_match"]["value"] == 1.0
 
