@@ -16,6 +16,7 @@ import orjson
 from synthgen.core.rows import Row
 from synthgen.training.chat_tokenizer import ends_of
 from synthgen.training.completions import question_prefix
+from synthgen.training.gguf import FILE, described, gguf_file
 from synthgen.training.prompting import student_prompt
 from synthgen.training.templates import TemplateRefused, rendered, text_ids
 
@@ -64,6 +65,29 @@ def export_faults(
             )
     if broken := _scale_fault(exported):
         faults.append(broken)
+    if gguf_file(exported):
+        faults += _gguf_faults(exported / FILE, mine, _ends(student, mine)[0])
+    return faults
+
+
+def _gguf_faults(file: Path, mine: PreTrainedTokenizerBase, ends: frozenset[int]) -> list[str]:
+    """What llama.cpp would ask with and stop at otherwise; it reads the file alone."""
+    try:
+        told = described(file)
+    except (OSError, ValueError) as fault:
+        return [f"gguf: the file cannot be read: {' '.join(str(fault).split())[:200]}"]
+    faults, template = [], str(mine.chat_template)
+    if told.template != template:
+        what = f"another one: {_parting(template, told.template)}" if told.template else "none"
+        faults.append(f"chat_template: model.gguf holds {what}")
+    known = mine.convert_ids_to_tokens(list(range(len(mine))))
+    other = next((at for at, token in enumerate(known) if list(told.tokens[at : at + 1]) != [token]), None)
+    if other is not None:
+        held = repr(told.tokens[other]) if other < len(told.tokens) else "nothing"
+        faults.append(f"tokens: model.gguf holds {held} as token {other}, the student {known[other]!r}")
+    if told.end not in ends:
+        mark = _named(frozenset() if told.end is None else frozenset((told.end,)), mine)
+        faults.append(f"end_token: model.gguf ends at {mark}, the student's at {_named(ends, mine)}")
     return faults
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synthgen.training.gguf import gguf_file
+
 if TYPE_CHECKING:
     from torch.nn import Module
     from transformers import PretrainedConfig, PreTrainedModel
@@ -145,6 +147,8 @@ def load_model(source: Source, config: PretrainedConfig | None = None, **options
 
     config = config or read_config(source)
     loader = AutoModelForImageTextToText if is_image_text(config) else AutoModelForCausalLM
+    if packed := gguf_file(Path(source.name)):
+        options["gguf_file"] = packed
     model = loader.from_pretrained(source.name, **source.arguments(), **options)
     _name_backbone(model)
     return model

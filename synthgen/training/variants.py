@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from synthgen.core.errors import ConfigError, StageFailed, first_line
 from synthgen.training.architecture import Source, convert, load_model, read_config
+from synthgen.training.gguf import Conversion, write_gguf
 from synthgen.training.student import quiet_libraries
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
-Variant = Literal["merged", "bfloat16", "int8", "int4"]
+Variant = Literal["merged", "bfloat16", "int8", "int4", "gguf"]
 QUANTISED: frozenset[Variant] = frozenset(("int8", "int4"))
 INSTALL = "pip install 'synthgen-pipeline[quantise]'"
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".gguf")
@@ -26,10 +27,19 @@ def lacks_torchao(variants: tuple[Variant, ...]) -> bool:
     return bool(QUANTISED & set(variants)) and importlib.util.find_spec("torchao") is None
 
 
-def write_variant(model: Path, variant: Variant, out: Path, *, group_size: int, trusted: bool) -> None:
+def write_variant(
+    model: Path,
+    variant: Variant,
+    out: Path,
+    *,
+    group_size: int,
+    trusted: bool,
+    conversion: Conversion | None = None,
+) -> None:
     """Writes a folder that `from_pretrained` loads, with the student's own tokenizer beside the weights.
 
     `merged` is a copy of the files as they are. Quantised variants leave embeddings and the head as they are.
+    `gguf` is loaded by `from_pretrained(folder, gguf_file="model.gguf")`, and by llama.cpp.
 
     Args:
         model: the student's folder.
@@ -37,6 +47,7 @@ def write_variant(model: Path, variant: Variant, out: Path, *, group_size: int, 
         out: the folder that is made.
         group_size: for int4: how many weights share a scale.
         trusted: whether code that comes with the model may run.
+        conversion: for gguf: how the file is made.
 
     Raises:
         ConfigError: torchao is not installed, or a layer's width is no multiple of the groups.
@@ -47,7 +58,10 @@ def write_variant(model: Path, variant: Variant, out: Path, *, group_size: int, 
     for file in sorted(path for path in model.iterdir() if path.is_file()):
         if plain or not (file.suffix in _WEIGHTS or file.name in _OWN):
             shutil.copyfile(file, out / file.name)
-    if plain:
+    if variant == "gguf":
+        shutil.copyfile(model / "config.json", out / "config.json")
+        write_gguf(model, out, conversion or Conversion())
+    if plain or variant == "gguf":
         return
     source = Source(str(model), None, trusted, True)
     try:

@@ -1,4 +1,4 @@
-"""export_model: write a student as int8, int4 …, each measured.
+"""export_model: write a student as int8, int4, GGUF …, each measured.
 
 Writes a folder for each variant (`merged/`, `int8/` …) that `from_pretrained` loads, with its card;
 `metrics.json` with the verdicts, and `answers.jsonl` with what each variant replied.
@@ -7,7 +7,8 @@ Each variant is loaded from the folder that was written, asked the test rows tha
 to the student itself: DEPLOY, RETUNE or INCONCLUSIVE, by `margin` below its score. Answers are greedy,
 also where `evaluate` drew several. Before that, its prompts and end tokens are compared with the student's as
 plain transformers loads them. Where they differ, the stage fails with the name of what broke
-(`chat_template`, `tokens`, `end_token`, `int4_without_groups`), and nothing is published.
+(`chat_template`, `tokens`, `end_token`, `int4_without_groups`), and nothing is published. Of a GGUF file
+that is what the file itself says.
 
 int8 has a scale for each row of weights, int4 one for each `group_size` of them. Embeddings and the head stay
 as they are. torchao's packed int4 needs a GPU's kernels, so int4 is written in a way that loads anywhere: its
@@ -40,6 +41,8 @@ from synthgen.stages.evaluate.asked import evaluated, rows_asked
 from synthgen.stages.export_model.card import card_of
 from synthgen.stages.export_model.options import Config
 from synthgen.store.jsonl import RowWriter
+from synthgen.training.gguf import INSTALL as INSTALL_GGUF
+from synthgen.training.gguf import Conversion, lacks_gguf
 from synthgen.training.variants import INSTALL, lacks_torchao, parameters_of, size_of, write_variant
 
 STUDENT = "student"
@@ -51,12 +54,15 @@ def needs(config: Config) -> dict[str, Need]:
 
 
 def faults(config: Config) -> list[Fault]:
-    """Whether a package is missing."""
-    return (
-        [Fault("int8 and int4 need a package that is not installed (torchao)", "variants", INSTALL)]
-        if lacks_torchao(config.variants)
-        else []
-    )
+    """Whether a package or the converter is missing."""
+    found = []
+    if lacks_torchao(config.variants):
+        found.append(
+            Fault("int8 and int4 need a package that is not installed (torchao)", "variants", INSTALL)
+        )
+    if "gguf" in config.variants and (missing := lacks_gguf(config.converter)):
+        found.append(Fault(f"gguf needs {missing}", "variants", INSTALL_GGUF))
+    return found
 
 
 def provenance(need: str, artefacts: Sequence[Artefact]) -> Any:
@@ -98,7 +104,12 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     asked = [with_system(row, asked_as.system) for row in rows]
     for variant in config.variants:
         write_variant(
-            student.file, variant, out / variant, group_size=config.group_size, trusted=local.trusted
+            student.file,
+            variant,
+            out / variant,
+            group_size=config.group_size,
+            trusted=local.trusted,
+            conversion=Conversion(config.gguf, config.converter),
         )
         _check(student, variant, out / variant, asked, local.completion)
     context.work.mkdir(parents=True, exist_ok=True)
@@ -183,7 +194,10 @@ def _ask(
     context: Context,
     config: Config,
 ) -> ModelAnswers:
-    log = context.work / f"{value_hash([name, local.digest, config.group_size])}.jsonl"
+    log = (
+        context.work
+        / f"{value_hash([name, local.digest, config.group_size, config.gguf, config.converter])}.jsonl"
+    )
     model = Local(
         name,
         "student",
@@ -227,7 +241,7 @@ def _entry(row: Row, number: int, models: Sequence[ModelAnswers], reference: str
 
 STAGE = Stage(
     config=Config,
-    version=1,
+    version=2,
     writes="metrics",
     needs=needs,
     run=run,

@@ -114,6 +114,10 @@ def _locals(inputs: Inputs, config: Config, asked_as: evaluate.Config, context: 
         yield from locals_of(students, wanted)
     for exported in inputs.get("exported", ()):
         yield from _variants(exported)
+        if "gguf" in exported.config["variants"]:
+            context.reporter.say(
+                f"{exported.stage_id} gguf is not measured: llama.cpp runs it, not transformers"
+            )
     if "teacher" in config.models and "teacher" in asked_as.models:
         folder = context.sessions.open(asked_as.teacher).config.model
         if (Path(folder) / "config.json").is_file():
@@ -121,7 +125,7 @@ def _locals(inputs: Inputs, config: Config, asked_as: evaluate.Config, context: 
 
 
 def _variants(exported: Artefact) -> Iterator[Local]:
-    for variant in exported.config["variants"]:
+    for variant in (name for name in exported.config["variants"] if name != "gguf"):
         folder = str(exported.folder / variant)
         (student,) = exported.inputs["student"]
         (own,) = locals_of([student], ["students"])
