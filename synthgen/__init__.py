@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from synthgen.version import __version__
 
 if TYPE_CHECKING:
+    from synthgen.operations.curated import Curated
     from synthgen.operations.rehearse.figures import Rehearsed
     from synthgen.pipeline.result import RunResult
     from synthgen.store.manifest import Manifest
@@ -27,8 +28,10 @@ __all__ = [
     "decontaminate",
     "dedup",
     "evaluate",
+    "export",
     "filter",
     "load",
+    "map",
     "preview",
     "rehearse",
     "run",
@@ -127,69 +130,159 @@ def load(*paths: str | Path, columns: Mapping[str, str] | None = None) -> Iterat
 
 
 def filter(
-    *paths: str | Path,
-    out: str | Path,
+    *paths: Any,
+    out: str | Path | None = None,
     rules: Sequence[Any] = (),
     columns: Mapping[str, str] | None = None,
     overwrite: bool = False,
-) -> Manifest:
+) -> Curated:
     """Filters files.
 
     Args:
-        *paths: files, folders or globs.
-        out: the folder to make: rows.jsonl, rejected.jsonl and manifest.json.
+        *paths: files, folders or globs; or rows in memory: lists of dicts, DataFrames, Datasets.
+        out: the folder to make, with rows.jsonl, rejected.jsonl and manifest.json; where left out, the rows
+            are kept as long as the result is.
         rules: rules, each a name or `{name: options}`; the default ones where left out.
         columns: our fields and the files' columns, as in {"instruction": "question"}.
         overwrite: whether a folder that is there already is replaced.
 
     Returns:
-        The account of what was kept and rejected.
+        The account of what was kept and rejected, and the rows: `rows()`, `rejected()`, `to_dataset()`,
+        `to_pandas()`.
     """
     return _curate("filter", paths, out, rules, columns, overwrite)
 
 
 def dedup(
-    *paths: str | Path,
-    out: str | Path,
+    *paths: Any,
+    out: str | Path | None = None,
     methods: Sequence[Any] = (),
     columns: Mapping[str, str] | None = None,
     overwrite: bool = False,
-) -> Manifest:
+) -> Curated:
     """Removes duplicates from files.
 
     Args:
-        *paths: files, folders or globs.
-        out: the folder to make: rows.jsonl, rejected.jsonl and manifest.json.
+        *paths: files, folders or globs; or rows in memory: lists of dicts, DataFrames, Datasets.
+        out: the folder to make, with rows.jsonl, rejected.jsonl and manifest.json; where left out, the rows
+            are kept as long as the result is.
         methods: methods, each a name or `{name: options}`; `exact` and `rouge_l` where left out.
         columns: our fields and the files' columns, as in {"instruction": "question"}.
         overwrite: whether a folder that is there already is replaced.
 
     Returns:
-        The account of what was kept and rejected.
+        The account of what was kept and rejected, and the rows: `rows()`, `rejected()`, `to_dataset()`,
+        `to_pandas()`.
     """
     return _curate("dedup", paths, out, methods, columns, overwrite)
 
 
 def decontaminate(
-    *paths: str | Path,
-    out: str | Path,
+    *paths: Any,
+    out: str | Path | None = None,
     against: Sequence[Any],
     columns: Mapping[str, str] | None = None,
     overwrite: bool = False,
-) -> Manifest:
+) -> Curated:
     """Removes rows that repeat an evaluation row from files.
 
     Args:
-        *paths: files, folders or globs.
-        out: the folder to make: rows.jsonl, rejected.jsonl and manifest.json.
+        *paths: files, folders or globs; or rows in memory: lists of dicts, DataFrames, Datasets.
+        out: the folder to make, with rows.jsonl, rejected.jsonl and manifest.json; where left out, the rows
+            are kept as long as the result is.
         against: JSONL files of evaluation rows, each a path or `{path, field}`.
         columns: our fields and the files' columns, as in {"instruction": "question"}.
         overwrite: whether a folder that is there already is replaced.
 
     Returns:
-        The account of what was kept and rejected.
+        The account of what was kept and rejected, and the rows: `rows()`, `rejected()`, `to_dataset()`,
+        `to_pandas()`.
     """
     return _curate("decontaminate", paths, out, against, columns, overwrite)
+
+
+def export(
+    *places: str | Path,
+    out: str | Path,
+    format: str,
+    stage: str = "",
+    runs: str | Path = "data/runs",
+    columns: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+    **options: Any,
+) -> Manifest:
+    """Writes rows of a run or of files in another tool's format, with a card.
+
+    Args:
+        *places: a run's name or folder, or files.
+        out: the folder to make.
+        format: alpaca, messages, sharegpt, prompt_completion, preference, kto … or jsonl, parquet.
+        stage: of a run: whose rows; the last stage with rows where left out.
+        runs: the folder that holds all runs.
+        columns: of files: our fields and the files' columns.
+        overwrite: whether a folder that is there already is replaced.
+        **options: other options of the stage `export`: file, keep, title, license, language.
+
+    Returns:
+        The account of what was exported.
+    """
+    from synthgen.operations.export_rows import export_rows
+
+    return export_rows(
+        [Path(place) for place in places],
+        Path(out),
+        {"format": format, **options},
+        runs=Path(runs),
+        stage=stage,
+        columns=[f"{field}={column}" for field, column in (columns or {}).items()],
+        overwrite=overwrite,
+    )
+
+
+def map(
+    *paths: Any,
+    out: str | Path | None = None,
+    fields: Mapping[str, str] | None = None,
+    solution: str | None = None,
+    function: str | None = None,
+    drop: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+) -> Curated:
+    """Makes fields of each row from its others.
+
+    Args:
+        *paths: files, folders or globs; or rows in memory: lists of dicts, DataFrames, Datasets.
+        out: the folder to make, with rows.jsonl, rejected.jsonl and manifest.json; where left out, the rows
+            are kept as long as the result is.
+        fields: field -> its jinja2 template.
+        solution: a field with worked solutions, which gives `rationale` and `final_answer`.
+        function: `module:function`, which takes a row and gives the fields to set.
+        drop: fields to remove.
+        columns: our fields and the files' columns, as in {"instruction": "question"}.
+        overwrite: whether a folder that is there already is replaced.
+
+    Returns:
+        The account, and the rows: `rows()`, `rejected()`, `to_dataset()`, `to_pandas()`.
+    """
+    from synthgen.operations.curated import curated
+    from synthgen.operations.map_files import map_files
+
+    pairs = [f"{field}={column}" for field, column in (columns or {}).items()]
+
+    def run(files: list[Path], folder: Path) -> Manifest:
+        return map_files(
+            files,
+            folder,
+            solution=solution,
+            fields=fields or {},
+            function=function,
+            drop=drop,
+            columns=pairs,
+            overwrite=overwrite,
+        )
+
+    return curated(paths, out, run)
 
 
 def evaluate(pipeline: str | Path, *, set: Mapping[str, Any] | None = None, **options: Any) -> RunResult:
@@ -208,18 +301,21 @@ def evaluate(pipeline: str | Path, *, set: Mapping[str, Any] | None = None, **op
 
 def _curate(
     kind: str,
-    paths: Sequence[str | Path],
-    out: str | Path,
+    paths: Sequence[Any],
+    out: str | Path | None,
     choices: Sequence[Any],
     columns: Mapping[str, str] | None,
     overwrite: bool,
-) -> Manifest:
+) -> Curated:
     from synthgen.operations.curate_files import curate
+    from synthgen.operations.curated import curated
 
     pairs = [f"{field}={column}" for field, column in (columns or {}).items()]
-    return curate(
-        kind, [Path(path) for path in paths], Path(out), choices=choices, columns=pairs, overwrite=overwrite
-    )
+
+    def run(files: list[Path], folder: Path) -> Manifest:
+        return curate(kind, files, folder, choices=choices, columns=pairs, overwrite=overwrite)
+
+    return curated(paths, out, run)
 
 
 def _paths(options: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""`synthgen push`: a run's student on a hub."""
+"""`synthgen push`: a run's student, or an exported dataset, on a hub."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,10 @@ from synthgen.cli import options as o
 
 
 def push(
-    run: o.RunName,
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN|DIR", help="a run, for its student; or the folder that `export` made"),
+    ],
     repo: Annotated[
         str, typer.Argument(metavar="REPO", help="owner/name; made, private, if it is not there")
     ],
@@ -24,17 +28,20 @@ def push(
     runs: o.Runs = o.RUNS,
     as_json: o.AsJson = False,
 ) -> None:
-    """Upload a run's student, with its card, to a hub.
+    """Upload a student or a dataset, with its card, to a hub.
 
     Nothing else uploads anything. HF_TOKEN is the key, HF_ENDPOINT the address.
     """
     from dataclasses import asdict
 
-    from synthgen.operations.serve.push import push_model
+    from synthgen.operations.serve.push import is_dataset, push_dataset, push_model
     from synthgen.training.footprint import size
 
-    pushed = push_model(o.find_run(run, runs), repo, model, public=public)
+    if not model and is_dataset(Path(run)):
+        pushed = push_dataset(Path(run), repo, public=public)
+    else:
+        pushed = push_model(o.find_run(run, runs), repo, model, public=public)
     if as_json:
         o.out_json(asdict(pushed))
     else:
-        o.out(f"{pushed.model}: {pushed.files} files, {size(pushed.bytes)}, at {pushed.url}")
+        o.out(f"{pushed.name}: {pushed.files} files, {size(pushed.bytes)}, at {pushed.url}")

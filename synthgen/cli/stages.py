@@ -15,7 +15,9 @@ import typer
 from typer.core import TyperGroup
 
 from synthgen.cli import options as o
+from synthgen.cli.export import export
 from synthgen.cli.kinds import run_kind
+from synthgen.cli.map import map_rows
 from synthgen.stages import STAGES
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ def _read_path(text: str) -> Path:
     return Path(text)
 
 
+OWN: dict[str, Callable[..., None]] = {"export": export, "map": map_rows}
+"""Kinds of stages whose command has a file of its own."""
 Files = Annotated[
     list[Path],
     typer.Argument(
@@ -86,7 +90,7 @@ class StageCommands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the first word names, and the words after it."""
-        if args and args[0] in STAGES:
+        if args and args[0] in STAGES and args[0] not in OWN:
             app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
             app.command(args[0])(stage_command(args[0]))
             self.commands[args[0]] = typer.main.get_command(app)
@@ -98,7 +102,10 @@ def register(app: typer.Typer) -> None:
     from synthgen.stages.contract import purpose
 
     for kind in STAGES:
-        app.command(kind, help=purpose(kind))(lambda: None)
+        if kind in OWN:
+            app.command(kind)(OWN[kind])
+        else:
+            app.command(kind, help=purpose(kind))(lambda: None)
 
 
 def stage_command(kind: str) -> Callable[..., None]:

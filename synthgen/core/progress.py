@@ -21,6 +21,7 @@ from synthgen.core.text import dollars, duration, printable
 PLAIN_SECONDS = 10.0  # between two plain lines
 STATUS_SECONDS = 1.0  # between two writes of status.json
 _ERASED = "\r\x1b[2K"  # an empty line, where the bar is
+_NOTEBOOK_COLUMNS = 100
 
 
 class Progress:
@@ -151,12 +152,17 @@ class Progress:
 
 
 class Reporter:
-    """Where progress goes: `bar`, `plain` or `silent`; by default what fits stderr."""
+    """Where progress goes: `bar`, `notebook`, `plain` or `silent`; by default what fits stderr.
+
+    A notebook shows a bar, but obeys only the return to a line's start.
+    """
 
     def __init__(self, mode: str | None = None, status_file: Path | None = None) -> None:
         self.mode = mode or (
             "bar"
             if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+            else "notebook"
+            if _in_notebook()
             else "plain"
         )
         self.status_file = status_file
@@ -182,11 +188,15 @@ class Reporter:
         if self.status_file is not None and (force or now - self._last_status >= STATUS_SECONDS):
             self._last_status = now
             self._write_status(progress)
-        if self.mode == "bar" and (force or now - self._last_line >= 0.1):
+        if self.mode in ("bar", "notebook") and (force or now - self._last_line >= 0.1):
             self._last_line = now
-            width = (os.get_terminal_size(2).columns if os.isatty(2) else 0) or 200
             self._bar = True
-            self._write(" ".join(progress.line().split("\n"))[: width - 1], _ERASED)
+            line = " ".join(progress.line().split("\n"))
+            if self.mode == "notebook":
+                self._write(line[:_NOTEBOOK_COLUMNS].ljust(_NOTEBOOK_COLUMNS), "\r")
+                return
+            width = (os.get_terminal_size(2).columns if os.isatty(2) else 0) or 200
+            self._write(line[: width - 1], _ERASED)
         elif self.mode == "plain" and now - self._last_line >= PLAIN_SECONDS:
             self._last_line = now
             self.say(progress.line())
@@ -200,7 +210,8 @@ class Reporter:
     def _clear(self) -> None:
         if self._bar:
             self._bar = False
-            self._write("", _ERASED)
+            blank = "\r" + " " * _NOTEBOOK_COLUMNS + "\r"
+            self._write("", blank if self.mode == "notebook" else _ERASED)
 
     def _write(self, text: str, control: str = "") -> None:
         if not write_stderr(text, control):
@@ -214,6 +225,12 @@ class Reporter:
             os.replace(aside, self.status_file)
         except OSError:
             pass  # a status that cannot be written must not stop the work
+
+
+def _in_notebook() -> bool:
+    """Whether a Jupyter kernel runs this."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
 
 
 def write_stderr(text: str, control: str = "") -> bool:

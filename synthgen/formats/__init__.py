@@ -11,9 +11,12 @@ FORMATS = {
     "accepted_answers": "synthgen.formats.layouts.accepted_answers:AcceptedAnswers",
     "prompt_completion": "synthgen.formats.layouts.prompt_completion:PromptCompletion",
     "unpaired": "synthgen.formats.layouts.unpaired:Unpaired",
+    "sharegpt_preference": "synthgen.formats.layouts.sharegpt_preference:SharegptPreference",
+    "sharegpt_kto": "synthgen.formats.layouts.sharegpt_kto:SharegptKto",
     "transcript": "synthgen.formats.layouts.transcript:Transcript",
 }
 """Format name -> "module:Class", in the order in which a record's columns are tried.
 
-`unpaired` stands behind the layouts whose columns it shares, so that only its name chooses it.
+`unpaired`, `sharegpt_preference` and `sharegpt_kto` stand behind the layouts whose columns they share, so
+that only their names choose them.
 """

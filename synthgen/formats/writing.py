@@ -1,4 +1,4 @@
-"""Records as files: .jsonl, .json, .csv and .tsv, each also as .gz or .zst, and .parquet.
+"""Records as files: .jsonl, .json, .csv and .tsv, each also as .gz or .zst; .parquet and .arrow; a folder.
 
 The same records give the same bytes.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -16,33 +16,45 @@ from typing import Any, BinaryIO, cast
 import orjson
 
 from synthgen.core.errors import ConfigError
-from synthgen.formats.containers.parquet import JSON_MARK
+from synthgen.formats.column_files import Records, write_arrow, write_parquet, write_saved
 from synthgen.formats.containers.unpacking import PACKED, container_of
 
-Record = dict[str, Any]
-Records = Callable[[], Iterable[Record]]
-"""Starts a pass over the records; a file with columns needs two."""
+ENDINGS = (
+    ".jsonl .json .csv .tsv (each also .gz or .zst), .parquet and .arrow; a name without one is a folder"
+)
+COLUMNS = ("parquet", "arrow", "folder")
+"""Kinds with typed columns."""
 
-BATCH = 1024  # rows of a parquet batch
+
+def kind_of_file(name: str) -> str | None:
+    """What `write_file` makes of a name: a kind of `container_of`, or None for an ending that is not known.
+
+    A name without one is a `folder`, as `Dataset.save_to_disk` of the datasets library writes it.
+    """
+    path = Path(name)
+    if not path.suffix:
+        return "folder"
+    kind = container_of(path)
+    return None if kind in COLUMNS and path.suffix in PACKED else kind
 
 
 def write_file(path: Path, records: Records) -> int:
     """Writes records to a new file of the kind its name says; returns how many there were.
 
-    Values that a column cannot hold as they are (nested, or of mixed types) become JSON text; a parquet
-    column of such texts is marked, so that reading gives the values back.
+    Values that a column cannot hold as they are (nested, or of mixed types) become JSON text; a parquet or
+    arrow column of such texts is marked, so that reading gives the values back.
 
     Raises:
         ConfigError: the name does not say what kind of file is wanted.
     """
-    kind = container_of(path)
-    if kind in (None, "arrow") or (kind == "parquet" and path.suffix in PACKED):
+    kind = kind_of_file(path.name)
+    if kind is None:
         raise ConfigError(
             f"the name {path.name!r} does not say what kind of file to write",
-            next="known endings: .jsonl .json .csv .tsv (each also .gz or .zst) and .parquet",
+            next=f"known endings: {ENDINGS}",
         )
-    if kind == "parquet":
-        return _write_parquet(path, records)
+    if kind in COLUMNS:
+        return {"parquet": write_parquet, "arrow": write_arrow, "folder": write_saved}[kind](path, records)
     write = {"jsonl": _write_jsonl, "json": _write_json, "csv": _write_csv, "tsv": _write_tsv}[kind]
     with _packing(path) as target:
         return write(target, records)
@@ -100,76 +112,3 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def _write_parquet(path: Path, records: Records) -> int:
-    import pyarrow as arrow
-    import pyarrow.parquet as parquet
-
-    kinds: dict[str, set[str]] = {}
-    for record in records():
-        for column, value in record.items():
-            kinds.setdefault(column, set()).add(_kind(value))
-    types = {
-        "text": arrow.string(),
-        "integer": arrow.int64(),
-        "number": arrow.float64(),
-        "truth": arrow.bool_(),
-        "turns": arrow.list_(arrow.struct([("role", arrow.string()), ("content", arrow.string())])),
-    }
-    chosen = {column: _one_kind(values) for column, values in kinds.items()}
-    schema = arrow.schema(
-        [
-            arrow.field(
-                column,
-                types.get(kind, arrow.string()),
-                metadata={JSON_MARK: b"json"} if kind == "json" else None,
-            )
-            for column, kind in chosen.items()
-        ]
-    )
-    count = 0
-    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
-        batch: list[Record] = []
-        for record in records():
-            batch.append(
-                {
-                    column: orjson.dumps(record[column]).decode()
-                    if kind == "json" and record.get(column) is not None
-                    else record.get(column)
-                    for column, kind in chosen.items()
-                }
-            )
-            count += 1
-            if len(batch) == BATCH:
-                writer.write_batch(arrow.RecordBatch.from_pylist(batch, schema=schema))
-                batch.clear()
-        if batch:
-            writer.write_batch(arrow.RecordBatch.from_pylist(batch, schema=schema))
-    return count
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "truth"
-    if isinstance(value, str):
-        return "text"
-    if isinstance(value, int):
-        return "integer" if -(1 << 63) <= value < 1 << 63 else "json"
-    if isinstance(value, float):
-        return "number"
-    if isinstance(value, list) and all(
-        isinstance(turn, dict)
-        and list(turn) == ["role", "content"]
-        and all(isinstance(part, str) for part in turn.values())
-        for turn in value
-    ):
-        return "turns"
-    return "json"
-
-
-def _one_kind(kinds: set[str]) -> str:
-    real = kinds - {"nothing"}
-    return "text" if not real else real.pop() if len(real) == 1 else "json"

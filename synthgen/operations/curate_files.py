@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -74,32 +74,76 @@ def curate(
         )
     given = [component(choice) for choice in choices] if on_files.components else choices
     chosen = [on_files.read(choice) for choice in given] or list(on_files.default)
-    mapping = read_columns(columns)
-    sources = [
-        {"path": source.path, **({"columns": source.columns} if source.columns else {})}
-        for source in sources_where(files, mapping.everywhere, mapping.by_file)
-    ]
-    tree = {
-        "version": 1,
-        "name": kind,
-        "stages": [{"load": {"sources": sources}}, {kind: {on_files.option: chosen}}],
-    }
-    sources_of = Sources(Path("command line"), tree)
-    for text in sets:
-        put(tree, *assignment(text), f"--set {text}", sources_of)
 
     def place(path: Location) -> str:
         if (
-            path[2:4] == (kind, on_files.option)
-            and len(path) > 4
-            and isinstance(at := path[4], int)
+            path[:2] == (kind, on_files.option)
+            and len(path) > 2
+            and isinstance(at := path[2], int)
             and at < len(choices)
             and isinstance(choices[at], str)
         ):
             return f"{on_files.flag} {choices[at]}" + (
                 "" if "=" in choices[at] else f" (options: {choices[at]}:key=value,…)"
             )
-        return next(
+        return ""
+
+    def advise(fault: SynthgenError) -> str:
+        return on_files.advice(fault) if choices and isinstance(choices[0], str) else ""
+
+    return run_on_files(
+        kind,
+        {on_files.option: chosen},
+        files,
+        out,
+        columns=columns,
+        sets=sets,
+        workers=workers,
+        reporter=reporter,
+        place=place,
+        advise=advise,
+    )
+
+
+def run_on_files(
+    kind: str,
+    options: dict[str, Any],
+    files: Sequence[Path],
+    out: Path,
+    *,
+    columns: Sequence[str] = (),
+    sets: Sequence[str] = (),
+    workers: int = 0,
+    reporter: Reporter | None = None,
+    place: Callable[[Location], str] = lambda path: "",
+    advise: Callable[[SynthgenError], str] = lambda fault: "",
+) -> Manifest:
+    """Runs one stage with these options over files into `out`, see `curate`.
+
+    Args:
+        kind: the stage.
+        options: its options, as a pipeline file would hold them.
+        files: data files of the user's.
+        out: the folder to publish.
+        columns: `field=column` pairs.
+        sets: other options, each `<kind>.key=value`.
+        workers: processes; 0 is one for each core.
+        reporter: where progress goes.
+        place: the flag that gave an option, by its path from the stage's kind on.
+        advise: what to do about an error, in terms of the command; "" where its own advice holds.
+    """
+    mapping = read_columns(columns)
+    sources = [
+        {"path": source.path, **({"columns": source.columns} if source.columns else {})}
+        for source in sources_where(files, mapping.everywhere, mapping.by_file)
+    ]
+    tree = {"version": 1, "name": kind, "stages": [{"load": {"sources": sources}}, {kind: options}]}
+    sources_of = Sources(Path("command line"), tree)
+    for text in sets:
+        put(tree, *assignment(text), f"--set {text}", sources_of)
+
+    def place_of(path: Location) -> str:
+        return place(path[2:]) or next(
             (
                 where
                 for overridden, where in sources_of.overrides.items()
@@ -108,7 +152,7 @@ def curate(
             "",
         )
 
-    pipeline = check_pipeline(Path("command line"), tree, place)
+    pipeline = check_pipeline(Path("command line"), tree, place_of)
     loaded_from: Sequence[Source] = pipeline.stage("load").config.sources  # type: ignore[attr-defined]
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
@@ -120,7 +164,7 @@ def curate(
         except SynthgenError as fault:
             if isinstance(fault, EmptyResult):
                 move_failed(runs / "run", out, fault)
-            if choices and isinstance(choices[0], str) and (advice := on_files.advice(fault)):
+            if advice := advise(fault):
                 fault.faults = tuple(replace(one, next=advice) for one in fault.faults)
             name_own_places(fault, runs / "run" / "load" / "rows.jsonl", loaded_from)
             raise

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthgen.core.errors import ConfigError, nearest
+import orjson
+
+from synthgen.core.errors import ConfigError, InputError, nearest
+from synthgen.formats.in_memory import to_dataset, to_pandas
+from synthgen.pipeline.notebook import html_of
 from synthgen.store.jsonl import read_rows
 from synthgen.store.manifest import Manifest, read_manifest
 
@@ -28,9 +32,53 @@ class RunResult:
     def __repr__(self) -> str:
         return f"RunResult({str(self.run_dir)!r}, {self.done})"
 
-    def rows(self, stage_id: str, part: str | None = None) -> Iterator[dict[str, Any]]:
-        """The rows that a stage kept, or those of a part: see `published_rows`."""
-        return published_rows(self.run_dir, stage_id, part)
+    def _repr_html_(self) -> str:
+        """What a notebook shows: each stage with its rows, and the tables of those that measured."""
+        return html_of(str(self.run_dir), self.stages, self.done)
+
+    def rows(self, stage_id: str | None = None, part: str | None = None) -> Iterator[dict[str, Any]]:
+        """The rows that a stage kept, or those of a part: see `published_rows`.
+
+        Where no stage is named, the last one with rows; of a split, its training part.
+        """
+        return published_rows(self.run_dir, last_rows(self.run_dir) if stage_id is None else stage_id, part)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Stage id -> what its `metrics.json` holds, of the stages that measured something."""
+        return {
+            stage: orjson.loads((self.run_dir / stage / "metrics.json").read_bytes())
+            for stage, manifest in self.stages.items()
+            if "metrics.json" in manifest.outputs
+        }
+
+    def to_dataset(self, stage_id: str | None = None, part: str | None = None) -> Any:
+        """The rows as a `datasets.Dataset`, see `rows`; a column of mixed types holds JSON texts."""
+        return to_dataset(lambda: self.rows(stage_id, part))
+
+    def to_pandas(self, stage_id: str | None = None, part: str | None = None) -> Any:
+        """The rows as a DataFrame, see `rows`."""
+        return to_pandas(self.rows(stage_id, part))
+
+
+def last_rows(run_dir: Path) -> str:
+    """The last stage of a run that has rows, or the training part of a split, as `<stage>[.<part>]`.
+
+    Raises:
+        InputError: no stage with rows is finished.
+    """
+    found = [
+        (manifest.finished_at, manifest.stage, manifest.writes)
+        for folder in run_dir.iterdir()
+        if folder.is_dir() and not folder.name.startswith(".") and (manifest := read_manifest(folder))
+        if manifest.writes in ("rows", "split")
+    ]
+    if not found:
+        raise InputError(
+            "this run has no finished stage with rows", str(run_dir), f"synthgen status {run_dir}"
+        )
+    _, stage, writes = max(found)
+    return f"{stage}.train" if writes == "split" else stage
 
 
 def published_rows(run_dir: Path, stage_id: str, part: str | None = None) -> Iterator[dict[str, Any]]:

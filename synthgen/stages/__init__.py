@@ -2,6 +2,7 @@
 
 STAGES = {
     "load": "synthgen.stages.load:STAGE",
+    "map": "synthgen.stages.map.run:STAGE",
     "split": "synthgen.stages.split:STAGE",
     "generate": "synthgen.stages.generate.run:STAGE",
     "filter": "synthgen.stages.filter:STAGE",

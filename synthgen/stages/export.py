@@ -6,6 +6,7 @@ that later stages still read the rows before it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,15 +19,20 @@ from synthgen.core.artefacts import Counts, Inputs
 from synthgen.core.defaults import changed
 from synthgen.core.errors import EmptyResult, Fault, Interrupted, UnknownName, nearest
 from synthgen.core.rows import Row, rejected
-from synthgen.formats.card import Summary, make_card
+from synthgen.formats.card import About, Summary, make_card
 from synthgen.formats.checking import format_faults
-from synthgen.formats.containers.unpacking import PACKED, container_of
 from synthgen.formats.contract import Format, Unfit
-from synthgen.formats.writing import write_file
+from synthgen.formats.licences import LICENCES
+from synthgen.formats.writing import ENDINGS, kind_of_file, write_file
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
+from synthgen.stages.lineage import provenance, steps_behind
 from synthgen.store.jsonl import RowWriter, read_rows
+from synthgen.teachers.terms import terms_of
 
 AS_THEY_ARE = ("jsonl", "parquet")
+OTHER_NAMES = {"kto": "unpaired"}
+"""What people call a format -> its name."""
+_GO_INTO = {"jsonl": ("jsonl",), "parquet": ("parquet", "arrow", "folder")}
 _EVERY = 1000  # rows between two checks of the clock and the stop signal
 
 
@@ -35,8 +41,8 @@ class Config(StageConfig):
 
     format: str = Field(
         description=(
-            "alpaca, messages, prompt_completion, unpaired, sharegpt or preference; jsonl or parquet for "
-            "the rows as they are"
+            "alpaca, messages, prompt_completion, unpaired (or kto), sharegpt, preference, "
+            "sharegpt_preference or sharegpt_kto; jsonl or parquet for the rows as they are"
         )
     )
     file: str | None = Field(
@@ -44,14 +50,42 @@ class Config(StageConfig):
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$",
         description=(
             "the file's name, whose ending says how it is packed: .jsonl .json .csv .tsv (also .gz or "
-            ".zst) or .parquet"
+            ".zst), .parquet or .arrow; one without an ending is a folder for datasets.load_from_disk"
         ),
     )
     keep: tuple[str, ...] = Field(("id",), description="fields that are kept beside the format's own")
+    title: str = Field(
+        About.title, min_length=1, max_length=200, description="the dataset's name on its card"
+    )
+    license: str = Field(
+        About.license,
+        description="its licence on the card, as the hub writes it: cc-by-4.0, apache-2.0, mit …",
+    )
+    language: tuple[str, ...] = Field((), description="its languages on the card, as codes: [en, de]")
+
+    @field_validator("license")
+    @classmethod
+    def _known_licence(cls, value: str) -> str:
+        if value not in LICENCES:
+            near = nearest(value.lower(), LICENCES)
+            raise ValueError(
+                f"the hub knows no licence {value!r}"
+                + (f"; did you mean {near!r}?" if near else "; or say other")
+            )
+        return value
+
+    @field_validator("language")
+    @classmethod
+    def _codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for code in value:
+            if not re.fullmatch("[a-z]{2,3}|code|multilingual", code):
+                raise ValueError(f"{code!r} is no code of a language; write two or three letters: en, de, zh")
+        return value
 
     @field_validator("format")
     @classmethod
     def _known_format(cls, value: str) -> str:
+        value = OTHER_NAMES.get(value, value)
         known = [*registry.names("format"), *AS_THEY_ARE]
         if value not in known and ":" not in value:
             near = nearest(value, known)
@@ -63,19 +97,20 @@ class Config(StageConfig):
 
     @model_validator(mode="after")
     def _one_kind_of_file(self) -> Config:
-        path = Path(self.file_name)
-        kind = container_of(path)
-        if kind in (None, "arrow") or (kind == "parquet" and path.suffix in PACKED):
-            raise ValueError(
-                f"file: the ending of {self.file_name!r} is not known; use .jsonl .json .csv .tsv "
-                "(also .gz or .zst) or .parquet"
-            )
-        if self.format in AS_THEY_ARE and kind != self.format:
-            ends = {"jsonl": ".jsonl (also .jsonl.gz or .jsonl.zst)", "parquet": ".parquet"}[self.format]
+        kind = kind_of_file(self.file_name)
+        if self.file_name in ("rejected.jsonl", "manifest.json"):
+            raise ValueError(f"file: {self.file_name} is a file of synthgen's own; use another name")
+        if kind is None:
+            raise ValueError(f"file: the ending of {self.file_name!r} is not known; use {ENDINGS}")
+        if self.format in AS_THEY_ARE and kind not in _GO_INTO[self.format]:
+            ends = {
+                "jsonl": ".jsonl (also .jsonl.gz or .jsonl.zst)",
+                "parquet": ".parquet, .arrow or a folder (a name without an ending)",
+            }[self.format]
             raise ValueError(
                 f"file: format {self.format} cannot be a .{kind} file: it writes rows as they are, "
                 f"into {ends}; {', '.join(registry.names('format'))} go into any of .jsonl .json .csv "
-                ".tsv .parquet"
+                ".tsv .parquet .arrow"
             )
         if self.format in AS_THEY_ARE and changed(self, ("keep",)):
             raise ValueError(f"keep: format {self.format} keeps every field")
@@ -139,13 +174,21 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
 
     written = write_file(out / config.file_name, again)
     plain.unlink()
-    (out / "README.md").write_text(make_card(summary, counts.plain()), encoding="utf-8")
+    about = About(
+        config.title, config.license, config.language, source.sha256, steps_behind([source]), terms_of
+    )
+    (out / "README.md").write_text(make_card(summary, counts.plain(), about), encoding="utf-8")
     files: dict[str, int | None] = {
         config.file_name: written,
         "rejected.jsonl": refused.rows,
         "README.md": None,
     }
-    return Outcome(counts, files, extra={"left_out": summary.left_out}, table=_table(config, counts, summary))
+    return Outcome(
+        counts,
+        files,
+        extra={"left_out": summary.left_out, "file": config.file_name, "version": source.sha256},
+        table=_table(config, counts, summary),
+    )
 
 
 def _empty(config: Config, counts: Counts, lacking: Counter[str], source: str) -> EmptyResult:
@@ -177,7 +220,7 @@ def _record(layout: Format, row: Row, keep: tuple[str, ...]) -> dict[str, Any]:
     """
     record = layout.write(row)
     record = {**{field: row[field] for field in keep if field in row and field not in record}, **record}
-    if row.get("label") is False and "label" not in record and "chosen" not in record:
+    if row.get("label") is False and record.keys().isdisjoint(("label", "kto_tag", "chosen")):
         raise Unfit("not_to_learn", "label: false")
     return record
 
@@ -201,11 +244,13 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 STAGE = Stage(
     config=Config,
-    version=2,
+    version=3,
     writes="metrics",
     needs=needs,
     run=run,
     faults=faults,
+    provenance=provenance,
+    see="Without a pipeline, and what reads which format: [data.md](data.md#export).",
     sharding=Whole("it writes one data set with one card"),
     example="- export: {format: messages, file: train.jsonl}",
 )

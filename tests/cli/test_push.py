@@ -40,7 +40,7 @@ def test_the_folder_and_its_card_are_one_commit_in_a_private_repository(with_car
     assert hub.files == sent and b"# tutor" in hub.files["README.md"]
     assert hub.repos["me/tutor"]["visibility"] == "private" and hub.commits == ["tutor, by synthgen"]
     assert {path.split("/")[2] for path in hub.paths} <= {"repos", "models", "validate-yaml"}, hub.paths
-    assert (told["model"], told["files"], told["repo"]) == ("tutor", len(sent), "me/tutor")
+    assert (told["name"], told["files"], told["repo"]) == ("tutor", len(sent), "me/tutor")
 
 
 def test_a_hub_that_refuses_is_one_line_without_the_key(with_card):
@@ -64,3 +64,35 @@ def test_a_hub_that_refuses_is_one_line_without_the_key(with_card):
 def test_what_is_not_pushed(synthgen, with_card, arguments, told):
     code, _, said = synthgen("push", str(with_card), *arguments)
     assert code == 2 and told in said
+
+
+@pytest.fixture
+def dataset(in_tmp):
+    (in_tmp / "rows.jsonl").write_text('{"instruction": "2 + 2?", "output": "4"}\n')
+    from synthgen.operations.export_rows import export_rows
+
+    export_rows([in_tmp / "rows.jsonl"], in_tmp / "out", {"format": "messages", "file": "saved"})
+    return in_tmp / "out"
+
+
+def test_a_dataset_and_its_card_are_one_commit_and_nothing_else_goes(dataset):
+    with Hub() as hub:
+        done = push(hub, dataset, "me/sums")
+        assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(hub.files) == [
+        "README.md",
+        "saved/data-00000-of-00001.arrow",
+        "saved/dataset_info.json",
+        "saved/state.json",
+    ]
+    assert (hub.repos["me/sums"]["type"], hub.repos["me/sums"]["visibility"]) == ("dataset", "private")
+    assert any("/api/datasets/me/sums/commit/" in path for path in hub.paths)
+
+
+def test_a_dataset_that_was_changed_is_not_pushed_but_its_card_may_be(synthgen, dataset):
+    (dataset / "README.md").write_text("---\nlicense: mit\n---\n# mine\n")
+    with Hub() as hub:
+        assert push(hub, dataset, "me/sums").returncode == 0 and b"# mine" in hub.files["README.md"]
+    (dataset / "saved" / "state.json").write_text("{}")
+    code, _, said = synthgen("push", str(dataset), "me/sums")
+    assert code == 2 and "saved/state.json is no longer what was published" in said

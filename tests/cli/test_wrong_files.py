@@ -12,7 +12,7 @@ ROWS = (
     '{"instruction": "Name a bird.", "output": "Wren."}\n'
 )
 OF_A_PIPELINE = (
-    "run validate preview estimate merge ablate export split generate sft evaluate select score load".split()
+    "run validate preview estimate merge ablate split generate sft evaluate select score load".split()
 )
 OF_A_RUN = ("status", "report", "diff", "why")
 
@@ -52,7 +52,7 @@ def test_what_is_no_pipeline_file_is_named_as_what_it_is(synthgen, command):
 
 
 def test_the_stage_of_a_pipeline_that_is_advised_for_rows_can_be_written_down_and_runs(synthgen):
-    for kind in ("export", "select"):
+    for kind in ("select",):
         (text,) = re.findall(r"`(stages: [^`]*)`", refused(synthgen, kind, "rows.jsonl"))
         Path("written.yaml").write_text(f"name: {kind}\n{text}\n")
         code, _, err = synthgen("run", "written.yaml")

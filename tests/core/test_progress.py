@@ -55,6 +55,24 @@ def test_on_a_terminal_one_line_is_rewritten():
     assert text.rstrip().endswith("generate: done")
 
 
+def test_in_a_notebook_one_line_is_rewritten_without_control_sequences(monkeypatch):
+    import io
+    import sys
+    from types import SimpleNamespace
+
+    shell = SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setattr(sys, "stderr", stderr := io.StringIO())
+    reporter = Reporter()
+    with reporter.stage("filter", 10) as progress:
+        progress.update(done=3)
+    reporter.say("done")
+    written = stderr.getvalue()
+    assert reporter.mode == "notebook" and "\x1b" not in written and written.endswith("\rdone\n")
+    lines = written.split("\r")
+    assert lines[1].strip() == "filter 0/10" and len({len(line) for line in lines[1:-1] if line}) == 1
+
+
 def test_elsewhere_lines_are_plain():
     done = subprocess.run(
         [sys.executable, "-c", "import synthgen.core.progress as p; p.PLAIN_SECONDS = 0\n" + SCRIPT],

@@ -99,8 +99,23 @@ def test_an_instruction_becomes_the_conversation_that_asks_it(name, row):
 
 
 @given(PREFERENCE)
-def test_preferences_come_back_whole(row):
-    assert layout("preference").read(layout("preference").write(row)) == row
+@pytest.mark.parametrize("name", ["preference", "sharegpt_preference"])
+def test_preferences_come_back_as_turns(name, row):
+    written = layout(name).write(row)
+    assert layout(name).recognises(written)
+    assert layout(name).read(written) == {
+        "prompt": [{"role": "user", "content": row["prompt"]}],
+        "chosen": [{"role": "assistant", "content": row["chosen"]}],
+        "rejected": [{"role": "assistant", "content": row["rejected"]}],
+    }
+
+
+@given(CONVERSATION, st.booleans())
+@pytest.mark.parametrize("name", ["unpaired", "sharegpt_kto"])
+def test_labelled_conversations_come_back_whole(name, row, label):
+    written = layout(name).write({**row, "label": label})
+    assert layout(name).recognises(written)
+    assert layout(name).read(written) == {**row, "label": label}
 
 
 @given(st.dictionaries(st.sampled_from(COLUMNS), JUNK))

@@ -88,7 +88,7 @@ def test_gz_holds_no_time(tmp_path):
     assert gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes()) == b'{"a":1}\n'
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a", "a.parquet.gz"])
+@pytest.mark.parametrize("name", ["a.txt", "a.arrow.zst", "a.parquet.gz"])
 def test_an_unknown_ending_is_refused(tmp_path, name):
     with pytest.raises(ConfigError, match="known endings"):
         write_file(tmp_path / name, lambda: [])

@@ -33,6 +33,30 @@ def test_rows_of_a_stage_of_a_part_and_those_set_aside(result):
     assert len(list(result.rows("split.train"))) == 7
 
 
+def test_the_last_rows_are_those_of_no_name(result):
+    assert list(result.rows()) == list(result.rows("split", "train"))
+    assert len(result.to_pandas()) == 7 and result.to_dataset("filter").num_rows == 9
+    assert list(result.to_pandas("split", "test")["output"]) == [
+        row["output"] for row in result.rows("split.test")
+    ]
+
+
+def test_metrics_are_those_of_stages_that_measured(result):
+    from types import SimpleNamespace
+
+    assert result.metrics == {}
+    (result.run_dir / "evaluate").mkdir()
+    (result.run_dir / "evaluate" / "metrics.json").write_text('{"models": {"base": 0.5}}')
+    result.stages["evaluate"] = SimpleNamespace(outputs={"metrics.json": None})
+    assert result.metrics == {"evaluate": {"models": {"base": 0.5}}}
+
+
+def test_a_notebook_shows_stages_and_tables(result):
+    shown = result._repr_html_()
+    assert "<td>filter</td>" in shown and "length 1" in shown and "exported 7 of 7 rows" in shown
+    assert shown.count("<tr>") == 5
+
+
 @pytest.mark.parametrize(
     ("asked", "told"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -81,7 +82,7 @@ class Hub:
                     self.files[entry["value"]["path"]] = base64.b64decode(entry["value"]["content"])
                 elif entry["key"] == "header":
                     self.commits.append(entry["value"]["summary"])
-            name = path.split("/models/")[1].partition("/commit")[0]
+            name = re.split("/(?:models|datasets)/", path)[1].partition("/commit")[0]
             return {
                 "success": True,
                 "commitUrl": f"{self.url}/{name}/commit/1",

@@ -173,5 +173,11 @@ def test_a_bad_answer_is_exported_with_its_label_or_not_at_all(tmp_path):
     rows = [{**ROWS[0], "label": True}, {**ROWS[0], "id": "bad", "label": False}]
     without, _ = exported(tmp_path, rows, {"format": "alpaca"})
     assert without.outcome.counts.rejected == {"not_to_learn": 1} and without.rejected[0]["id"] == "bad"
-    for raw in ({"format": "unpaired"}, {"format": "alpaca", "keep": ["label"]}, {"format": "jsonl"}):
+    for raw in (
+        {"format": "unpaired"},
+        {"format": "kto"},
+        {"format": "sharegpt_kto"},
+        {"format": "alpaca", "keep": ["label"]},
+        {"format": "jsonl"},
+    ):
         assert exported(tmp_path, rows, raw)[0].outcome.counts.kept == 2

@@ -83,3 +83,23 @@ Keep = Stage(
 def shorter_than_ten(row, **options):
     """A filter of a user's own, for tests: says why a row must go, or None."""
     return None if len(row.get("output") or "") >= 10 else "short"
+
+
+def louder_of(row, end=""):
+    """For `map`: a field set, one removed, and two that cannot be."""
+    return {"output": row["output"][:2].upper() + end, "level": None, "id": "x", "meta": None}
+
+
+def nothing_of(row):
+    """For `map`: no fields."""
+    return None
+
+
+def raises_of(row):
+    """For `map`: a fault of the user's own."""
+    return {"x": row["nope"]}
+
+
+def odd_of(row):
+    """For `map`: a value that no row can hold."""
+    return {"x": {1, 2}}

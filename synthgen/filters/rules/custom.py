@@ -46,7 +46,7 @@ class Custom:
 
     def __init__(self, config: CustomConfig) -> None:
         self.config = config
-        self._function = _load_function(config.function)
+        self._function = load_function(config.function)
 
     def check(self, rows: Sequence[Row]) -> list[Decision]:
         """A decision for each row."""
@@ -70,7 +70,12 @@ def _as_json(reason: Any) -> Any:
     return reason
 
 
-def _load_function(target: str) -> Callable[..., Any]:
+def load_function(target: str) -> Callable[..., Any]:
+    """The function that `package.module:function` names, looked for from where the command runs, too.
+
+    Raises:
+        ConfigError: it cannot be imported, or is no function.
+    """
     module, _, name = target.partition(":")
     try:
         look_here()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core.errors import InputError
+from synthgen.formats.containers.parquet import packed_columns, unpack_columns
 from synthgen.formats.containers.records import Record
 from synthgen.formats.containers.typed import plain_value
 
@@ -23,10 +24,11 @@ def read_arrow(path: Path) -> Iterator[Record]:
         with arrow.memory_map(str(path)) as source:
             number = 0
             for batch in _batches(source):
+                packed = packed_columns(batch.schema)
                 for start in range(0, batch.num_rows, 1024):
                     for fields in batch.slice(start, 1024).to_pylist():
                         number += 1
-                        yield Record(number, plain_value(fields))
+                        yield Record(number, plain_value(unpack_columns(fields, packed)))
     except (arrow.ArrowException, OSError) as fault:
         raise InputError(
             f"no whole arrow file: {str(fault).splitlines()[0]}",

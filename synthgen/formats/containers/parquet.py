@@ -13,7 +13,7 @@ from synthgen.formats.containers.records import Record
 from synthgen.formats.containers.typed import plain_value
 from synthgen.formats.containers.unpacking import PACKED, unpacking
 
-JSON_MARK = b"synthgen"  # in a column's metadata: its texts are JSON (see `writing`)
+JSON_MARK = b"synthgen"  # in a column's metadata: its texts are JSON (see `column_files`)
 BUFFER_BYTES = 1 << 20
 
 
@@ -35,20 +35,26 @@ def read_parquet(path: Path) -> Iterator[Record]:
         number = 0
         # A small buffer, read as needed: else a whole row group is held, which may be the whole file.
         with parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER_BYTES) as table:
-            packed_columns = [
-                column.name
-                for column in table.schema_arrow
-                if (column.metadata or {}).get(JSON_MARK) == b"json"
-            ]
+            marked = packed_columns(table.schema_arrow)
             for batch in table.iter_batches(batch_size=1024):
                 for fields in batch.to_pylist():
                     number += 1
-                    for column in packed_columns:
-                        fields[column] = None if fields[column] is None else orjson.loads(fields[column])
-                    yield Record(number, plain_value(fields))
+                    yield Record(number, plain_value(unpack_columns(fields, marked)))
     except (arrow.ArrowException, OSError) as fault:
         raise InputError(
             f"no whole parquet file: {str(fault).splitlines()[0]}",
             str(path),
             "fetch it again; nothing of it was used",
         ) from fault
+
+
+def packed_columns(schema: Any) -> list[str]:
+    """The columns of a schema whose texts are JSON."""
+    return [column.name for column in schema if (column.metadata or {}).get(JSON_MARK) == b"json"]
+
+
+def unpack_columns(fields: dict[str, Any], columns: list[str]) -> dict[str, Any]:
+    """The fields of a row, with the values of these columns read from their JSON."""
+    for column in columns:
+        fields[column] = None if fields[column] is None else orjson.loads(fields[column])
+    return fields

@@ -99,10 +99,15 @@ class Preference:
         return {**row, "prompt": prompt, "chosen": chosen, "rejected": rejected}
 
     def write(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The three fields."""
+        """The three fields, as messages, so that a trainer asks by the student's template."""
         if shape_of(row) != "preference":
             raise Unfit("shape", "no prompt, chosen and rejected")
-        return {field: row[field] for field in FIELDS}
+        prompt = row["prompt"]
+        return {
+            "prompt": [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt,
+            "chosen": _as_turns(row["chosen"]),
+            "rejected": _as_turns(row["rejected"]),
+        }
 
 
 def _take_answers(row: Row) -> None:

@@ -15,23 +15,24 @@ from synthgen.formats.conversation import turns_of
 from synthgen.formats.layouts.alpaca import Alpaca
 from synthgen.formats.layouts.messages import Messages
 from synthgen.formats.layouts.prompt_completion import PromptCompletion
+from synthgen.formats.layouts.sharegpt import ShareGPT
 from synthgen.formats.meaning import is_zero, shown
 
 LABEL = "label"
 NAMES = (LABEL, "kto_tag", "desirable")
 """Columns with the label; LLaMA-Factory's `kto_tag` is one."""
 
-_ANSWERED = (Alpaca(), Messages(), PromptCompletion())
+_ANSWERED = (Alpaca(), Messages(), ShareGPT(), PromptCompletion())
 
 
 class Unpaired:
     """Answers with the verdict good or bad, of which the bad ones are kept, too."""
 
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     Config: ClassVar[type[Options]] = Options
 
     def recognises(self, columns: Collection[str]) -> bool:
-        """By a label beside the columns of `prompt_completion`, `alpaca` or `messages`."""
+        """By a label beside the columns of `prompt_completion`, `alpaca`, `messages` or `sharegpt`."""
         labelled = any(name in columns for name in NAMES)
         return labelled and any(layout.recognises(columns) for layout in _ANSWERED)
 

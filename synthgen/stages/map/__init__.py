@@ -1,0 +1,1 @@
+"""map: fields of a row made from its other fields."""
