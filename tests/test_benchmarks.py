@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from benchmarks import copies, generate, improving, logprobs, memory
+from benchmarks import copies, generate, improving, logprobs, memory, viewing
 from benchmarks.asking import different
 from benchmarks.deduplicating.table import side_by_side
 from benchmarks.environments import python_of, run_tool
@@ -185,3 +185,11 @@ def test_the_pipeline_of_log_probabilities_is_one_that_can_be_read(in_tmp):
     assert sum(spec.kind == "distill" for spec in pipeline.stages) == 12
     (asks,) = {spec.config.teacher for spec in pipeline.stages if isinstance(spec.config, LogprobsConfig)}
     assert asks == "big"
+
+
+def test_a_viewer_is_measured_over_http(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    viewing.make_file(path, 300)
+    figures = viewing.measure(path, 300)
+    assert {"first page", "search, nothing there", "words indexed", "peak memory, MB"} <= figures.keys()
+    assert all(value > 0 for value in figures.values())

@@ -30,6 +30,7 @@ from synthgen.cli import (
     inspect,
     ledger,
     listing,
+    marks,
     merge,
     preview,
     prompts,
@@ -43,6 +44,7 @@ from synthgen.cli import (
     status,
     validate,
     verdict,
+    view,
     why,
 )
 from synthgen.core.errors import SynthgenError
@@ -96,6 +98,8 @@ app.command("drift")(drift.drift)
 app.command("import-log")(import_log.import_log)
 app.command("diff")(diff.diff)
 app.command("report")(report.report)
+app.command("view")(view.view)
+app.command("marks")(marks.marks)
 app.command("serve")(serve.serve)
 app.command("chat")(chat.chat)
 app.command("push")(push.push)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,9 +12,13 @@ from synthgen.core.rows import Row, rejected
 from synthgen.filters.batch import RowBatch
 from synthgen.filters.contract import KEEP, Decision, Rule, is_rethresholdable
 from synthgen.filters.hints import Hints
+from synthgen.store.reviews import Decision as Reviewed
+from synthgen.store.reviews import edited
 
 T = TypeVar("T")
 
+REVIEW = "review"
+"""The rule under which rows are rejected that people rejected."""
 _CHUNK = 50
 """Decisions that are counted together."""
 
@@ -71,9 +75,12 @@ class FilteredRows:
 class RuleSet:
     """Built rules in order, for one stage."""
 
-    def __init__(self, rules: Sequence[tuple[str, Rule]], stage: str) -> None:
+    def __init__(
+        self, rules: Sequence[tuple[str, Rule]], stage: str, reviews: Mapping[str, Reviewed] | None = None
+    ) -> None:
         self.rules = list(rules)
         self.stage = stage
+        self.reviews = reviews or {}
         self.labels = unique_labels([name for name, _ in self.rules])
         self._hints: dict[str, list[Hints]] = {}
 
@@ -90,12 +97,16 @@ class RuleSet:
         return rejected(row, stage=self.stage, rule=rule, value=decision.value, threshold=decision.threshold)
 
     def filter_rows(self, rows: Sequence[Row]) -> FilteredRows:
-        """The first rejection of each row; if a rule edits a row, the next rules see it as edited."""
+        """The first rejection of each row; if a rule edits a row, the next rules see it as edited.
+
+        A row that people have decided on is not held to the rules.
+        """
         filtered = FilteredRows(list(rows), [None] * len(rows))
+        decided = follow_reviews(self.reviews, filtered) if self.reviews else ()
         # For each row of the batch, which shrinks, its index in `rows`.
-        index_in_rows = list(range(len(rows)))
+        index_in_rows = [index for index in range(len(rows)) if index not in decided]
         notes: list[tuple[int, str]] = []
-        batch = RowBatch(rows, self._hints)
+        batch = RowBatch([rows[index] for index in index_in_rows] if decided else rows, self._hints)
         for name, rule in self.rules:
             decisions = check_rows(name, rule, batch)
             dropped = []
@@ -126,6 +137,27 @@ class RuleSet:
         """What each rule decides for all rows, alone, and the value that it measured of each."""
         batch = RowBatch(rows, self._hints)
         return [_measure(name, rule, batch) for name, rule in self.rules]
+
+
+def follow_reviews(reviews: Mapping[str, Reviewed], filtered: FilteredRows) -> set[int]:
+    """Decides the rows that people decided on, as they did; returns their indices."""
+    decided = set()
+    for index, row in enumerate(filtered.rows):
+        review = reviews.get(str(row.get("id")))
+        if review is None:
+            continue
+        decided.add(index)
+        if not review.keep:
+            filtered.rejections[index] = (REVIEW, Decision(True, ", ".join(review.who)))
+            continue
+        note = "kept"
+        if review.edits and (fixed := edited(row, review.edits)) != row:
+            filtered.rows[index] = fixed
+            filtered.edited.add(index)
+            note = "fixed"
+        note = f"{REVIEW}: {note} by hand"
+        filtered.notes[note] = filtered.notes.get(note, 0) + 1
+    return decided
 
 
 def _not_just_kept(decisions: list[Decision]) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 
 from synthgen.core.registry import Choice
@@ -11,6 +11,7 @@ from synthgen.filters.apply import RuleSet, build_rules
 from synthgen.filters.block import Action, FilteredBlock, filter_block
 from synthgen.store.blocks import Block
 from synthgen.store.processes import in_order
+from synthgen.store.reviews import Decision
 
 
 def filter_blocks(
@@ -20,6 +21,7 @@ def filter_blocks(
     workers: int,
     action: Action = "drop",
     values: bool = False,
+    reviews: Mapping[str, Decision] | None = None,
 ) -> Iterator[FilteredBlock]:
     """What becomes of each block, in order; see `filter_block`.
 
@@ -30,6 +32,7 @@ def filter_blocks(
         workers: how many processes may work.
         action: what becomes of the rows that rules reject.
         values: also write down what every rule says of every row.
+        reviews: what people decided, by row id.
 
     Returns:
         One result a block, with its kept lines filled in.
@@ -46,7 +49,7 @@ def filter_blocks(
 
     target = "synthgen.filters.workers:BlockFilter"
     with closing(
-        in_order(target, (tuple(choices), stage, action, values), remember_sent(), workers)
+        in_order(target, (tuple(choices), stage, action, values, reviews), remember_sent(), workers)
     ) as results:
         for filtered in results:
             filtered.fill(sent.popleft().data)
@@ -56,8 +59,15 @@ def filter_blocks(
 class BlockFilter:
     """Rules that filter blocks; built in each process."""
 
-    def __init__(self, choices: Sequence[Choice], stage: str, action: Action, values: bool) -> None:
-        self._rules = RuleSet(build_rules(choices), stage)
+    def __init__(
+        self,
+        choices: Sequence[Choice],
+        stage: str,
+        action: Action,
+        values: bool,
+        reviews: Mapping[str, Decision] | None = None,
+    ) -> None:
+        self._rules = RuleSet(build_rules(choices), stage, reviews)
         self._action: Action = action
         self._values = values
 

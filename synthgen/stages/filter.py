@@ -12,10 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from synthgen.core.artefacts import Artefact, Counts, Inputs
-from synthgen.core.config import ManyOf
+from synthgen.core.config import InputFile, ManyOf
 from synthgen.core.errors import EmptyResult, Interrupted, nearest
 from synthgen.core.registry import Choice
 from synthgen.core.rows import Row
@@ -30,6 +30,7 @@ from synthgen.stages.contract import Ablation, Context, Need, OnFiles, Outcome, 
 from synthgen.stages.sharding.block import block_behind
 from synthgen.store.blocks import Block, read_blocks
 from synthgen.store.jsonl import RowWriter, read_rows
+from synthgen.store.reviews import decisions
 
 LOOKED_AT = 1000  # dropped rows that are read to say why none is left
 
@@ -55,6 +56,19 @@ class Config(StageConfig):
             "changed without checking again"
         ),
     )
+    reviews: Annotated[Path | None, InputFile()] = Field(
+        None,
+        description=(
+            "marks that people made with `synthgen view` (its reviews.jsonl); their verdict stands over the "
+            "rules, and their fixes are made"
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _reviews_are_followed(self) -> Config:
+        if self.reviews is not None and (self.action != "drop" or self.values):
+            raise ValueError("reviews cannot be used with `values`, nor with another action than drop")
+        return self
 
 
 def needs(config: Config) -> dict[str, Need]:
@@ -73,6 +87,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
 
     Raises:
         EmptyResult: no row is left.
+        InputError: the reviews cannot be read.
         Interrupted: a signal asked us to stop.
     """
     account = _Account()
@@ -92,6 +107,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
             context.workers,
             config.action,
             config.values,
+            decisions(config.reviews) if config.reviews is not None else None,
         ):
             rows.write_block(filtered.kept, filtered.kept_rows)
             rejected.write_block(filtered.rejected, sum(filtered.rules.values()))
@@ -230,7 +246,7 @@ def table(rules: list[str], counts: Counts, examples: dict[str, str], notes: dic
 
 STAGE = Stage(
     config=Config,
-    version=1,
+    version=2,
     writes="rows",
     needs=needs,
     run=run,

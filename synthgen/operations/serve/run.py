@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthgen.core.errors import StageFailed
+from synthgen.operations.serve.loopback import serve
 from synthgen.operations.serve.models import find_model, last_evaluation, pipeline_of, vllm_line
 
 MOST_TOKENS = 512
@@ -55,7 +56,7 @@ def serve_model(
     most = max_tokens or int(getattr(evaluation, "max_new_tokens", MOST_TOKENS))
     from synthgen.evaluation.generation import LocalModel
     from synthgen.operations.serve.answering import Answering
-    from synthgen.operations.serve.server import Served, StudentServer, serve
+    from synthgen.operations.serve.server import Served, StudentServer
 
     model = LocalModel(
         local.path,
@@ -72,7 +73,7 @@ def serve_model(
             serve(
                 server.application(),
                 port,
-                lambda url: ready(Ready(url, local.name, model.parameters, vllm_line(local))),
+                lambda url: ready(Ready(f"{url}/v1", local.name, model.parameters, vllm_line(local))),
             )
         )
     except OSError as fault:

@@ -12,12 +12,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import orjson
 import xxhash
@@ -25,6 +23,7 @@ from aiohttp import web
 
 from synthgen.core.errors import SynthgenError, first_line
 from synthgen.evaluation.generation import Decoding, GeneratedReply
+from synthgen.operations.serve.loopback import is_own
 from synthgen.operations.serve.models import asked_turns
 from synthgen.operations.serve.request import Asked, Refused, read_request
 from synthgen.training.templates import TemplateRefused, text_ids
@@ -33,12 +32,10 @@ if TYPE_CHECKING:
     from synthgen.evaluation.generation import LocalModel
     from synthgen.operations.serve.answering import Answering
 
-HOST = "127.0.0.1"
 LARGEST_BODY = 4 << 20
 """Bytes."""
 MOST_WAITING = 256
 """Requests that are under way at once; more are told to come again."""
-_OWN_NAMES = frozenset(("127.0.0.1", "localhost", "::1"))
 
 
 @dataclass(frozen=True)
@@ -254,7 +251,7 @@ async def _body(request: web.Request) -> Any:
 async def _own_clients(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
     """Refuses what was not meant for this machine, and writes every error as JSON."""
     origin = request.headers.get("Origin")
-    if not _is_own(f"http://{request.headers.get('Host', '')}") or not (origin is None or _is_own(origin)):
+    if not is_own(f"http://{request.headers.get('Host', '')}") or not (origin is None or is_own(origin)):
         return _json(Refused("this server answers its own machine only", "forbidden", 403).plain(), 403)
     try:
         response: web.StreamResponse = await handler(request)
@@ -275,38 +272,7 @@ def _failure(fault: Exception) -> Refused:
     return Refused(f"the model failed: {first_line(fault)}", "server_error", 500)
 
 
-def _is_own(address: str) -> bool:
-    try:
-        return urlsplit(address).hostname in _OWN_NAMES
-    except ValueError:
-        return False
-
-
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     return web.Response(
         body=orjson.dumps(value), status=status, content_type="application/json", headers=headers
     )
-
-
-async def serve(application: web.Application, port: int, ready: Callable[[str], None]) -> None:
-    """Serves on loopback until SIGTERM or SIGINT.
-
-    Args:
-        application: from `StudentServer`.
-        port: 0 for any free one.
-        ready: called with the base URL when the server answers.
-
-    Raises:
-        OSError: the port cannot be had.
-    """
-    runner = web.AppRunner(application, access_log=None, handle_signals=False)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, HOST, port, shutdown_timeout=1.0).start()
-        ended, loop = asyncio.Event(), asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, ended.set)
-        ready(f"http://{HOST}:{runner.addresses[0][1]}/v1")
-        await ended.wait()
-    finally:
-        await runner.cleanup()

@@ -13,7 +13,8 @@ from openai import APIError, AsyncOpenAI, BadRequestError, NotFoundError
 from synthgen.core.errors import StageFailed
 from synthgen.evaluation.generation import LocalModel
 from synthgen.operations.serve.answering import Answering
-from synthgen.operations.serve.server import HOST, Served, StudentServer, _until_stop
+from synthgen.operations.serve.loopback import HOST
+from synthgen.operations.serve.server import Served, StudentServer, _until_stop
 from tests.operations.serve.conftest import QUESTIONS
 
 pytestmark = pytest.mark.slow

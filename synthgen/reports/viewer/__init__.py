@@ -1,0 +1,1 @@
+"""`synthgen view`: a local page for looking at rows and marking them, without loading them."""

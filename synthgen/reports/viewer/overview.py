@@ -1,0 +1,185 @@
+"""What a run's start page shows: its stages with counts, rules and files, and the losses so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+from markupsafe import Markup, escape
+
+from synthgen.reports.run_folder import PublishedStage, failed_stages, stages_of, under_way
+from synthgen.reports.status import live_status
+from synthgen.reports.viewer.catalogue import Catalogue, RowFile
+from synthgen.reports.viewer.line_index import parsed
+from synthgen.reports.viewer.marking import asked_text
+from synthgen.reports.viewer.relations import find_row
+from synthgen.store.manifest import read_manifest
+from synthgen.store.publish import NEW
+
+LARGEST_GROUPS = 50
+ROWS_OF_A_GROUP = 8
+MOST_READ = 200_000
+"""Rejected rows that are read for groups of duplicates."""
+_POINTS = 400
+
+
+def overview(catalogue: Catalogue) -> dict[str, Any]:
+    """The values of the start page."""
+    run = catalogue.run
+    assert run is not None
+    files = [file.name for file in catalogue.files()]
+    own = read_manifest(run)
+    if own is None:
+        stages = stages_of(run) + failed_stages(run)
+    else:
+        stages = [PublishedStage(run.absolute().name, run, own)]
+    return {
+        "live": live_status(run),
+        "stages": [_stage(stage, files) for stage in stages] + _unfinished(files),
+        "curves": list(_curves(run, stages)),
+    }
+
+
+def _stage(stage: PublishedStage, files: list[str]) -> dict[str, Any]:
+    counts = stage.manifest.counts
+    rejected = dict(counts.get("rejected", {}))
+    answers = stage.folder / "answers.jsonl"
+    return {
+        "id": stage.id,
+        "kind": stage.manifest.kind,
+        "counts": counts,
+        "failed": sum(counts.get("failed", {}).values()),
+        "rejected": sorted(rejected.items(), key=lambda entry: -entry[1]),
+        "files": [name for name in files if name.partition("/")[0] == stage.id],
+        "matches": stage.manifest.kind in ("dedup", "decontaminate", "split") and sum(rejected.values()) > 0,
+        "models": _models(answers) if answers.is_file() else [],
+    }
+
+
+def _unfinished(files: list[str]) -> list[dict[str, Any]]:
+    names = dict.fromkeys(name.partition("/")[0] for name in files if "(under way)/" in name)
+    none: dict[str, Any] = {
+        "kind": "",
+        "counts": {},
+        "failed": 0,
+        "rejected": [],
+        "matches": False,
+        "models": [],
+    }
+    return [
+        {**none, "id": stage, "files": [name for name in files if name.startswith(f"{stage}/")]}
+        for stage in names
+    ]
+
+
+def _models(path: Path) -> list[str]:
+    with open(path, "rb") as source:
+        first = parsed(source.readline()) or {}
+    answers = first.get("answers")
+    return [str(name) for name in answers] if isinstance(answers, dict) else []
+
+
+def duplicates(catalogue: Catalogue, file: RowFile) -> dict[str, Any]:
+    """Rejected rows by the row that they matched, the largest groups first."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    number = 0
+    for line in file.index.from_line(1):
+        number += 1
+        if number > MOST_READ:
+            break
+        row = parsed(line.raw)
+        rejection = row.get("rejection") if row is not None else None
+        if row is None or not isinstance(rejection, dict) or not isinstance(rejection.get("matched_id"), str):
+            continue
+        score = rejection.get("score")
+        groups.setdefault(rejection["matched_id"], []).append(
+            {
+                "line": line.number,
+                "text": asked_text(row)[:300],
+                "rule": rejection.get("rule", ""),
+                "score": f"{score:.3f}" if isinstance(score, float) else "",
+            }
+        )
+    largest = sorted(groups.items(), key=lambda entry: (-len(entry[1]), entry[0]))[:LARGEST_GROUPS]
+    files = [one for one in catalogue.files() if not one.name.endswith("/rejected")]
+    clusters = []
+    for row_id, rows in largest:
+        kept = find_row(files, row_id)
+        clusters.append(
+            {
+                "id": row_id,
+                "kept": asked_text(kept.row) if kept else "(not among the kept rows)",
+                "rows": rows[:ROWS_OF_A_GROUP],
+                "more": max(0, len(rows) - ROWS_OF_A_GROUP),
+            }
+        )
+    return {
+        "file": file.name,
+        "clusters": clusters,
+        "total": len(groups),
+        "rows": sum(map(len, groups.values())),
+        "whole": number <= MOST_READ,
+    }
+
+
+def _curves(run: Path, stages: list[PublishedStage]) -> Iterator[dict[str, Any]]:
+    logs = {stage.id: stage.folder / "metrics.jsonl" for stage in stages if stage.manifest.writes == "model"}
+    writing = under_way(run)
+    if writing is not None:
+        name = writing.name.removeprefix(NEW)
+        # Where a training keeps what must outlive a kill, under the stage's key.
+        for log in (run / ".work" / name).glob("*/metrics.jsonl"):
+            logs[f"{name} (under way)"] = log
+    for name, log in logs.items():
+        points = _losses(log)
+        if len(points) > 1:
+            yield {
+                "title": f"{name}: training loss {points[-1][1]:.4g} at step {points[-1][0]:g}",
+                "svg": curve(points),
+            }
+
+
+def _losses(path: Path) -> list[tuple[float, float]]:
+    """Step and loss of each entry of a student's log; a file that is not there has none."""
+    points = []
+    try:
+        with open(path, "rb") as source:
+            for line in source:
+                try:
+                    entry = orjson.loads(line)
+                except orjson.JSONDecodeError:
+                    continue
+                step, loss = (
+                    (entry.get(name) for name in ("step", "loss")) if isinstance(entry, dict) else (0, 0)
+                )
+                if isinstance(step, int | float) and isinstance(loss, int | float):
+                    points.append((float(step), float(loss)))
+    except OSError:
+        return []
+    return points[:: max(1, len(points) // _POINTS)]
+
+
+def curve(points: list[tuple[float, float]]) -> Markup:
+    """A line as SVG without styles, which the page's policy would not allow."""
+    steps, losses = [point[0] for point in points], [point[1] for point in points]
+    low, high = min(losses), max(losses)
+    width, height = (max(steps) - min(steps)) or 1.0, (high - low) or 1.0
+    way = " ".join(
+        f"{60 + 430 * (step - min(steps)) / width:.1f},{10 + 140 * (high - loss) / height:.1f}"
+        for step, loss in points
+    )
+    labels = "".join(
+        f'<text x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
+        for x, y, anchor, text in (
+            (54, 16, "end", f"{high:.2g}"),
+            (54, 150, "end", f"{low:.2g}"),
+            (60, 170, "start", f"step {min(steps):g}"),
+            (490, 170, "end", f"{max(steps):g}"),
+        )
+    )
+    return Markup(
+        '<svg viewBox="0 0 500 180" role="img" aria-label="training loss by step" class="curve">'
+        f'<polyline points="{way}" fill="none" stroke="currentColor" stroke-width="2"/>{labels}</svg>'
+    )
