@@ -20,8 +20,10 @@ from synthgen.core.resources import shipped
 from synthgen.pipeline.file import load_pipeline
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.run import run_pipeline
+from synthgen.reports.report.page import html_report
 from synthgen.reports.status import run_status, status_table
 from synthgen.store.manifest import read_manifest
+from tests.reports.report.agreement import check_figures
 
 pytestmark = pytest.mark.slow
 
@@ -283,6 +285,14 @@ def test_a_student_is_trained_and_measured(calm_student):
         run_status(calm_student.run_dir, load_pipeline(calm_student.run_dir / "pipeline.resolved.yaml"))
     )
     assert "students and what they learned to say: student (rationale_then_answer)" in shown
+
+
+def test_every_figure_of_the_report_is_what_status_and_metrics_say(calm_student):
+    run_dir = calm_student.run_dir
+    page = html_report(run_dir)
+    status = run_status(run_dir, load_pipeline(run_dir / "pipeline.resolved.yaml"))
+    assert check_figures(page, run_dir, json.loads(orjson.dumps(status))) > 100
+    assert page == html_report(run_dir) and len(page.encode()) < 2_000_000
 
 
 def test_killed_while_training_the_same_command_goes_on_to_the_same_weights(calm_student, teacher, in_tmp):

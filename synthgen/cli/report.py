@@ -13,11 +13,12 @@ def report(
     run: o.RunName,
     samples: Annotated[int, typer.Option("-n", min=0, help="example rows of each kind")] = 5,
     runs: o.Runs = o.RUNS,
+    ledger: o.Ledger = o.LEDGER,
 ) -> None:
     """Write a run's report, one HTML file.
 
-    Self-contained, with counts, drop reasons, examples, cost and scores.
+    Self-contained: scores, counts, curves, cost, answers, kept and dropped rows, prompts from the ledger.
     """
-    from synthgen.reports.html import write_html_report
+    from synthgen.reports.report.page import write_html_report
 
-    o.out(f"written: {write_html_report(o.find_run(run, runs), samples)}")
+    o.out(f"written: {write_html_report(o.find_run(run, runs), samples, ledger=ledger)}")

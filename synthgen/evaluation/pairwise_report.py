@@ -95,9 +95,16 @@ def comparison_lines(report: Mapping[str, Any]) -> list[str]:
     return [
         f"pairwise, judged by {compared['judge']} in both orders; who wins in one order alone has tied:",
         *table(header, rows, left=2).splitlines(),
-        *_remarks(compared["pairs"]),
-        *_own_words(compared, report.get("models", {})),
+        *comparison_remarks(report),
     ]
+
+
+def comparison_remarks(report: Mapping[str, Any]) -> list[str]:
+    """What the comparisons' figures rest on, line by line."""
+    compared = report.get("pairwise")
+    if not compared:
+        return []
+    return [*_remarks(compared["pairs"]), *_own_words(compared, report.get("models", {}))]
 
 
 def _row(figures: Mapping[str, Any]) -> list[str]:

@@ -42,7 +42,7 @@ def scoreboard(report: Mapping[str, Any]) -> str:
     verdict = verdict_lines(report)
     slices = slice_lines(report.get("slices", {}))
     pairs = comparison_lines(report)
-    lines = [table(header, rows), "", *_lines(report, scored)]
+    lines = [table(header, rows), "", *score_remarks(report, scored)]
     lines += [
         *likelihood_lines(report),
         *prompt_lines(report),
@@ -91,7 +91,8 @@ def _row(name: str, figures: Mapping[str, Any], scored: list[str], teacher: bool
     return cells
 
 
-def _lines(report: Mapping[str, Any], scored: list[str]) -> list[str]:
+def score_remarks(report: Mapping[str, Any], scored: list[str]) -> list[str]:
+    """What the scores rest on, and why they say less than they seem to, line by line."""
     lines = _leak_lines(report)
     without = report["questions"] - report["with_reference"]
     if not report["with_reference"]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from synthgen.core.text import percent, points, table
-from synthgen.reports.line_chart import Point, line_chart
+from synthgen.reports.svg.lines import Point, line_chart
 
 
 def _lines(figures: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:

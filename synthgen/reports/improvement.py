@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from synthgen.core.text import dollars, percent, points, table
-from synthgen.reports.line_chart import Point, line_chart
+from synthgen.reports.svg.lines import Point, line_chart
 
 
 def improvement_table(figures: Mapping[str, Any]) -> str:

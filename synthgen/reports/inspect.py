@@ -13,7 +13,14 @@ from typing import Any
 
 from synthgen.core.errors import InputError
 from synthgen.core.rows import Row
-from synthgen.reports.run_folder import PublishedStage, rows_by_id, stages_of, under_way, written_rows
+from synthgen.reports.run_folder import (
+    PublishedStage,
+    rows_by_id,
+    rows_stage,
+    stages_of,
+    under_way,
+    written_rows,
+)
 from synthgen.reports.survey import Survey
 from synthgen.store.failed import ENDING, REJECTED, read_failure
 from synthgen.store.manifest import read_manifest
@@ -96,7 +103,7 @@ def inspect_run(run_dir: Path, samples: int = 3, seed: int = 0, ledger: Path | N
             "interrupted": not at_work(run_dir),
             "ledger": _newest(ledger, run_dir.name, samples) if ledger is not None else None,
         }
-    last = next((stage for stage in reversed(stages) if stage.manifest.writes in ("rows", "split")), None)
+    last = rows_stage(stages)
     if last is not None:
         file = next(path for _, path in last.row_files())
         figures["rows"] = {

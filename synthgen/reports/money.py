@@ -19,18 +19,21 @@ from synthgen.core.text import dollars
 FIGURES = ("prompt_tokens", "completion_tokens", "cost_usd")
 
 
-def account(stages: Iterable[Mapping[str, Any]], estimate: Mapping[str, Any] | None) -> dict[str, Any]:
+def account(
+    stages: Iterable[Mapping[str, Any]], estimate: Mapping[str, Any] | None, came_to: str | None = None
+) -> dict[str, Any]:
     """Each asking stage's account, and the total.
 
     Args:
         stages: of each published stage `stage`, `writes`, `counts`, `requests`, `usage` and its `options`.
         estimate: what `synthgen estimate` left in the run's folder, or None.
+        came_to: the stage whose rows the run came to; where left out, the last one that makes rows.
 
     Returns:
         `stages`: each with `stage`, `requests`, tokens and `cost_usd`, `ahead` (the same of calls that were
         not needed), `kept_rows`, `usd_per_kept_row` and `estimated` (p50 and p95 by figure, or None).
-        `total` has the same; its kept rows are those of the last stage that makes rows, and its `unfinished`
-        are the stages of the estimate that have no result yet.
+        `total` has the same; its kept rows are those of `came_to`, and its `unfinished` are the stages
+        of the estimate that have no result yet.
     """
     estimated_stages = {str(entry.get("stage")): entry for entry in (estimate or {}).get("stages", ())}
     entries, kept = [], 0
@@ -40,7 +43,8 @@ def account(stages: Iterable[Mapping[str, Any]], estimate: Mapping[str, Any] | N
             stage.get("usage") or {},
             stage.get("requests") or {},
         )
-        if counts and stage.get("writes") in ("rows", "split"):
+        makes_rows = stage.get("writes") in ("rows", "split")
+        if counts and (stage["stage"] == came_to if came_to else makes_rows):
             kept = counts["kept"]
         if not requests:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,29 @@ def failed_stages(run_dir: Path) -> list[PublishedStage]:
             )
             left.append(PublishedStage(f"{failure.stage} (failed)", folder, manifest))
     return left
+
+
+def rows_stage(stages: Sequence[PublishedStage]) -> PublishedStage | None:
+    """The stage whose rows the run came to, or None where none made any.
+
+    What the last student was trained on; without students the last rows that no stage holds out to measure.
+    """
+    known = {stage.id: stage for stage in stages}
+    for stage in reversed(stages):
+        if stage.manifest.writes == "model":
+            read = [record.artefact.split(".")[0] for record in stage.manifest.inputs.get("rows", ())]
+            found = [known[name] for name in read if name in known and any(known[name].row_files())]
+            if found:
+                return found[-1]
+    held_out = {
+        record.artefact
+        for stage in stages
+        if stage.manifest.kind == "evaluate"
+        for records in stage.manifest.inputs.values()
+        for record in records
+    }
+    made = [stage for stage in stages if stage.manifest.writes in ("rows", "split")]
+    return next((stage for stage in reversed(made) if stage.id not in held_out), made[-1] if made else None)
 
 
 def under_way(run_dir: Path) -> Path | None:

@@ -13,6 +13,7 @@ import orjson
 from synthgen.core.text import dollars, duration
 from synthgen.reports.attempts import Attempt, last_attempts
 from synthgen.reports.money import account, money_lines, read_estimate
+from synthgen.reports.run_folder import rows_stage, stages_of
 from synthgen.store.failed import Failure, read_failure
 from synthgen.store.manifest import read_manifest
 
@@ -73,7 +74,8 @@ def run_status(run_dir: Path, pipeline: Pipeline, ledger: Path | None = None) ->
             if manifest.writes == "model" and "completion" in manifest.config:
                 entry["completion"] = manifest.config["completion"]
         stages.append(entry)
-    money = account(stages, read_estimate(run_dir))
+    came_to = rows_stage(stages_of(run_dir)) if run_dir.is_dir() else None
+    money = account(stages, read_estimate(run_dir), came_to.id if came_to else None)
     for entry in stages:
         entry.pop("options", None)
         entry.pop("writes", None)

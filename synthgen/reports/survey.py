@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
+from synthgen.core.histogram import equal_bins
 from synthgen.core.rows import Row
 
 T = TypeVar("T")
@@ -63,23 +64,14 @@ class Lengths:
     def plain(self) -> dict[str, Any]:
         """min, p5, median, p95, max, mean, and a histogram of up to ten equal bins as [from, to, count]."""
         ordered = sorted(self.counts.items())
-        low, high = ordered[0][0], ordered[-1][0]
-        width = max(1, -(-(high - low + 1) // 10))
-        bins: Counter[int] = Counter()
-        for length, count in ordered:
-            bins[(length - low) // width] += count
-        histogram = [
-            [low + number * width, min(high, low + (number + 1) * width - 1), bins[number]]
-            for number in range(max(bins) + 1)
-        ]
         return {
-            "min": low,
+            "min": ordered[0][0],
             "p5": self._quantile(ordered, 0.05),
             "median": self._quantile(ordered, 0.5),
             "p95": self._quantile(ordered, 0.95),
-            "max": high,
+            "max": ordered[-1][0],
             "mean": round(self.total / self.number, 1),
-            "histogram": histogram,
+            "histogram": equal_bins(self.counts),
         }
 
     def _quantile(self, ordered: list[tuple[int, int]], share: float) -> int:

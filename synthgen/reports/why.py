@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 from synthgen.core.errors import InputError
 from synthgen.core.rows import Row
 from synthgen.reports.relatives import descent, neighbours, row_ancestors
-from synthgen.reports.run_folder import PublishedStage, failed_stages, rows_by_id, stages_of, written_rows
+from synthgen.reports.run_folder import (
+    PublishedStage,
+    failed_stages,
+    rows_by_id,
+    rows_stage,
+    stages_of,
+    written_rows,
+)
 
 AMBIGUOUS = 20
 """How many ids that begin alike are collected."""
@@ -59,7 +66,7 @@ def why_row(run_dir: Path, row_id: str, ledger: Path | None = None) -> dict[str,
         "path": [_step(sighting) for sighting in sightings] + _trained(stages, sightings),
         "parents": row_ancestors(row, kept),
         "children": children,
-        "request": _request(row, ledger),
+        "request": request_of(row, ledger),
         "matched": next(iter(matched.values()), None),
         "took_out": duplicates,
         "neighbours": neighbours(row, _last_rows(stages)),
@@ -158,7 +165,7 @@ def _rules(stage: PublishedStage) -> list[str]:
     return rules
 
 
-def _request(row: Row, ledger: Path | None) -> dict[str, Any] | None:
+def request_of(row: Row, ledger: Path | None) -> dict[str, Any] | None:
     """The prompt as it was sent and the reply as it came, from the ledger."""
     from synthgen.core.errors import SynthgenError
     from synthgen.store.ledger.ledger import open_ledger
@@ -202,10 +209,9 @@ def _request(row: Row, ledger: Path | None) -> dict[str, Any] | None:
 
 def _last_rows(stages: Sequence[PublishedStage]) -> Path | None:
     """The rows that the pipeline came to: what students are trained on."""
-    for stage in reversed(stages):
-        if stage.manifest.writes in ("rows", "split"):
-            return next((path for name, path in stage.row_files() if name in ("rows", "train")), None)
-    return None
+    stage = rows_stage(stages)
+    files = stage.row_files() if stage is not None else ()
+    return next((path for name, path in files if name in ("rows", "train")), None)
 
 
 def _answers(stages: Sequence[PublishedStage], row_id: str) -> Iterator[dict[str, Any]]:

@@ -93,6 +93,7 @@ class Preflight:
             "learned_tokens": self.learned_tokens,
             "longest": self.longest,
             "completion_tokens": self.lengths.plain(),
+            "token_bins": self.lengths.bins(),
             **{name: self.faults.get(name, 0) for name in EXAMPLE_FAULTS},
             "missing_fields": self.lacking,
         }

@@ -11,21 +11,26 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from synthgen.core.histogram import equal_bins
+
 if TYPE_CHECKING:
     from synthgen.training.encoding import Encoded
 
 HOLDS = 0.99
 """The share of completions that a limit is to hold."""
+BINS = 24
 
 
 class CompletionLengths:
-    """How many tokens completions have, their end tokens included."""
+    """How many tokens completions have, their end tokens included, and how many with their prompts."""
 
     def __init__(self) -> None:
         self.rows = Counter[int]()
+        self.whole = Counter[int]()
 
     def add(self, example: Encoded) -> None:
         """Counts the completion that answers the question; of a conversation its longest."""
+        self.whole[example.length] += 1
         if spans := example.spans:
             self.rows[max(end - start for start, end in spans)] += 1
 
@@ -41,6 +46,10 @@ class CompletionLengths:
     def plain(self) -> dict[str, int]:
         """What the manifest has of them: tokens that hold half, 99% and all of the completions."""
         return {"half": self.holding(0.5), "most": self.holding(HOLDS), "longest": self.holding(1.0)}
+
+    def bins(self) -> dict[str, list[list[int]]]:
+        """Rows by tokens of their completion, and with its prompt: bins as [fewest, most, rows]."""
+        return {"completion": equal_bins(self.rows, BINS), "with_prompt": equal_bins(self.whole, BINS)}
 
     def warning(self, limit: int | None, first: bool = False) -> str:
         """What to say of a limit that holds too few of them; "" where it holds 99%.

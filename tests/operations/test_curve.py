@@ -14,7 +14,7 @@ from synthgen.operations.curve import NAME, CurvePlan, curve
 from synthgen.pipeline.file import load_pipeline
 from synthgen.pipeline.options import RunOptions
 from synthgen.reports.curve import curve_table
-from synthgen.reports.html import html_report
+from synthgen.reports.report.page import html_report
 from synthgen.store.jsonl import read_rows
 from synthgen.store.manifest import read_manifest
 

@@ -32,6 +32,14 @@ def test_the_share_that_is_longer_and_the_limit_that_holds_99_percent() -> None:
     assert found.plain() == {"half": 10, "most": 50, "longest": 400}
 
 
+def test_bins_hold_completions_and_completions_with_their_prompts() -> None:
+    found = lengths(*[10] * 90, *[50] * 9, 400)
+    bins = found.bins()
+    assert bins["completion"][0] == [10, 26, 90] and sum(rows for *_, rows in bins["completion"]) == 100
+    assert bins["with_prompt"][0][0] == 12 and bins["with_prompt"][-1][1] == 402
+    assert CompletionLengths().bins() == {"completion": [], "with_prompt": []}
+
+
 def test_of_a_conversation_the_longest_turn_counts() -> None:
     found = CompletionLengths()
     found.add(example(3, 8, 5))

@@ -22,8 +22,8 @@ from synthgen.operations.improve.training import FRESH, VALIDATION
 from synthgen.pipeline.file import load_pipeline
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.run import run_pipeline
-from synthgen.reports.html import html_report
 from synthgen.reports.improvement import improvement_table
+from synthgen.reports.report.page import html_report
 from synthgen.store.jsonl import read_rows
 from synthgen.store.ledger.ledger import Ledger
 from synthgen.store.manifest import read_manifest

@@ -4,7 +4,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from synthgen.reports.line_chart import Point, line_chart
+from synthgen.reports.svg.canvas import GRID
+from synthgen.reports.svg.lines import Point, line_chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 LINE = [Point(0, 0.2, 0.1, 0.3), Point(50, 0.5, 0.4, 0.6), Point(100, 0.6, 0.5, 0.7)]
@@ -46,7 +47,9 @@ def test_many_lines_differ_and_long_names_are_cut():
     text = line_chart([(f"{n} {'long' * 20}", LINE) for n in range(8)], "x", "y")
     root = ElementTree.fromstring(text)
     drawn = {
-        (one.get("stroke"), one.get("stroke-dasharray")) for one in root.iter(f"{SVG}path") if one.get("fill")
+        (one.get("stroke"), one.get("stroke-dasharray"))
+        for one in root.iter(f"{SVG}path")
+        if one.get("stroke") != GRID
     }
     assert len(drawn) == 8
     assert max(len(one.text or "") for one in root.iter(f"{SVG}text")) <= 24

@@ -9,10 +9,10 @@ import orjson
 from synthgen.evaluation.asking import Account
 from synthgen.evaluation.pairwise import Comparison, Pair
 from synthgen.evaluation.pairwise_report import pairwise_report
-from synthgen.reports.html import html_report
+from synthgen.reports.report.page import html_report
 from tests.evaluation.test_pairwise import model, orders
 from tests.reports.made_runs import make_run
-from tests.reports.test_html import Seen
+from tests.reports.report.seen import Seen
 
 
 def test_pairs_and_replies_without_an_answer(tmp_path: Path) -> None:
@@ -29,6 +29,6 @@ def test_pairs_and_replies_without_an_answer(tmp_path: Path) -> None:
     file.write_bytes(orjson.dumps(report))
     page = html_report(run)
     text = " ".join(" ".join(Seen(page).text).split())
-    assert "Pairwise, judged by judge-1 in both orders" in text
+    assert "judged by judge-1 in both orders" in text
     assert "<b>student</b> base 100.0%" in text and "&lt;b&gt;student&lt;/b&gt;" in page
-    assert "wrong no answer parsed" in text and " 1 7 100.0% 100.0%" in text
+    assert "right wrong no answer of these cut no reply student 1 1 7 1 0" in text
