@@ -50,6 +50,7 @@ def ablate(
 
     Trains the same student on equally many rows with and without each, and compares the scores.
     """
+    from synthgen.core.text import terminal_columns
     from synthgen.operations.ablate.plan import AblationPlan
     from synthgen.operations.ablate.run import ablate
     from synthgen.reports.ablation import ablation_table
@@ -81,7 +82,7 @@ def ablate(
             )
         return
     comparison = ablate(checked, chosen, without=without or (), student=student, rows=rows)
-    o.out_json(comparison) if as_json else o.out(ablation_table(comparison))
+    o.out_json(comparison) if as_json else o.out(ablation_table(comparison, terminal_columns()))
     others = [
         entry["run"] for entry in comparison["variants"] if entry["run"] != comparison["variants"][0]["run"]
     ]

@@ -38,6 +38,7 @@ def curve(
     Says what more rows would give, and how many fewer a student needs that learns rationales. The plot is in
     the report of the run NAME.curve.
     """
+    from synthgen.core.text import terminal_columns
     from synthgen.operations.curve import curve
     from synthgen.reports.curve import curve_table
 
@@ -51,7 +52,7 @@ def curve(
         student=student,
         bare=not as_it_is,
     )
-    o.out_json(found) if as_json else o.out(curve_table(found))
+    o.out_json(found) if as_json else o.out(curve_table(found, terminal_columns()))
 
 
 def _percentages(text: str) -> list[float]:

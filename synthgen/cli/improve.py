@@ -54,6 +54,7 @@ def improve(
     Slices are chosen on the validation rows. It stops at the budget, when no slice lies below the teacher, or
     when a round gains less than chance may. Each round is a run; the same command goes on after a stop.
     """
+    from synthgen.core.text import terminal_columns
     from synthgen.operations.improve.run import improve
     from synthgen.reports.improvement import improvement_table
 
@@ -68,4 +69,4 @@ def improve(
         evolve=evolve,
         control=control,
     )
-    o.out_json(found) if as_json else o.out(improvement_table(found))
+    o.out_json(found) if as_json else o.out(improvement_table(found, terminal_columns()))

@@ -17,20 +17,23 @@ def inspect(
             help="a row file, a run's name, folder or pipeline file, or one stage's folder (what -o wrote)",
         ),
     ],
-    samples: Annotated[int, typer.Option("-n", min=0, help="random rows to show")] = 3,
+    samples: Annotated[int, typer.Option("-n", min=0, help="random rows to show")] = 2,
     seed: Annotated[int, typer.Option("--seed", help="of the random rows")] = 0,
+    full: Annotated[
+        bool, typer.Option("--full", help="two examples of each rule, and every field of the sample rows")
+    ] = False,
     runs: o.Runs = o.RUNS,
     ledger: o.Ledger = o.LEDGER,
     as_json: o.AsJson = False,
 ) -> None:
     """Show counts, lengths, sample rows and drop reasons.
 
-    Of a file, a run, or a folder that `filter -o` wrote; duplicates stand beside the row they matched. Also
-    while it runs.
+    Of a file, a run, or a stage's folder: an evaluation shows its scores, a student its training. Duplicates
+    stand beside the row they matched. Also while it runs.
     """
     from synthgen.reports.find_run import find_rows
     from synthgen.reports.inspect import inspect_path
     from synthgen.reports.inspect_text import inspect_text
 
     report = inspect_path(find_rows(target, runs), samples=samples, seed=seed, ledger=ledger)
-    o.out_json(report) if as_json else o.out(inspect_text(report))
+    o.out_json(report) if as_json else o.out(inspect_text(report, full))

@@ -25,7 +25,7 @@ app = typer.Typer(
 @app.command("stats")
 def stats(ledger: o.Ledger = o.LEDGER, as_json: o.AsJson = False) -> None:
     """Show how many replies the ledger holds, and what they cost, by model."""
-    from synthgen.core.text import dollars, table
+    from synthgen.core.text import dollars, table, terminal_columns
 
     totals = _open(ledger).stats()
     if as_json:
@@ -41,7 +41,13 @@ def stats(ledger: o.Ledger = o.LEDGER, as_json: o.AsJson = False) -> None:
         ]
         for name, share in totals["models"].items()
     ]
-    o.out(table(["model", "replies", "prompt tokens", "completion tokens", "cost"], rows))
+    o.out(
+        table(
+            ["model", "replies", "prompt tokens", "completion tokens", "cost"],
+            rows,
+            columns=terminal_columns(),
+        )
+    )
     o.out(
         f"\n{totals['requests']:,} requests, {totals['samples']:,} samples, {totals['refusals']:,} "
         f"refused for good, {totals['failures']:,} given up at some time (`run --retry-failed` asks "

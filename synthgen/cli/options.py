@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from synthgen.core.colour import painted
 from synthgen.core.errors import ConfigError, Fault, InputError, SynthgenError
-from synthgen.core.text import printable, printable_json
+from synthgen.core.text import printable, printable_json, terminal_columns, wrapped
 
 if TYPE_CHECKING:
     from synthgen.pipeline.options import RunOptions
@@ -192,17 +193,33 @@ def share(flag: str, text: str | None) -> float | None:
     except ValueError:
         value = -1.0
     if not 0 <= value < 1:
-        raise ConfigError(f"{flag} {text}: not a share from 0 to 1", next="write it as 0.03 or 3%")
+        raise ConfigError(
+            f"{flag} {text}: it has to be at least 0 and less than 1 (100%)", next="write it as 0.03 or 3%"
+        )
     return value
 
 
-def out(text: str) -> None:
-    """Prints a result on stdout, without anything that a terminal obeys.
+def out(text: str, as_it_is: bool = False) -> None:
+    """Prints a result on stdout, its lines as wide as the terminal, without anything that a terminal obeys.
+
+    Args:
+        text: the result.
+        as_it_is: leave long lines, for text that is copied from the terminal.
 
     Raises:
         SynthgenError: stdout is closed or full, or cannot show the text.
     """
-    _print(printable(text).rstrip("\n") + "\n")
+    lines = printable(text).rstrip("\n") + "\n"
+    if not as_it_is:
+        lines = wrapped(lines, terminal_columns())
+    _print(painted(lines, sys.stdout) if sys.stdout is not None else lines)
+
+
+def out_again(text: str) -> None:
+    """Prints a result in the place of the one before, where stdout is a terminal; else under it."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        _print("\x1b[H\x1b[2J")
+    out(text)
 
 
 def out_json(value: Any) -> None:
@@ -234,4 +251,4 @@ def hint(*commands: str) -> None:
     from synthgen.core.progress import write_stderr
 
     for command in commands:
-        write_stderr(f"  next: {command}\n")
+        write_stderr(f"  next: {command}\n", as_it_is=True)

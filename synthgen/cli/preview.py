@@ -23,6 +23,9 @@ def preview(
             help="which stage that asks a teacher (generate, score, evaluate); the first where left out",
         ),
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="every prompt as sent, every reply, every row with all decisions")
+    ] = False,
     set: o.Set = None,
     values: o.Values = None,
     runs: o.Runs = o.RUNS,
@@ -32,16 +35,18 @@ def preview(
 ) -> None:
     """Ask for a few rows; show prompt, reply, row, cost.
 
-    The prompt as it is sent, the reply, what is made of it (the parsed row and each rule's verdict; a
-    judge's scores), tokens and cost. Replies stay in the ledger, nothing is published.
+    One prompt as it is sent and its reply; a line for what became of each sample (ok, wrong, the rule that
+    rejects it); tokens and cost. Replies stay in the ledger, nothing is published.
     """
-    from synthgen.operations.estimate.preview import preview_pipeline, preview_text
+    from synthgen.core.text import terminal_columns
+    from synthgen.operations.estimate.preview import preview_pipeline
+    from synthgen.operations.estimate.preview_text import preview_summary, preview_text
 
     shown = preview_pipeline(o.load(pipeline, set, values, env_file), rows, stage, runs=runs, ledger=ledger)
     if as_json:
         o.out_json(shown)
         return
-    o.out(preview_text(shown))
+    o.out(preview_text(shown) if full else preview_summary(shown, terminal_columns()))
     given = {"set": set, "values": values, "runs": runs, "ledger": ledger, "env_file": env_file}
     o.hint(
         *(f"{next_command('preview', pipeline, **given)} --id {other}" for other in shown["others"]),

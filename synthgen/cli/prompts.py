@@ -59,7 +59,7 @@ def show(
         if as_json:
             o.out_json(parts)
         else:
-            o.out("\n\n".join(f"--- {part}\n{text}" for part, text in parts.items() if text))
+            o.out("\n\n".join(f"--- {part}\n{text}" for part, text in parts.items() if text), as_it_is=True)
         return
     if not row.is_file():
         raise InputError("no such file", str(row), "--row takes a JSONL file of rows")
@@ -72,4 +72,6 @@ def show(
     if as_json:
         o.out_json(messages)
     else:
-        o.out("\n\n".join(f"--- {message['role']}\n{message['content']}" for message in messages))
+        o.out(
+            "\n\n".join(f"--- {message['role']}\n{message['content']}" for message in messages), as_it_is=True
+        )

@@ -30,7 +30,11 @@ def run(
     force: o.Force = None,
     limit: o.Limit = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="say what would run and why; run nothing")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="say what would run and why, what changed, and what it would ask for",
+        ),
     ] = False,
     rehearse: o.Rehearse = False,
     gate: Annotated[
@@ -161,20 +165,9 @@ def require_gate(checked: Pipeline, chosen: RunOptions, rows: int) -> None:
 
 
 def print_plan(checked: Pipeline, chosen: RunOptions, as_json: bool) -> None:
-    """Says of each stage whether it would run, and why."""
-    from synthgen.pipeline.plan import choose, stage_states
+    """Says of each stage whether it would run, why, what changed, and what it would ask a teacher."""
+    from synthgen.core.text import terminal_columns
+    from synthgen.operations.dry_run import dry_run, dry_run_text
 
-    states = stage_states(
-        checked, chosen.folder(checked), limit=chosen.limit, forced=chosen.force, verify=chosen.verify
-    )
-    selected = choose(checked, chosen.only, chosen.start, chosen.until, chosen.force)
-    rows = [
-        {"stage": spec.id, "kind": spec.kind, "state": states[spec.id].state, "why": states[spec.id].why}
-        for spec in selected
-    ]
-    if as_json:
-        o.out_json(rows)
-        return
-    width = max(len(row["stage"]) for row in rows)
-    for row in rows:
-        o.out(f"{row['stage']:<{width}}  {row['state']:<5}  {row['why']}")
+    plan = dry_run(checked, chosen)
+    o.out_json(plan) if as_json else o.out(dry_run_text(plan, terminal_columns()))

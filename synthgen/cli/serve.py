@@ -48,7 +48,7 @@ def serve(
             o.out_json(asdict(at))
         else:
             o.out(f"{at.model} ({at.parameters:,} parameters) answers at {at.base_url} until Ctrl-C")
-            o.out(f"for a large one: {at.vllm}")
+            o.out(f"for a large one: {at.vllm}", as_it_is=True)
 
     serve_model(
         o.find_run(run, runs),

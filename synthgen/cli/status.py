@@ -18,6 +18,9 @@ def status(
             "--pipeline", help="the pipeline file to hold it against; its recorded one where left out"
         ),
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="show it again as it changes, until nobody is at work in the run")
+    ] = False,
     set: o.Set = None,
     values: o.Values = None,
     runs: o.Runs = o.RUNS,
@@ -26,11 +29,12 @@ def status(
 ) -> None:
     """Show a run's stages, counts, rates and cost.
 
-    Also of a live run; and what would rerun, and why.
+    Also of a live run and of shards; the scores and verdicts so far; and what would rerun, and why.
     """
     from synthgen.core.errors import InputError
     from synthgen.pipeline.spec import RESOLVED
-    from synthgen.reports.status import run_status, status_table
+    from synthgen.reports.status import run_status, somebody_at_work, status_table
+    from synthgen.reports.watch import watch as look_again
 
     folder = o.find_run(run, runs)
     file = pipeline or (Path(run) if Path(run).suffix in (".yaml", ".yml") else folder / RESOLVED)
@@ -41,5 +45,12 @@ def status(
             "run its pipeline file with `synthgen run`; `synthgen status` takes that file, too",
         )
     checked = o.load(file, set, values)
+    if watch and not as_json:
+        look_again(
+            lambda: status_table(run_status(folder, checked, ledger)),
+            lambda: somebody_at_work(folder),
+            o.out_again,
+        )
+        return
     report = run_status(folder, checked, ledger)
     o.out_json(report) if as_json else o.out(status_table(report))

@@ -16,7 +16,8 @@ from typing import Any
 
 import orjson
 
-from synthgen.core.text import dollars, duration, printable
+from synthgen.core.colour import painted
+from synthgen.core.text import dollars, duration, printable, terminal_columns, wrapped
 
 PLAIN_SECONDS = 10.0  # between two plain lines
 STATUS_SECONDS = 1.0  # between two writes of status.json
@@ -92,6 +93,10 @@ class Progress:
             if value is not None:
                 setattr(self, name, value)
         self._reporter.show(self)
+
+    def say(self, text: str) -> None:
+        """One line to stderr, above the bar."""
+        self._reporter.say(text)
 
     def line(self) -> str:
         """The figures as one line."""
@@ -233,17 +238,21 @@ def _in_notebook() -> bool:
     return hasattr(shell, "kernel")
 
 
-def write_stderr(text: str, control: str = "") -> bool:
+def write_stderr(text: str, control: str = "", as_it_is: bool = False) -> bool:
     """Writes to stderr; False where it is closed, full or has no reader, which must not stop the work.
 
     Args:
         text: may hold anything that came from a row or a server: a terminal shows it, and obeys none of it.
         control: what a terminal is to obey before.
+        as_it_is: leave lines that are wider than the terminal, for commands that are copied from it.
     """
     if sys.stderr is None:
         return False
     try:
-        sys.stderr.write(control + printable(text))
+        shown = printable(text)
+        if not control and sys.stderr.isatty():
+            shown = painted(shown if as_it_is else wrapped(shown, terminal_columns(2)), sys.stderr)
+        sys.stderr.write(control + shown)
         sys.stderr.flush()
     except (OSError, ValueError):
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # else the buffer would fail again at exit

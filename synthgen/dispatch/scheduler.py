@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from synthgen.core.errors import Interrupted, SynthgenError
 from synthgen.core.progress import Progress
+from synthgen.core.text import duration
 from synthgen.dispatch.contract import Conversation, FetchCounts, LeftOver, Rendered
 from synthgen.dispatch.conversation import ActiveConversation, Occurrences
 from synthgen.dispatch.request_key import MakeKey
@@ -257,6 +258,11 @@ class Scheduler(Generic[T]):
         for sender in senders:
             sender.drop(self._outcomes)
         until = time.monotonic() + self._grace
+        waiting = sum(sender.in_flight for sender in senders)
+        if waiting and self._grace and isinstance(fault, Interrupted):
+            # Each request in flight is paid for, so that its reply is worth the wait.
+            again = "Ctrl-C again drops them" if fault.exit_code == 130 else "a second signal drops them"
+            self._progress.say(f"stopping: {waiting:,} in flight, up to {duration(self._grace)}; {again}")
         try:
             while any(sender.in_flight for sender in senders) and time.monotonic() < until:
                 time.sleep(0.01)

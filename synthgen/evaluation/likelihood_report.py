@@ -117,7 +117,7 @@ def likelihood_lines(report: Mapping[str, Any]) -> list[str]:
         [name, *(cell for column, _ in columns for cell in _cells(one.get(column)))]
         for name, one in figures["models"].items()
     ]
-    lines = ["", table(header, rows)] if rows else [""]
+    lines = ["", table(header, rows, breaks=range(1, len(header), 2))] if rows else [""]
     lines.append(
         f"nats over {figures['rows']:,} held-out rows as {figures['completion']}: lower is better; "
         "intervals are over rows (Student's t of a ratio)"

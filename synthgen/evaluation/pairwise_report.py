@@ -94,7 +94,7 @@ def comparison_lines(report: Mapping[str, Any]) -> list[str]:
     rows = [_row(figures) for figures in compared["pairs"]]
     return [
         f"pairwise, judged by {compared['judge']} in both orders; who wins in one order alone has tied:",
-        *table(header, rows, left=2).splitlines(),
+        *table(header, rows, left=2, breaks=[7]).splitlines(),
         *comparison_remarks(report),
     ]
 

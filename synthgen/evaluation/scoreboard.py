@@ -29,20 +29,22 @@ def scoreboard(report: Mapping[str, Any]) -> str:
     scored = [name for name in metrics if any(name in figures for figures in report["models"].values())]
     many = len(scored) > 1
     teacher = any(figures["role"] == "teacher" for figures in report["models"].values())
-    header = ["model"]
+    header, breaks = ["model"], []
     for name in scored:
+        breaks.append(len(header))
         header += [_title(name) if many or name != "exact_match" else "accuracy", "95% interval", "vs base"]
+        if teacher and name == scored[0]:
+            header.append("gap recovered")
+    breaks.append(len(header))
     judged = _right_or_wrong(report, scored)
     wrong = f"wrong ({_title(judged)})" if many else "wrong"
     header += [wrong, "no answer"] if judged else ["no answer"]
     header += ["stopped"] + (["agrees with teacher"] if teacher else [])
-    if scored and teacher:
-        header.append("gap recovered")
     rows = [_row(name, figures, scored, teacher, judged) for name, figures in report["models"].items()]
     verdict = verdict_lines(report)
     slices = slice_lines(report.get("slices", {}))
     pairs = comparison_lines(report)
-    lines = [table(header, rows), "", *score_remarks(report, scored)]
+    lines = [table(header, rows, breaks=breaks), "", *score_remarks(report, scored)]
     lines += [
         *likelihood_lines(report),
         *prompt_lines(report),
@@ -66,7 +68,7 @@ def _row(name: str, figures: Mapping[str, Any], scored: list[str], teacher: bool
     for metric in scored:
         measured = figures.get(metric)
         if measured is None:
-            cells += ["n/a", _DASH, _DASH]
+            cells += ["n/a", *[_DASH] * (3 if teacher and metric == scored[0] else 2)]
             continue
         low, high = measured["interval"]
         against = measured.get("vs_base")
@@ -75,6 +77,9 @@ def _row(name: str, figures: Mapping[str, Any], scored: list[str], teacher: bool
             f"{100 * low:.1f}–{100 * high:.1f}",
             points(against["value"]) if against else _DASH,
         ]
+        if teacher and metric == scored[0]:
+            recovered = measured.get("gap_recovered")
+            cells.append(_DASH if recovered is None else percent(recovered))
     if judged:
         became = figures.get(judged, {}).get("outcomes", {})
         total = sum(number for what, number in became.items() if what != "no_answer_cut")
@@ -85,9 +90,6 @@ def _row(name: str, figures: Mapping[str, Any], scored: list[str], teacher: bool
     if teacher:
         agreement = figures.get("agreement")
         cells.append(percent(agreement["value"]) if agreement else _DASH)
-    if scored and teacher:
-        first = figures.get(scored[0], {})
-        cells.append(percent(first["gap_recovered"]) if first.get("gap_recovered") is not None else _DASH)
     return cells
 
 

@@ -37,6 +37,7 @@ class FilteredBlock:
         values: the lines for `values.jsonl`.
         rules: for each rule, how many rows it rejected.
         examples: for each of these rules, the id of the first row.
+        reasons: for each of these rules that tells its reasons, how many rows it rejected for each.
         notes: the notes on kept rows, counted.
         report: what each rule would drop, if that was asked for.
         textless: what rules were told to look at (`output`), each where no row of the block has text in it.
@@ -49,6 +50,7 @@ class FilteredBlock:
     values: bytes = b""
     rules: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, dict[str, int]] = field(default_factory=dict)
     notes: dict[str, int] = field(default_factory=dict)
     report: RuleReport | None = None
     textless: frozenset[str] = frozenset()
@@ -67,9 +69,12 @@ class FilteredBlock:
         parts = [block[start:end] for start, end in zip(starts, ends, strict=True)]
         self.kept = b"".join(parts) if self.gaps else block
 
-    def count_rejected(self, rule: str, example: str) -> None:
-        """Counts one more row under a rule."""
+    def count_rejected(self, rule: str, example: str, reason: str = "") -> None:
+        """Counts one more row under a rule, and under its reason."""
         self.rules[rule] = self.rules.get(rule, 0) + 1
+        if reason:
+            reasons = self.reasons.setdefault(rule, {})
+            reasons[reason] = reasons.get(reason, 0) + 1
         self.examples.setdefault(rule, example)
 
 
@@ -154,7 +159,8 @@ def _drop(
         if rejection is not None:
             rejected_row = rules.rejected_row(filtered.rows[index], *rejection)
             rejected_lines.append((index, _encode(rejected_row)))
-            out.count_rejected(rejection[0], str(rows[index].get("id", f"{source}:?")))
+            example = str(rows[index].get("id", f"{source}:?"))
+            out.count_rejected(rejection[0], example, rejection[1].note)
     rejected_lines.sort(key=lambda entry: entry[0])
     out.rejected = _join([line for _, line in rejected_lines])
     return rejections

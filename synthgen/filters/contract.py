@@ -19,7 +19,8 @@ class Decision(NamedTuple):
     """What a rule decides for one row: keep or reject, the value that it measured, and the threshold.
 
     `edits` are fields to replace in a row that is kept (masked addresses, say). `note` is a short remark
-    on a row that is kept, and the stage counts them ("no reference"). This is a named tuple for speed: a
+    that the stage counts: on a row that is kept ("no reference"), or why one is rejected, where a rule has
+    several reasons. This is a named tuple for speed: a
     million rows and a dozen rules make twelve million of them.
     """
 

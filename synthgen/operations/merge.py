@@ -32,6 +32,7 @@ from synthgen.store.manifest import Manifest, read_manifest
 COPIED_BYTES = 1 << 20  # at a time
 SUMMED = (
     "notes",
+    "reasons",
     "reported",
     "grades",
     "asked",

@@ -155,7 +155,7 @@ def _manifest(before: Manifest, choices: Sequence[Choice], counts: Counts, stagi
             "linked_from": None,
             "seconds": 0.0,
             "peak_memory_bytes": 0,
-            "extra": {"table": table([choice.name for choice in choices], counts, {}, {})},
+            "extra": {"table": table([choice.name for choice in choices], counts, {}, {}, {})},
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
     )

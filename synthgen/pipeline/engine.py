@@ -16,8 +16,9 @@ from synthgen.core.config import resolved
 from synthgen.core.errors import EmptyResult, Interrupted, StageFailed, TooManyFailed
 from synthgen.core.interrupts import Stopping
 from synthgen.core.progress import Reporter
-from synthgen.core.text import dollars, duration
+from synthgen.core.text import duration
 from synthgen.dispatch.sending.retry import what_mends
+from synthgen.pipeline.counts_line import counts_line
 from synthgen.pipeline.graph import Graph
 from synthgen.pipeline.lazy_sessions import LazySessions
 from synthgen.pipeline.options import RunOptions
@@ -110,7 +111,7 @@ class Engine:
             self.reporter.say(
                 f"{spec.id}: "
                 f"{'unchanged' if done == 'skipped' else f'the same as in run {manifest.linked_from}'}, "
-                f"{_counts_line(manifest)}"
+                f"{counts_line(manifest)}"
             )
 
     def _check_failures(self, spec: StageSpec, manifest: Manifest) -> None:
@@ -175,7 +176,7 @@ class Engine:
         shutil.rmtree(context.work, ignore_errors=True)
         self._remember_key(spec, manifest)
         self._note(spec, "ran", manifest)
-        self.reporter.say(f"{spec.id}: {_counts_line(manifest)} in {duration(manifest.seconds)}")
+        self.reporter.say(f"{spec.id}: {counts_line(manifest)} in {duration(manifest.seconds)}")
 
     def _outcome(self, spec: StageSpec, inputs: Inputs, context: Context, staging: Path) -> Outcome:
         """Runs a stage's code; an error in a stage of the user's own names the stage and the line."""
@@ -322,19 +323,6 @@ def _input_records(inputs: Inputs, run_dir: Path) -> dict[str, list[InputRecord]
         ]
         for need, artefacts in inputs.items()
     }
-
-
-def _counts_line(manifest: Manifest) -> str:
-    counts = manifest.counts
-    parts = [f"{counts.get('kept', 0):,} kept of {counts.get('in', 0):,}"]
-    for word in ("rejected", "failed"):
-        shares: dict[str, int] = counts.get(word, {})
-        if shares:
-            largest = sorted(shares.items(), key=lambda share: -share[1])[:5]
-            listed = ", ".join(f"{name} {rows:,}" for name, rows in largest)
-            parts.append(f"{sum(shares.values()):,} {word} ({listed})")
-    cost = (manifest.usage or {}).get("cost_usd")
-    return ", ".join(parts) + (f", {dollars(cost)}" if cost else "")
 
 
 def _largest_loss(outcome: Outcome) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from synthgen.core.text import percent, points, table
+from synthgen.core.text import UNLIMITED, percent, points, table
 
 
-def ablation_table(figures: Mapping[str, Any]) -> str:
+def ablation_table(figures: Mapping[str, Any], columns: int = UNLIMITED) -> str:
     """The figures of `ablate` side by side, and what they rest on."""
     several = len({entry["student"] for entry in figures["variants"]}) > 1
     title = "accuracy" if figures["metric"] == "exact_match" else str(figures["metric"]).replace("_", " ")
@@ -68,4 +68,4 @@ def ablation_table(figures: Mapping[str, Any]) -> str:
             "2] of the student's stage measures that"
         )
     )
-    return table(header, lines, left=2 if several else 1) + "\n".join(["", *notes])
+    return table(header, lines, left=2 if several else 1, columns=columns) + "\n".join(["", *notes])

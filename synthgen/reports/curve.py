@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from synthgen.core.text import percent, points, table
+from synthgen.core.text import UNLIMITED, percent, points, table
 from synthgen.reports.svg.lines import Point, line_chart
 
 
@@ -16,7 +16,7 @@ def _lines(figures: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
     return lines
 
 
-def curve_table(figures: Mapping[str, Any]) -> str:
+def curve_table(figures: Mapping[str, Any], columns: int = UNLIMITED) -> str:
     """The figures of `curve` side by side, and what they rest on."""
     title = "accuracy" if figures["metric"] == "exact_match" else str(figures["metric"]).replace("_", " ")
     header = ["student", "share", "rows", title, "95% interval", "vs answers alone", "95% interval"]
@@ -54,7 +54,7 @@ def curve_table(figures: Mapping[str, Any]) -> str:
         else "intervals are 95% over test rows; another training seed can move a score too: seeds: [0, 1, 2] "
         "of the student's stage measures that"
     )
-    return table(header, rows) + "\n".join(["", *notes])
+    return table(header, rows, columns=columns) + "\n".join(["", *notes])
 
 
 def _as_good(figures: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from synthgen.core.changes import changes
 from synthgen.core.hashing import value_hash
 from synthgen.core.rows import Row, question_text
 from synthgen.reports.run_folder import PublishedStage, stages_of, written_rows
@@ -21,7 +22,7 @@ EXAMPLES = 3
 
 
 def diff_runs(run_a: Path, run_b: Path) -> dict[str, Any]:
-    """Plain data: {"a", "b", "stages": [{stage, only_in, options, counts, rows}], "scores": […]}.
+    """Plain data: {"a", "b", "stages": [{stage, only_in, options, changes, counts, rows}], "scores": […]}.
 
     A row is matched with the row of its id; one that has none is matched with an unmatched row that asks
     the same question (a changed answer is a new id), and counts as changed.
@@ -64,6 +65,10 @@ def _stage(name: str, a: PublishedStage | None, b: PublishedStage | None) -> dic
     entry: dict[str, Any] = {
         "stage": name,
         "options": options,
+        "changes": [
+            {"option": change.path, "a": change.before, "b": change.after}
+            for change in changes(a.manifest.config, b.manifest.config)
+        ],
         "changed": changed_parts,
         "same_files": not files,
         "counts": {"a": a.manifest.counts, "b": b.manifest.counts},

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from synthgen.core.changes import Change
 from synthgen.core.rows import question_text
-from synthgen.core.text import percent, points, shortened, table
+from synthgen.core.text import percent, points, shortened, table, terminal_columns
 
 
 def diff_text(differences: dict[str, Any]) -> str:
@@ -32,12 +33,13 @@ def _lines(differences: dict[str, Any]) -> Iterator[str]:
             ("model", "metric", "a", "b", "b - a", "95% interval", "won", "lost"),
             [_score_row(score) for score in differences["scores"]],
             left=2,
+            columns=terminal_columns(),
         )
 
 
 def _stage_lines(stage: dict[str, Any]) -> Iterator[str]:
-    for name, values in stage["options"].items():
-        yield f"  {name}: {shortened(str(values['a']), 80)} -> {shortened(str(values['b']), 80)}"
+    for change in stage["changes"]:
+        yield f"  {Change(change['option'], change['a'], change['b']).line()}"
     yield _indented(
         table(("", "a", "b", "b - a"), list(_count_rows(stage["counts"]["a"], stage["counts"]["b"])))
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from synthgen.core.text import dollars, percent, points, table
+from synthgen.core.text import UNLIMITED, dollars, percent, points, table
 from synthgen.reports.svg.lines import Point, line_chart
 
 
-def improvement_table(figures: Mapping[str, Any]) -> str:
+def improvement_table(figures: Mapping[str, Any], columns: int = UNLIMITED) -> str:
     """All rounds side by side: new rows, dollars, scores, and points per dollar."""
     paid = figures["usd"] is not None
     header = ["", "new rows", "spent" if paid else "questions", "validation", "test", "95% interval"]
@@ -43,7 +43,7 @@ def improvement_table(figures: Mapping[str, Any]) -> str:
         else:
             cells += ["–"] * 4
         lines.append(cells)
-    notes = ["", *_slices(figures), ""]
+    notes = ["", *_slices(figures, columns), ""]
     notes += [
         f"stopped: {figures['stopped']}" if figures["stopped"] else "not finished",
         f"slices were chosen on {figures['validation_rows']:,} validation rows; the scores are of "
@@ -64,7 +64,7 @@ def improvement_table(figures: Mapping[str, Any]) -> str:
         else "intervals are 95% over test rows; another training seed can move a score too: seeds: [0, 1, 2] "
         "of the student's stage measures that"
     )
-    return table(header, lines) + "\n".join(["", *notes])
+    return table(header, lines, columns=columns, breaks=[6]) + "\n".join(["", *notes])
 
 
 def improvement_chart(figures: Mapping[str, Any]) -> str:
@@ -90,7 +90,7 @@ def _spent(entry: Mapping[str, Any], paid: bool) -> str:
     return dollars(entry["usd"]) if paid else f"{sum(entry['asked'].values()):,}"
 
 
-def _slices(figures: Mapping[str, Any]) -> list[str]:
+def _slices(figures: Mapping[str, Any], columns: int) -> list[str]:
     """A table of the validation rows: each slice's score in each round, and what was asked for there."""
     rounds = figures["rounds"]
     names = sorted({name for entry in rounds for name in entry["slices"]})
@@ -103,4 +103,7 @@ def _slices(figures: Mapping[str, Any]) -> list[str]:
             more = f" (+{asked:,})" if asked else ""
             cells.append(f"{percent(found['score'])}{more}" if found else "–")
         lines.append(cells)
-    return [table(header, lines), "on validation rows; (+N): so many questions were asked for before it"]
+    return [
+        table(header, lines, columns=columns),
+        "on validation rows; (+N): so many questions were asked for before it",
+    ]

@@ -22,6 +22,7 @@ from synthgen.reports.run_folder import (
     written_rows,
 )
 from synthgen.reports.survey import Survey
+from synthgen.reports.training_curve import training_curve
 from synthgen.store.failed import ENDING, REJECTED, read_failure
 from synthgen.store.manifest import read_manifest
 from synthgen.store.publish import NEW
@@ -149,6 +150,8 @@ def _stage(stage: PublishedStage, seed: int) -> dict[str, Any]:
         "seconds": manifest.seconds,
         "partial": manifest.partial,
         "table": manifest.extra.get("table"),
+        "reasons": manifest.extra.get("reasons", {}),
+        "curve": training_curve(stage.folder),
         "drops": _drops(survey, files),
     }
 

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from synthgen.core.rows import Row
-from synthgen.core.text import dollars, percent, shortened, table
+from synthgen.core.text import dollars, percent, shortened, table, terminal_columns
 from synthgen.reports.row_text import bars, gist, measured, row_lines
+from synthgen.reports.training_curve import curve_lines
 
 
-def inspect_text(figures: dict[str, Any]) -> str:
-    """The figures as text for people."""
-    return "\n".join(_run_lines(figures) if "stages" in figures else _file_lines(figures))
+def inspect_text(figures: dict[str, Any], full: bool = False) -> str:
+    """The figures as text for people; with `full` every example and every field of the sample rows."""
+    shown = figures if full else _shorter(figures)
+    return "\n".join(_run_lines(shown) if "stages" in shown else _file_lines(shown))
+
+
+def _shorter(figures: dict[str, Any]) -> dict[str, Any]:
+    """The same figures with one example of each rule, and sample rows without `meta` and `id`."""
+    short = {**figures, **({"drops": _first_examples(figures["drops"])} if "drops" in figures else {})}
+    if "samples" in figures:
+        short["samples"] = [
+            {name: value for name, value in row.items() if name not in ("id", "meta")}
+            for row in figures["samples"]
+        ]
+    for name in ("stages", "came_to_nothing"):
+        if name in figures:
+            short[name] = [{**stage, "drops": _first_examples(stage["drops"])} for stage in figures[name]]
+    for name in ("rows", "under_way"):
+        if isinstance(figures.get(name), dict):
+            short[name] = _shorter(figures[name])
+    return short
+
+
+def _first_examples(drops: dict[str, Any]) -> dict[str, Any]:
+    return {rule: {**entry, "examples": entry["examples"][:1]} for rule, entry in drops.items()}
 
 
 def _file_lines(figures: dict[str, Any]) -> Iterator[str]:
@@ -35,11 +58,16 @@ def _run_lines(figures: dict[str, Any]) -> Iterator[str]:
     rows = [
         [stage["stage"], *(f"{number:,}" for number in _sums(stage["counts"]))] for stage in figures["stages"]
     ]
-    yield table(("stage", "in", "kept", "rejected", "failed"), rows)
+    yield table(("stage", "in", "kept", "rejected", "failed"), rows, columns=terminal_columns())
     for stage in figures["stages"]:
+        if figures["run"] is None and stage["table"]:
+            yield f"\n{stage['table']}"
+        if figures["run"] is None and stage["curve"]:
+            yield ""
+            yield from curve_lines(stage["curve"], terminal_columns())
         if stage["drops"]:
             yield f"\n{stage['stage']} dropped"
-            yield from _drop_lines(stage["drops"])
+            yield from _drop_lines(stage["drops"], stage["reasons"])
     for stage in figures["came_to_nothing"]:
         yield f"\n{stage['why']}; what it dropped is in {stage['file']}"
         yield from _drop_lines(stage["drops"])
@@ -83,7 +111,11 @@ def _rows_lines(survey: dict[str, Any]) -> Iterator[str]:
             ]
             for name, lengths in survey["words"].items()
         ]
-        yield table(("words in", "rows", "min", "5%", "median", "95%", "max", "from min to max"), rows)
+        yield table(
+            ("words in", "rows", "min", "5%", "median", "95%", "max", "from min to max"),
+            rows,
+            columns=terminal_columns(),
+        )
     others = [name for name in survey["fields"] if name not in survey["words"]]
     if others:
         yield "other fields: " + ", ".join(f"{name} {survey['fields'][name]:,}" for name in others[:20])
@@ -92,10 +124,14 @@ def _rows_lines(survey: dict[str, Any]) -> Iterator[str]:
         yield from row_lines(row)
 
 
-def _drop_lines(drops: dict[str, Any]) -> Iterator[str]:
+def _drop_lines(
+    drops: dict[str, Any], reasons: Mapping[str, Mapping[str, int]] | None = None
+) -> Iterator[str]:
     total = sum(entry["rows"] for entry in drops.values())
     for rule, entry in drops.items():
-        yield f"  {rule}: {entry['rows']:,} ({percent(entry['rows'] / total)})"
+        told = [f"{reason} {rows:,}" for reason, rows in (reasons or {}).get(rule, {}).items()]
+        why = f": {', '.join(told)}" if told else ""
+        yield f"  {rule}: {entry['rows']:,} ({percent(entry['rows'] / total)}){why}"
         for example in entry["examples"]:
             rejection = example["rejection"]
             figures = ", ".join(measured(rejection, ("value", "threshold", "score"), 60))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from synthgen.core.text import dollars, duration
+from synthgen.core.text import dollars, duration, table, terminal_columns
 from synthgen.reports.attempts import Attempt, last_attempts
 from synthgen.reports.money import account, money_lines, read_estimate
 from synthgen.reports.run_folder import rows_stage, stages_of
+from synthgen.reports.standing import charged, charged_lines, score_lines, scores, shard_lines, shards
 from synthgen.store.failed import Failure, read_failure
 from synthgen.store.manifest import read_manifest
 
@@ -36,8 +38,9 @@ def run_status(run_dir: Path, pipeline: Pipeline, ledger: Path | None = None) ->
     Returns:
         `stages`, each with `stage`, `kind`, `state` and `why`, and where there is a result `counts`,
         `requests`, `usage` and `seconds`; `live`, what is under way, or None; `money`, what the run cost
-        against its estimate (see `money.account`); `paid`, what the ledger has charged to this run in all,
-        or None.
+        against its estimate (see `money.account`); `paid`, what this run has paid by the ledger over all its
+        tries, or None; `set_aside`, the worst case of its requests that are not settled, or None; `scores`
+        and `shards` (see `standing`); `ledger`, whether there is one.
 
         `state` is done, run (it would run: why), waits (for another stage or a batch), maybe, running,
         failed, interrupted, or stopped (at the budget). Of a stage that did not end well `rerun` says why
@@ -79,27 +82,20 @@ def run_status(run_dir: Path, pipeline: Pipeline, ledger: Path | None = None) ->
     for entry in stages:
         entry.pop("options", None)
         entry.pop("writes", None)
+    paid, aside = charged(ledger, run_dir.name)
+    evaluations = [spec.id for spec in pipeline.stages if spec.stage.writes == "metrics"]
     return {
         "run": run_dir.name,
         "folder": str(run_dir),
         "live": live,
         "stages": stages,
         "money": money,
-        "paid": _paid(ledger, run_dir.name),
+        "ledger": ledger is not None and ledger.is_dir(),
+        "paid": paid,
+        "set_aside": aside,
+        "scores": scores(run_dir, evaluations),
+        "shards": shards(run_dir, at_work),
     }
-
-
-def _paid(folder: Path | None, run: str) -> dict[str, Any] | None:
-    from synthgen.store.ledger.ledger import open_ledger
-
-    if folder is None or not folder.is_dir():
-        return None
-    ledger = open_ledger(folder)
-    try:
-        usd, tokens, requests = ledger.spent(run)
-    finally:
-        ledger.close()
-    return {"requests": requests, "tokens": tokens, "cost_usd": usd} if requests else None
 
 
 def _unended(attempt: Attempt, now: StageState, failure: Failure | None) -> dict[str, Any]:
@@ -145,6 +141,11 @@ def at_work(run_dir: Path) -> bool:
     return time.time() - lock.get("heartbeat", 0) <= 60 and _alive_here(lock)
 
 
+def somebody_at_work(run_dir: Path) -> bool:
+    """Whether a process is at work in the run or in one of its shards."""
+    return any(map(at_work, [run_dir, *(run_dir / "shards").glob("*-of-*")]))
+
+
 def _alive_here(lock: dict[str, Any]) -> bool:
     import socket
 
@@ -162,7 +163,9 @@ def _alive_here(lock: dict[str, Any]) -> bool:
 
 def status_table(status: dict[str, Any]) -> str:
     """The figures as aligned text."""
-    rows = [("stage", "state", "in", "kept", "rejected", "failed", "cost", "time", "why")]
+    columns = terminal_columns()
+    header = ("stage", "state", "in", "kept", "rejected", "failed", "cost", "time", "why")
+    rows = []
     for stage in status["stages"]:
         counts = stage.get("counts") or stage.get("failed_counts") or {}
         cost = (stage.get("usage") or {}).get("cost_usd")
@@ -179,14 +182,6 @@ def status_table(status: dict[str, Any]) -> str:
                 "" if stage["why"] == "unchanged" else stage["why"],
             )
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if 2 <= column <= 7 else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
     head = f"run {status['run']} in {status['folder']}" + (
         "" if status["live"] is None else f" · at work now: {status['live']['line']}"
     )
@@ -194,22 +189,29 @@ def status_table(status: dict[str, Any]) -> str:
         f"{stage['stage']} ({stage['completion']})" for stage in status["stages"] if "completion" in stage
     ]
     money = money_lines(status["money"])
-    total, paid = status["money"]["total"], status["paid"]
-    if paid is not None and paid["requests"] != total["requests"] + total["ahead"]["requests"]:
-        money.append(
-            "paid by this run itself, over all its tries and for unfinished stages too: "
-            f"{paid['requests']:,} requests, {paid['tokens']:,} tokens, {dollars(paid['cost_usd'])}"
-        )
+    money += charged_lines(status)
     return "\n".join(
         [
             head,
             "",
-            *lines,
+            _stage_table(header, rows, columns),
             *(["", f"students and what they learned to say: {', '.join(students)}"] if students else []),
             *([""] if money else []),
             *money,
+            *score_lines(status, columns),
+            *(["", *parts] if (parts := shard_lines(status)) else []),
         ]
     )
+
+
+def _stage_table(header: Sequence[str], rows: Sequence[Sequence[str]], columns: int) -> str:
+    """A line a stage; reasons that leave no room for the figures stand below."""
+    whole = table(header, rows, left=2, columns=columns, prose=True)
+    if "\n\n" not in whole:
+        return whole
+    reasons = "\n".join(f"{row[0]}: {row[-1]}" for row in rows if row[-1])
+    figures = table(header[:-1], [row[:-1] for row in rows], left=2, columns=columns)
+    return f"{figures}\n\n{reasons}"
 
 
 def _number(value: int | None) -> str:

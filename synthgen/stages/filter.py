@@ -5,7 +5,8 @@ Rows stay as they came. Rejected ones are in rejected.jsonl with the rule, its v
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
@@ -123,7 +124,12 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     for note, noted in sorted(account.notes.items()):
         context.reporter.say(f"{context.stage_id}: {noted:,} rows kept with a remark, {note}")
     extra: dict[str, Any] = {"notes": dict(sorted(account.notes.items()))} if account.notes else {}
-    shown = table([choice.name for choice in config.rules], account.counts, account.examples, account.notes)
+    if account.reasons:
+        extra["reasons"] = {
+            rule: dict(sorted(account.reasons[rule].items())) for rule in sorted(account.reasons)
+        }
+    rules = [choice.name for choice in config.rules]
+    shown = table(rules, account.counts, account.examples, account.notes, account.reasons)
     if account.report is not None:
         extra["report"], shown = account.report.plain(), account.report.table()
     shown = "\n".join([shown, *_unread(config.rules, account)])
@@ -136,6 +142,7 @@ class _Account:
 
     counts: Counts = field(default_factory=Counts)
     examples: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, Counter[str]] = field(default_factory=dict)
     notes: dict[str, int] = field(default_factory=dict)
     report: RuleReport | None = None
     textless: frozenset[str] | None = None
@@ -148,6 +155,8 @@ class _Account:
         for rule, rows in filtered.rules.items():
             self.counts.reject(rule, rows)
             self.examples.setdefault(rule, filtered.examples[rule])
+            if rule in filtered.reasons:
+                self.reasons.setdefault(rule, Counter()).update(filtered.reasons[rule])
         for note, rows in filtered.notes.items():
             self.notes[note] = self.notes.get(note, 0) + rows
         if filtered.report is not None and self.report is not None:
@@ -220,7 +229,13 @@ def _unread(rules: tuple[Choice, ...], account: _Account) -> Iterator[str]:
         yield f"no row has text in {' or '.join(fields)}, which {', '.join(dict.fromkeys(names))} looked at"
 
 
-def table(rules: list[str], counts: Counts, examples: dict[str, str], notes: dict[str, int]) -> str:
+def table(
+    rules: list[str],
+    counts: Counts,
+    examples: Mapping[str, str],
+    notes: Mapping[str, int],
+    reasons: Mapping[str, Mapping[str, int]],
+) -> str:
     """What each rule dropped, with the id of the first such row, as text.
 
     Args:
@@ -228,6 +243,7 @@ def table(rules: list[str], counts: Counts, examples: dict[str, str], notes: dic
         counts: the stage's account.
         examples: rule -> id of a row that it dropped.
         notes: remark -> number of rows.
+        reasons: rule -> why it rejected rows -> number of rows.
 
     Returns:
         The lines.
@@ -240,6 +256,10 @@ def table(rules: list[str], counts: Counts, examples: dict[str, str], notes: dic
         dropped = counts.rejected.get(name, 0)
         example = f"  such as {examples[name]}" if name in examples else ""
         lines.append(f"{name:<{width}}  {dropped:>9,}  {dropped / share:>6.1%}{example}")
+        lines += [
+            f"{'':<{width}}  {rows:>9,}  {rows / share:>6.1%}  {reason}"
+            for reason, rows in sorted(reasons.get(name, {}).items())
+        ]
     lines += [f"{rows:,} rows kept with a remark, {note}" for note, rows in sorted(notes.items())]
     return "\n".join(lines)
 

@@ -227,7 +227,7 @@ def on_terminal(*arguments: str) -> bytes:
         stdin=its,
         stdout=its,
         stderr=its,
-        env={**os.environ, "TERM": "xterm-256color"},
+        env={**os.environ, "TERM": "xterm-256color", "NO_COLOR": "1"},
     )
     os.close(its)
     written = b""

@@ -209,7 +209,7 @@ def test_ids_that_are_too_long_for_a_folder(synthgen):
 
 
 def test_a_preview_holds_nothing_that_a_terminal_obeys():
-    from synthgen.operations.estimate.preview import preview_text
+    from synthgen.operations.estimate.preview_text import preview_text
 
     odd = "one\x1b]0;title\x07\x1b[2J\r\x9b31m\n\u202etwo"
     preview = {

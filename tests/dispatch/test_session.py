@@ -1,4 +1,5 @@
 import asyncio
+import re
 import threading
 import time
 from types import SimpleNamespace
@@ -135,14 +136,19 @@ def test_ahead_bounds_how_far_a_stream_runs(sessions):
             assert len(started) <= yielded + 1 + 7
 
 
-def test_a_signal_lets_what_is_under_way_come_in(sessions):
-    signal = [0]
+def test_a_signal_lets_what_is_under_way_come_in(sessions, monkeypatch):
+    signal, said = [0], list[str]()
+    monkeypatch.setattr("synthgen.core.progress.Reporter.say", lambda _, text: said.append(text))
     with MisbehavingTeacher(latency=0.2) as teacher:
         opened = sessions(teacher.url, stopping=lambda: signal[0], limits={"concurrency": 10})
         threading.Timer(0.3, lambda: signal.__setitem__(0, 15)).start()
         with pytest.raises(Interrupted) as stopped:
             opened.open().fetch((question(i) for i in range(1000)), total=1000, stage="g")
         assert stopped.value.exit_code == 143
+        told = re.findall(
+            r"^stopping: (\d+) in flight, up to 5 s; a second signal drops them$", "\n".join(said)
+        )
+        assert len(told) == 1 and 0 < int(told[0]) <= 10
         assert opened.ledger.stats()["samples"] == teacher.served == teacher.requests
         signal[0] = 0
         states = [one.state for one in opened.open().render(question(i) for i in range(1000))]

@@ -202,6 +202,7 @@ def test_generation_in_shards_with_ledgers_of_their_own_is_the_same_bytes(teache
         == whole.stages["answers"].usage["completion_tokens"]
     )
     assert merged.stages["answers"].extra["asked"] == 15
+    assert merged.stages["filter"].extra["reasons"] == whole.stages["filter"].extra["reasons"]
 
 
 def test_shards_run_by_processes_at_once(teacher, in_tmp):

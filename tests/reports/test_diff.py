@@ -48,7 +48,7 @@ def test_what_a_changed_rule_and_teacher_did(tmp_path):
     ) == (0.25, 1, 0, 4)
     shown = diff_text(difference)
     assert "rejected: answer_match" in shown and "- b001" in shown and "+25.0" in shown
-    assert "max_words': 50" in shown and "max_words': 40" in shown
+    assert "max_words: 50 -> 40" in shown
     assert orjson.dumps(difference)
 
 

@@ -337,3 +337,17 @@ def test_a_field_in_which_no_row_has_text_is_said_with_its_rules(tmp_path: Path)
     other.write_bytes(b'{"id":"c","instruction":"Say maybe","output":"Maybe."}\n')
     outcome, _ = run(tmp_path, [source, other], chosen)
     assert "no row has text" not in outcome.table
+
+
+def test_wrong_answers_and_missing_ones_are_counted_apart(tmp_path: Path) -> None:
+    replies = ["The answer is 7.", "The answer is 8.", "I am not sure.", "The answer is 9."]
+    source = write_lines(
+        tmp_path / "rows.jsonl",
+        [{"id": str(number), "output": text, "reference": "7"} for number, text in enumerate(replies)],
+    )
+    outcome, out = run(tmp_path, [source], config("answer_match"))
+    assert outcome.counts.rejected == {"answer_match": 3}
+    assert outcome.extra["reasons"] == {"answer_match": {"no answer": 1, "wrong": 2}}
+    lines = outcome.table.splitlines()
+    assert [line.split()[-1] for line in lines[2:4]] == ["answer", "wrong"]
+    assert [row["rejection"]["value"] for row in read_rows(out / "rejected.jsonl")] == ["8", "no answer", "9"]

@@ -37,12 +37,13 @@ class AnswerMatchConfig(Component):
 class AnswerMatch:
     """Drops rows whose final answer differs from their reference.
 
-    The value is the answer, and the threshold is the reference. The answer is `final_answer`, or what the
+    The value is the answer, and the threshold is the reference; wrong answers and replies without one are
+    counted apart. The answer is `final_answer`, or what the
     reply marks as its answer. Numbers compare by value (1,200 = $1200.00, 1/2 = 50%), choices by letter,
     and all else by its words.
     """
 
-    VERSION: ClassVar[int] = 6
+    VERSION: ClassVar[int] = 7
     Config: ClassVar[type[Component]] = AnswerMatchConfig
     COMPARES_ANSWERS: ClassVar[bool] = True
     """`validate` says whether answers can be read in the references."""
@@ -62,7 +63,11 @@ class AnswerMatch:
     def _decide(self, row: Row) -> Decision:
         reference = row.get("reference")
         if reference is None or (isinstance(reference, str) and not reference.strip()):
-            return NO_REFERENCE if self.config.no_reference == "keep" else Decision(True, "no reference")
+            return (
+                NO_REFERENCE
+                if self.config.no_reference == "keep"
+                else Decision(True, "no reference", note="no reference")
+            )
         if isinstance(reference, list) and reference:
             return self._decide_any(row, reference)
         expected = self._reference_answer(reference)
@@ -70,13 +75,13 @@ class AnswerMatch:
         if answer is None or (isinstance(answer, str) and not answer.strip()):
             answer = self._extract(read_field(row, "output"))
         if answer is None:
-            return Decision(True, "no answer", expected)
+            return Decision(True, "no answer", expected, note="no answer")
         same = self._same(str(answer), expected)
         if same is None:
             # Only a computer algebra system can tell whether two formulas are equal.
             same = self._math.same(expected, str(answer)) if self._math is not None else False
         value = answer if same is not None else f"{answer} (math-verify gave up)"
-        return Decision(not same, value, expected)
+        return Decision(not same, value, expected, note="" if same else "wrong")
 
     def _decide_any(self, row: Row, references: Sequence[object]) -> Decision:
         """The decision by the first of several accepted references that the answer equals."""

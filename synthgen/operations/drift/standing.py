@@ -86,7 +86,7 @@ class Standing:
             ]
             for part in self.parts
         ]
-        return [head, "", table(header, rows)]
+        return [head, "", table(header, rows, prose=True)]
 
 
 def standing(baseline: Baseline, looks: Looks, confidence: float) -> list[Standing]:

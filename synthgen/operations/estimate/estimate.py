@@ -18,7 +18,7 @@ from typing import Any
 from synthgen.core.config import resolved
 from synthgen.core.hashing import value_hash
 from synthgen.core.progress import Reporter
-from synthgen.core.text import dollars, duration, table
+from synthgen.core.text import dollars, duration, table, terminal_columns
 from synthgen.operations.estimate.forecast import Call, Forecast, Pace, PoolGoal, likely, over_pool, over_rows
 from synthgen.operations.estimate.kept import keep_estimate
 from synthgen.operations.estimate.probe import Given, Probe, asking_stages, asks
@@ -291,7 +291,11 @@ def estimate_text(estimate: dict[str, Any]) -> str:
             ]
         )
     lines = [
-        table(["stage", "rows", "calls", "prompt tokens", "completion tokens", "cost", "time"], rows),
+        table(
+            ["stage", "rows", "calls", "prompt tokens", "completion tokens", "cost", "time"],
+            rows,
+            columns=terminal_columns(),
+        ),
         "",
         "p50 (p95); replies that were asked for are in the ledger and are not paid for again",
         "",

@@ -16,7 +16,6 @@ from synthgen.core.chat import Request
 from synthgen.core.errors import ConfigError
 from synthgen.core.progress import Reporter
 from synthgen.core.rows import Row
-from synthgen.core.text import dollars, printable
 from synthgen.operations.estimate.probe import Probe, asking_stages, asks
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.spec import Pipeline, StageSpec
@@ -120,54 +119,9 @@ def _verdicts(rows: list[Row], spec: StageSpec, pipeline: Pipeline) -> list[dict
             break
         for name, rule in build_rules(later.stage.rules(later.config)):
             for decisions, decision in zip(verdicts, check_rows(name, rule, rows), strict=True):
-                decisions[name] = {"keep": not decision.reject, "value": decision.value}
+                decisions[name] = {
+                    "keep": not decision.reject,
+                    "value": decision.value,
+                    "threshold": decision.threshold,
+                }
     return verdicts
-
-
-def preview_text(shown: dict[str, Any]) -> str:
-    """A preview as a person reads it."""
-    lines: list[str] = [f"note: {assumed}" for assumed in shown.get("assumed", ())]
-    for number, preview in enumerate(shown["previews"], 1):
-        lines.append(
-            f"=== {shown['stage']} {number} of {len(shown['previews'])}"
-            + (f": {preview['asks']}" if "asks" in preview else "")
-        )
-        for index, messages in enumerate(preview["messages"]):
-            for message in (
-                messages if isinstance(messages, list) else [{"role": "prompt", "content": messages}]
-            ):
-                lines.append(f"--- {message['role']}\n{message['content']}")
-            for reply in preview["replies"][index] if index < len(preview["replies"]) else ():
-                if reply["reasoning"]:
-                    lines.append(f"--- reasoning\n{reply['reasoning']}")
-                lines.append(f"--- reply ({reply['finish_reason']})\n{reply['text']}")
-        for entry in preview["rows"]:
-            lines.append("--- row\n" + _row_text(entry["row"]))
-            if entry["verdicts"]:
-                said = [
-                    f"{rule} {'ok' if verdict['keep'] else 'rejects'}"
-                    for rule, verdict in entry["verdicts"].items()
-                ]
-                lines.append("decisions: " + ", ".join(said))
-        for item in preview["rejected"]:
-            why = item["rejection"]
-            lines.append(f"--- rejected by {why['rule']} (value {why.get('value')!r})\n" + _row_text(item))
-        if "note" in preview:
-            lines.append(f"--- tokens\n{preview['note']}")
-        if "failed" in preview:
-            lines.append(f"--- failed: {preview['failed']}")
-        lines.append("")
-    cost = shown.get("cost_usd")
-    lines.append(
-        f"{shown.get('prompt_tokens', 0):,} prompt and {shown.get('completion_tokens', 0):,} "
-        "completion tokens" + (f", {dollars(cost)}" if cost else "") + "; the replies are in the ledger"
-    )
-    return printable("\n".join(lines))
-
-
-def _row_text(row: Row) -> str:
-    """A row's fields, one a line, and the scores that it was given."""
-    meta = row.get("meta")
-    scores = meta.get("scores") if isinstance(meta, dict) else None
-    fields = [f"{name}: {value}" for name, value in row.items() if name not in ("meta", "rejection")]
-    return "\n".join([*fields, *(f"scores.{name}: {value}" for name, value in (scores or {}).items())])

@@ -141,7 +141,8 @@ def chat(
     chosen = list(names) or _usual(run_dir, there)
     if TEACHER in chosen and not there:
         raise ConfigError("the run's pipeline has no teacher", str(run_dir), f"leave {TEACHER} out")
-    found = [find_model(run_dir, name) for name in chosen if name != TEACHER]
+    beside = (TEACHER,) if there else ()
+    found = [find_model(run_dir, name, beside) for name in chosen if name != TEACHER]
     speakers: list[Speaker] = [LocalSpeaker(local, most, threads) for local in found]
     if TEACHER not in chosen or pipeline is None:
         return _talk(speakers, words, show, system, columns, echo)

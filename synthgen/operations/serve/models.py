@@ -61,12 +61,13 @@ def _variants(exported: Artefact, manifest: Manifest) -> dict[str, Local]:
     return variants
 
 
-def find_model(run_dir: Path, name: str = "") -> Local:
+def find_model(run_dir: Path, name: str = "", beside: Sequence[str] = ()) -> Local:
     """One model of a run.
 
     Args:
         run_dir: the run's folder.
         name: as `models_of` has it; the student that was trained last where left out.
+        beside: other names that the caller knows, to be told where this one is unknown.
 
     Raises:
         InputError: there is no such model, or its files are no longer those that were published.
@@ -80,11 +81,12 @@ def find_model(run_dir: Path, name: str = "") -> Local:
     elif name in models:
         local = models[name]
     else:
-        near = nearest(name, models)
+        known = [*models, *beside]
+        near = nearest(name, known)
         raise InputError(
             f"the run has no model {name!r}",
             str(run_dir),
-            f"did you mean {near!r}?" if near else f"its models: {', '.join(models)}",
+            f"did you mean {near!r}?" if near else f"its models: {', '.join(known)}",
         )
     _require_whole(run_dir, local)
     return local

@@ -26,6 +26,7 @@ from synthgen.store.ledger.queries import (
     read_entry,
     read_no_reply,
     read_reply_cost,
+    read_reserved,
     read_samples,
     read_spend,
 )
@@ -162,6 +163,13 @@ class Ledger:
                     tokens += spend.tokens
                     requests += spend.requests
         return Spend(usd, tokens, requests)
+
+    def set_aside(self, run: str) -> Spend:
+        """The part of that which is only set aside: for requests that were sent and are not settled."""
+        with self._lock:
+            parts = [read_reserved(reader, run) for reader in self._all_readers()]
+        usd, tokens, requests = (sum(part[place] for part in parts) for place in range(3))
+        return Spend(float(usd), int(tokens), int(requests))
 
     # Writing
 

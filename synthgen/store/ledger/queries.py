@@ -162,5 +162,14 @@ def read_reply_cost(reader: sqlite3.Connection, digest: bytes, sample: int) -> R
 
 def read_spend(reader: sqlite3.Connection, run: str) -> list[Spend]:
     """What a run is charged in this file: what is settled, and in full what is only reserved."""
-    rows = (reader.execute(query, (run,)).fetchone() for query in (_SPEND, _RESERVED))
-    return [Spend(row[0] or 0.0, row[1] or 0, row[2] or 0) for row in rows if row is not None]
+    return [_read_sums(reader, _SPEND, run), read_reserved(reader, run)]
+
+
+def read_reserved(reader: sqlite3.Connection, run: str) -> Spend:
+    """What is only reserved for a run in this file."""
+    return _read_sums(reader, _RESERVED, run)
+
+
+def _read_sums(reader: sqlite3.Connection, query: str, run: str) -> Spend:
+    usd, tokens, requests = reader.execute(query, (run,)).fetchone() or (None, None, None)
+    return Spend(usd or 0.0, tokens or 0, requests or 0)

@@ -9,7 +9,8 @@ from synthgen.core.errors import ConfigError, SynthgenError
 from synthgen.core.progress import Reporter
 from synthgen.core.text import dollars
 from synthgen.operations.estimate.estimate import estimate_pipeline
-from synthgen.operations.estimate.preview import preview_pipeline, preview_text
+from synthgen.operations.estimate.preview import preview_pipeline
+from synthgen.operations.estimate.preview_text import preview_text
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.run import run_pipeline
 from synthgen.store.jsonl import read_rows

@@ -16,7 +16,8 @@ from synthgen.core.errors import BudgetReached, ConfigError, EmptyResult, StageF
 from synthgen.core.progress import Reporter
 from synthgen.operations.batch import prepare_batch
 from synthgen.operations.estimate.estimate import estimate_pipeline
-from synthgen.operations.estimate.preview import preview_pipeline, preview_text
+from synthgen.operations.estimate.preview import preview_pipeline
+from synthgen.operations.estimate.preview_text import preview_text
 from synthgen.operations.merge import merge
 from synthgen.operations.shard import Shard, sharded
 from synthgen.operations.validate.checks import findings
