@@ -19,10 +19,6 @@ ROW_FILES = ("rows.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl", "rej
 """Files of rows that a stage may publish, in the order in which they are shown."""
 
 
-MEASURED = frozenset({"questions", "held_out", "held_out_logprobs", "validation", "test", "evaluated"})
-"""The needs of stages under which they read rows to measure by, and not to learn from or to make rows of."""
-
-
 @dataclass(frozen=True)
 class PublishedStage:
     """A published stage of a run."""
