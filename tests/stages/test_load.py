@@ -190,7 +190,7 @@ def test_validate_tells_all_faults_of_the_files_once(in_tmp, monkeypatch, capsys
     monkeypatch.setattr(sys, "argv", ["synthgen", "validate", "p.yaml"])
     with pytest.raises(SystemExit) as end:
         main()
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
     assert end.value.code == 2
     assert (
         said.count("no such file") == 1
