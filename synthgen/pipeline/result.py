@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,23 +62,47 @@ class RunResult:
 
 
 def last_rows(run_dir: Path) -> str:
-    """The last stage of a run that has rows, or the training part of a split, as `<stage>[.<part>]`.
+    """The stage whose rows a run came to, or the training part of a split, as `<stage>[.<part>]`.
 
     Raises:
         InputError: no stage with rows is finished.
     """
-    found = [
-        (manifest.finished_at, manifest.stage, manifest.writes)
+    manifests = [
+        manifest
         for folder in run_dir.iterdir()
         if folder.is_dir() and not folder.name.startswith(".") and (manifest := read_manifest(folder))
-        if manifest.writes in ("rows", "split")
     ]
-    if not found:
+    found = came_to(sorted(manifests, key=lambda manifest: (manifest.finished_at, manifest.stage)))
+    if found is None:
         raise InputError(
             "this run has no finished stage with rows", str(run_dir), f"synthgen status {run_dir}"
         )
-    _, stage, writes = max(found)
-    return f"{stage}.train" if writes == "split" else stage
+    return f"{found.stage}.train" if found.writes == "split" else found.stage
+
+
+def came_to(manifests: Sequence[Manifest]) -> Manifest | None:
+    """The stage whose rows a run came to, or None where none made any.
+
+    What the last student was trained on; without students the last rows that no evaluation reads.
+
+    Args:
+        manifests: of the run's stages, in their order.
+    """
+    made = {manifest.stage: manifest for manifest in manifests if manifest.writes in ("rows", "split")}
+    for manifest in reversed(manifests):
+        if manifest.writes == "model":
+            read = [record.artefact.split(".")[0] for record in manifest.inputs.get("rows", ())]
+            if found := [made[name] for name in read if name in made]:
+                return found[-1]
+    held_out = {
+        record.artefact
+        for manifest in manifests
+        if manifest.kind == "evaluate"
+        for records in manifest.inputs.values()
+        for record in records
+    }
+    last = list(made.values())
+    return next((one for one in reversed(last) if one.stage not in held_out), last[-1] if last else None)
 
 
 def published_rows(run_dir: Path, stage_id: str, part: str | None = None) -> Iterator[dict[str, Any]]:

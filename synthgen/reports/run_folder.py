@@ -11,6 +11,7 @@ import orjson
 
 from synthgen.core.errors import InputError
 from synthgen.core.rows import Row
+from synthgen.pipeline.result import came_to
 from synthgen.store.failed import ENDING, read_failure
 from synthgen.store.manifest import Manifest, read_manifest
 from synthgen.store.publish import NEW
@@ -81,26 +82,9 @@ def failed_stages(run_dir: Path) -> list[PublishedStage]:
 
 
 def rows_stage(stages: Sequence[PublishedStage]) -> PublishedStage | None:
-    """The stage whose rows the run came to, or None where none made any.
-
-    What the last student was trained on; without students the last rows that no stage holds out to measure.
-    """
-    known = {stage.id: stage for stage in stages}
-    for stage in reversed(stages):
-        if stage.manifest.writes == "model":
-            read = [record.artefact.split(".")[0] for record in stage.manifest.inputs.get("rows", ())]
-            found = [known[name] for name in read if name in known and any(known[name].row_files())]
-            if found:
-                return found[-1]
-    held_out = {
-        record.artefact
-        for stage in stages
-        if stage.manifest.kind == "evaluate"
-        for records in stage.manifest.inputs.values()
-        for record in records
-    }
-    made = [stage for stage in stages if stage.manifest.writes in ("rows", "split")]
-    return next((stage for stage in reversed(made) if stage.id not in held_out), made[-1] if made else None)
+    """The stage whose rows the run came to; see `pipeline.result.came_to`."""
+    found = came_to([stage.manifest for stage in stages])
+    return next((stage for stage in stages if stage.manifest is found), None)
 
 
 def under_way(run_dir: Path) -> Path | None:

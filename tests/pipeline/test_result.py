@@ -41,6 +41,29 @@ def test_the_last_rows_are_those_of_no_name(result):
     ]
 
 
+def test_rows_that_were_made_to_measure_by_are_not_what_a_run_came_to(result):
+    from synthgen.pipeline.result import last_rows
+    from synthgen.store.manifest import InputRecord, read_manifest, write_manifest
+
+    split = read_manifest(result.run_dir / "split")
+    assert last_rows(result.run_dir) == "split.train"
+
+    def finished(name, kind, writes, when, need="rows", read=()):
+        folder = result.run_dir / name
+        folder.mkdir()
+        inputs = {need: [InputRecord(artefact=one, file=f"{one}/rows.jsonl", sha256="") for one in read]}
+        more = {"stage": name, "kind": kind, "writes": writes, "finished_at": when, "inputs": inputs}
+        write_manifest(folder, split.model_copy(update=more))
+
+    finished("held_out", "generate", "rows", "2999-01-01T00:00:00Z")
+    assert last_rows(result.run_dir) == "held_out"
+    finished("evaluate", "evaluate", "metrics", "2999-01-02T00:00:00Z", "held_out", ["held_out"])
+    assert last_rows(result.run_dir) == "split.train"
+    finished("later", "generate", "rows", "2999-01-03T00:00:00Z")
+    finished("student", "sft", "model", "2999-01-04T00:00:00Z", read=["filter"])
+    assert last_rows(result.run_dir) == "filter", "what its last student was trained on"
+
+
 def test_metrics_are_those_of_stages_that_measured(result):
     from types import SimpleNamespace
 
