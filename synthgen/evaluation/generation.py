@@ -20,7 +20,6 @@ from synthgen.core.thinking_tags import OPEN
 from synthgen.training.answer_turn import student_lead, without_lead
 from synthgen.training.architecture import Source, load_model, make_room, minds_padding, route_quietly
 from synthgen.training.encoding import end_texts
-from synthgen.training.student import hush_torchao
 from synthgen.training.templates import fix_template, prompt_ids
 
 if TYPE_CHECKING:
@@ -87,7 +86,6 @@ class LocalModel:
         trust_remote_code: bool = False,
     ) -> None:
         os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-        hush_torchao()
         try:
             import torch
             from transformers import AutoTokenizer

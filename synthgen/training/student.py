@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from logging import ERROR, getLogger
+from logging import ERROR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,12 +87,6 @@ def base_model(folder: Path, config: Mapping[str, Any]) -> Base:
     return Base(str(student["model"]), student.get("revision"))
 
 
-def hush_torchao() -> None:
-    """Keeps torchao, which transformers imports where it is there, from warning of GPU kernels it lacks."""
-    for name in ("torchao", "torch.utils._pytree"):
-        getLogger(name).setLevel(ERROR)
-
-
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Keeps transformers, datasets and the hub client from drawing bars, logging and sending telemetry.
@@ -102,7 +96,6 @@ def quiet_libraries() -> Iterator[None]:
     """
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    hush_torchao()
     try:
         import datasets
         import torch  # noqa: F401  (asked for here, where its absence is explained)

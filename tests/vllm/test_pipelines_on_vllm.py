@@ -195,7 +195,7 @@ CASES = {
         lambda bodies: any(turns(body)[-3:] == ["user", "assistant", "user"] for body in bodies),
     ),
     "documents": ([], None, None, lambda bodies: len(bodies) >= 3),
-    "evolve": ([], None, 2, lambda bodies: len(bodies) >= 4),
+    "evolve": ([ASKED], None, 4, lambda bodies: len(bodies) > 4),  # a rewrite that ended is looked at
     "judge": (
         ["score.teacher=judge"],
         None,

@@ -17,6 +17,7 @@ from synthgen.pipeline.file import load_pipeline
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.run import run_pipeline
 from synthgen.stages.load import Config as LoadConfig
+from synthgen.tasks.recipes.evolve import OPERATIONS
 
 PAIRS = [(a, b) for a in range(1, 10) for b in range(1, 10)]
 FORMS = (
@@ -109,3 +110,6 @@ def lay_out_questions(folder: Path) -> None:
     (folder / "sums.jsonl").write_bytes(b"".join(orjson.dumps(seed) + b"\n" for seed in seeds))
     (folder / "question.yaml").write_text(QUESTION_PROMPT)
     (folder / "list.yaml").write_text(LIST_PROMPT)
+    for operation in OPERATIONS:
+        own = folder / "prompts" / "evolve" / f"{operation}.yaml"
+        own.write_text(QUESTION_PROMPT.replace("{{ question }}", "{{ instruction }}"))
