@@ -65,6 +65,13 @@ class Writer:
                     os.environ.pop(name, None)
                 else:
                     os.environ[name] = value
+        worker = self._engine.llm.llm_engine.model_executor.driver_worker
+        if not all(weight.numel() for weight in worker.model_runner.model.parameters()):
+            raise ConfigError(
+                "vLLM packs a student's weights on this processor, and takes no others afterwards",
+                "own_text: {engine: vllm}",
+                "engine: transformers, or a GPU",
+            )
 
     def texts(
         self, prompts: list[list[int]], rooms: list[int], own: OwnText, step: int, rank: int
