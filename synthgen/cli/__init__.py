@@ -28,6 +28,7 @@ from synthgen.cli import (
     improve,
     init,
     inspect,
+    jobs,
     ledger,
     listing,
     marks,
@@ -108,6 +109,7 @@ app.command("schema")(schema.schema)
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(batch.app, name="batch")
+app.add_typer(jobs.app, name="jobs")
 app.command("serve-builtin")(serve_builtin.serve_builtin)
 
 

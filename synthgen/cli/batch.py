@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -137,6 +137,9 @@ def collect(
     run_dir: o.RunDir = None,
     ledger: o.Ledger = o.LEDGER,
     env_file: o.EnvFile = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="look again every minute until all of them have ended")
+    ] = False,
     as_json: o.AsJson = False,
 ) -> None:
     """Take the results of files that have ended into the ledger."""
@@ -145,6 +148,7 @@ def collect(
     taken = collect_batch(
         o.load(pipeline, set, values, env_file),
         o.run_options(limit=limit, runs=runs, run_dir=run_dir, ledger=ledger),
+        wait,
     )
     _show(taken, as_json, "no file has ended yet that was not collected before")
     o.hint(

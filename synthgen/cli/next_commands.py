@@ -46,13 +46,19 @@ def next_command(command: str, *arguments: str | Path, **given: Any) -> str:
         **given: the options that this command was given, by the names in `FLAGS`; those that the next one
             does not take, and defaults, are left out.
     """
-    options = [
-        f"{FLAGS[name]} {shlex.quote(str(value))}"
+    words = [*map(str, arguments), *options_of(command, **given)]
+    return " ".join(["synthgen", command, *map(shlex.quote, words)])
+
+
+def options_of(command: str, **given: Any) -> tuple[str, ...]:
+    """The options of a command line that goes on from here, a word each; see `next_command`."""
+    return tuple(
+        word
         for name in FLAGS
         if name in TAKES[command] and given.get(name) not in (None, DEFAULTS.get(name))
         for value in _each(given[name])
-    ]
-    return " ".join(["synthgen", command, *(shlex.quote(str(argument)) for argument in arguments), *options])
+        for word in (FLAGS[name], str(value))
+    )
 
 
 def _each(value: Any) -> Iterable[Any]:

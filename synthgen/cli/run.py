@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from synthgen.pipeline.spec import Pipeline
 
 
+def _print_retry_policy(asked: bool) -> None:
+    if asked:
+        from dataclasses import asdict
+
+        from synthgen.core.exit_codes import EXIT_CODES
+
+        o.out_json([asdict(one) for one in EXIT_CODES])
+        raise typer.Exit
+
+
 def run(
     pipeline: o.PipelinePath,
     only: Annotated[
@@ -55,6 +65,15 @@ def run(
     grace: o.Grace = 30.0,
     workers: o.Workers = 0,
     shard: o.Shard = None,
+    retry_policy: Annotated[
+        bool,
+        typer.Option(
+            "--retry-policy",
+            callback=_print_retry_policy,
+            is_eager=True,
+            help="print what each exit code asks of a wrapper, as JSON",
+        ),
+    ] = False,
     as_json: o.AsJson = False,
 ) -> None:
     """Run a pipeline: each stage that has to run, in order.

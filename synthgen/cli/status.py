@@ -21,6 +21,12 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", help="show it again as it changes, until nobody is at work in the run")
     ] = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait", help="wait for its end, and exit as it did: 0 done, 1 failed, 3 at the budget"
+        ),
+    ] = False,
     set: o.Set = None,
     values: o.Values = None,
     runs: o.Runs = o.RUNS,
@@ -36,7 +42,10 @@ def status(
     from synthgen.reports.status import run_status, somebody_at_work, status_table
     from synthgen.reports.watch import watch as look_again
 
-    folder = o.find_run(run, runs)
+    if wait and Path(run).suffix in (".yaml", ".yml"):
+        folder = runs / o.load(Path(run), set, values).name  # it may not have begun
+    else:
+        folder = o.find_run(run, runs)
     file = pipeline or (Path(run) if Path(run).suffix in (".yaml", ".yml") else folder / RESOLVED)
     if file == folder / RESOLVED and not file.exists():
         raise InputError(
@@ -52,5 +61,13 @@ def status(
             o.out_again,
         )
         return
-    report = run_status(folder, checked, ledger)
+    code = 0
+    if wait:
+        from synthgen.reports.waiting import wait_for
+
+        report, code = wait_for(lambda: (run_status(folder, checked, ledger), somebody_at_work(folder)))
+    else:
+        report = run_status(folder, checked, ledger)
     o.out_json(report) if as_json else o.out(status_table(report))
+    if code:
+        raise typer.Exit(code)

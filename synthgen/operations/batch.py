@@ -9,6 +9,7 @@ finds every reply there.
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from synthgen.stages.contract import Context
 from synthgen.store.ledger.ledger import open_ledger
 from synthgen.store.lock import RunLock
 from synthgen.teachers.make import make_provider
+
+SECONDS = 60.0
+"""Between two looks at batches that are under way."""
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,25 @@ def batch_status(pipeline: Pipeline, options: RunOptions) -> list[BatchPart]:
         return batches.status()
 
 
-def collect_batch(pipeline: Pipeline, options: RunOptions) -> list[BatchPart]:
-    """Takes in what has ended; see `Batches.collect`."""
-    with _batches(pipeline, options) as batches:
-        return batches.collect()
+def collect_batch(
+    pipeline: Pipeline, options: RunOptions, wait: bool = False, every: float = SECONDS
+) -> list[BatchPart]:
+    """Takes in what has ended; see `Batches.collect`.
+
+    Args:
+        pipeline: the pipeline.
+        options: how it is run.
+        wait: looks again until no batch is under way any more. Between two looks the run may be used.
+        every: seconds between two looks.
+    """
+    taken: list[BatchPart] = []
+    while True:
+        with _batches(pipeline, options) as batches:
+            taken += batches.collect()
+            under_way = batches.under_way()
+        if not wait or not under_way:
+            return taken
+        time.sleep(every)
 
 
 @contextmanager

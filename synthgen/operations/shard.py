@@ -67,7 +67,7 @@ def sharded(pipeline: Pipeline, options: RunOptions, shard: Shard) -> tuple[Pipe
     faults = [
         Fault(f"{spec.id} cannot be sharded: {reason}", str(pipeline.path), _how(pipeline))
         for spec in chain
-        if (reason := _refusal(spec, inside, pipeline))
+        if (reason := refusal(spec, inside, pipeline))
     ]
     if faults:
         raise ConfigError.of(faults)
@@ -151,8 +151,8 @@ def _named_inputs(spec: StageSpec, reads: dict[str, tuple[str, ...]]) -> dict[st
     return options
 
 
-def _refusal(spec: StageSpec, inside: set[str], pipeline: Pipeline) -> str:
-    """Why a stage cannot be sharded; empty where it can."""
+def refusal(spec: StageSpec, inside: set[str], pipeline: Pipeline) -> str:
+    """Why a stage cannot be sharded together with those `inside`; empty where it can."""
     sharding = spec.stage.sharding
     if isinstance(sharding, Whole):
         return sharding.reason
@@ -180,7 +180,7 @@ def _refusal(spec: StageSpec, inside: set[str], pipeline: Pipeline) -> str:
 
 def _how(pipeline: Pipeline) -> str:
     """What can be sharded in this pipeline, and how."""
-    fit = [spec for spec in pipeline.stages if not _refusal(spec, set(), pipeline)]
+    fit = [spec for spec in pipeline.stages if not refusal(spec, set(), pipeline)]
     together = ", ".join(spec.id for spec in fit if isinstance(spec.stage.sharding, RowByRow))
     alone = ", ".join(spec.id for spec in fit if isinstance(spec.stage.sharding, OverPairs))
     ways = [f"shard {together} with --only"] if together else []

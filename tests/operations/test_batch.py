@@ -139,3 +139,23 @@ def test_a_vllm_teacher_is_told_how_to_run_the_files(in_tmp, server):
         "vllm run-batch -i data/runs/sums/batches/requests-0001.jsonl -o "
         "data/runs/sums/batches/results-0001.jsonl --model org/model --dtype half" in shown.output
     )
+
+
+def test_collect_waits_until_every_batch_has_ended(server, monkeypatch):
+    from types import SimpleNamespace
+
+    from synthgen.operations import batch
+
+    call("batch", "prepare", "sums.yaml")
+    call("batch", "submit", "sums.yaml")
+    waited = []
+
+    def sleep(seconds):
+        waited.append(seconds)
+        call("batch", "status", "sums.yaml")  # the run is free between two looks
+        server.finish(answer)
+
+    monkeypatch.setattr(batch, "time", SimpleNamespace(sleep=sleep))
+    assert "17 answered" in call("batch", "collect", "sums.yaml", "--wait")
+    assert waited == [60.0]
+    assert "no file has ended yet" in call("batch", "collect", "sums.yaml", "--wait")

@@ -79,6 +79,10 @@ class Batches:
                 self._book.note(part.number, remote=self.providers.state(part.teacher, batch))
         return self._book.parts()
 
+    def under_way(self) -> int:
+        """How many parts were sent and have not been collected, as of the last look."""
+        return len(self._book.parts("submitted"))
+
     def collect(self) -> list[BatchPart]:
         """Takes in the results of every part that has ended or whose results lie in the folder.
 

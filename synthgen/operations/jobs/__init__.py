@@ -1,0 +1,1 @@
+"""Jobs: the files by which a site's scheduler runs a pipeline; one scheduler a file."""

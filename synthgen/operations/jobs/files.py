@@ -1,0 +1,118 @@
+"""What every scheduler's files are made from, and how they are written."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthgen.core.errors import ConfigError
+from synthgen.core.exit_codes import codes
+from synthgen.operations.jobs.parts import Part
+from synthgen.store.publish import write_whole
+
+STAY = 30
+"""Seconds beside `--grace` in which a run writes what came back and ends."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A pipeline as jobs see it."""
+
+    pipeline: Path
+    name: str
+    parts: tuple[Part, ...]
+    run_options: tuple[str, ...] = ()
+    """Words that every `synthgen run` is given: `--set`, `--runs`, `--ledger` …"""
+    merge_options: tuple[str, ...] = ()
+    grace: int = 30
+    setup: str = ""
+    """A line of shell before the command, such as `source .venv/bin/activate`."""
+
+    @property
+    def slug(self) -> str:
+        """The pipeline's name as a scheduler takes it: lower case letters, digits and dashes."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")[:40].rstrip("-") or "synthgen"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The environment variables of all keys that are needed."""
+        return tuple(dict.fromkeys(key for part in self.parts for key in part.keys))
+
+    def run(self, part: Part, program: str = "synthgen", shard: str = "") -> str:
+        """The command that does a part, as a line of shell.
+
+        Args:
+            part: the part.
+            program: what stands for `synthgen`.
+            shard: which shard, as shell text that becomes `i/n`; empty for a whole part.
+        """
+        words = ["run", str(self.pipeline), *part.span, "--grace", str(self.grace), *self.run_options]
+        line = f"{program} {shlex.join(words)}"
+        return f'{line} --shard "{shard}"' if shard else line
+
+    def merge(self, part: Part) -> str:
+        """The command that puts a part's shards together, as a line of shell."""
+        words = ["synthgen", "merge", str(self.pipeline), "--of", str(part.shards), *self.merge_options]
+        return shlex.join(words)
+
+    def whole(self) -> str:
+        """The command that does the whole pipeline, as a line of shell."""
+        words = ["synthgen", "run", str(self.pipeline), "--grace", str(self.grace), *self.run_options]
+        return shlex.join(words)
+
+
+def render(template: str, **values: Any) -> str:
+    """A file of `templates/` (without its `.j2`), filled in."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals["codes"] = codes
+    environment.filters.update(sh=shlex.quote, yaml=_json, python=repr)
+    return environment.get_template(f"{template}.j2").render(**values)
+
+
+def _json(text: str) -> str:
+    """Text in double quotes, as JSON and YAML have it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def write_files(folder: Path, files: Mapping[str, str], overwrite: bool) -> list[Path]:
+    """Writes files into a folder; those that begin with `#!` may be executed.
+
+    Args:
+        folder: where they go; made where it is not there.
+        files: name -> text.
+        overwrite: replaces those that are there with another content.
+
+    Returns:
+        Their paths.
+
+    Raises:
+        ConfigError: some are there, and are not the same; nothing is written.
+    """
+    paths = {folder / name: text for name, text in files.items()}
+    changed = [path for path, text in paths.items() if path.exists() and path.read_text("utf-8") != text]
+    if changed and not overwrite:
+        raise ConfigError(
+            f"{', '.join(path.name for path in changed)}: already there, and not as it would be written",
+            str(folder),
+            "take another folder with -o, or replace them with --overwrite",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, text in paths.items():
+        write_whole(path, text.encode())
+        if text.startswith("#!"):
+            os.chmod(path, 0o755)
+    return list(paths)
