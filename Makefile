@@ -11,7 +11,7 @@ CHECKSUMS := find $(GENERATED) -type f | LC_ALL=C sort | xargs cksum
 # Tests start hundreds of processes: each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install quickstart check fix generate generated lint test vllm-environment test-vllm real-student bench clean
+.PHONY: help install quickstart check fix generate generated lint test vllm-environment test-vllm real-student bench docs clean
 
 help:
 	@echo "make quickstart   a trained student and a table, without key or GPU (about five minutes)"
@@ -23,6 +23,7 @@ help:
 	@echo "make test         all tests, without network"
 	@echo "make test-vllm    tests against a real vLLM server on the CPU (4 GB to download once)"
 	@echo "make real-student SmolLM2-135M-Instruct in data/models/, for pipelines/distill_smollm.yaml (93 MB to download)"
+	@echo "make docs         the documentation as a site, in build/site"
 	@echo "make bench        the figures in docs/benchmarks.md"
 	@echo "                  (FILE=rows.jsonl: curation too; PEERS=folder: other tools beside it)"
 
@@ -80,5 +81,14 @@ bench: install
 	$(BIN)/python benchmarks/ledger.py --replies 100000
 	$(if $(FILE),$(BIN)/python -m benchmarks.curate $(FILE) $(if $(PEERS),--peers $(PEERS) --install) && $(BIN)/python -m benchmarks.curate_filters $(FILE),@echo "make bench FILE=rows.jsonl measures curation too")
 
+docs: .venv-docs/.installed
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+	@echo "build/site/index.html"
+
+.venv-docs/.installed: Makefile
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check 'mkdocs-material>=9.8,<10'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .venv-vllm .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-vllm .venv-docs build/site .pytest_cache .mypy_cache .ruff_cache

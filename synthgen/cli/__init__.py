@@ -59,7 +59,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     help="From seed questions to a measured student: generate, filter, deduplicate, train, evaluate.",
-    epilog="Start with `synthgen init`, then `synthgen preview pipelines/quickstart.yaml`.",
+    epilog="Start with `synthgen init`, then `synthgen run my_questions.yaml`.",
 )
 
 

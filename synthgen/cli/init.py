@@ -1,4 +1,4 @@
-"""`synthgen init`: lay out prompts, pipelines and seeds to start from."""
+"""`synthgen init`: lay out questions, a pipeline for them, prompts, pipelines and seeds to start from."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ def init(
         Path, typer.Argument(metavar="DIR", help="where to; made if it is not there")
     ] = Path("."),
 ) -> None:
-    """Lay out prompts/, pipelines/ and data/seeds/.
+    """Lay out questions to start from, prompts and examples.
 
-    Files that are there already are left alone.
+    my_questions.csv and my_questions.yaml run as they are: `synthgen run my_questions.yaml`.
+    prompts/, pipelines/ and data/seeds/ hold what comes with synthgen. Files that are there
+    already are left alone.
     """
-    from synthgen.core.resources import shipped
+    from synthgen.core.resources import project_files
 
     written = kept = same = 0
-    for part in ("prompts", "pipelines", "data/seeds"):
-        for source in sorted(path for path in shipped(part).rglob("*") if path.is_file()):
-            place = directory / part / source.relative_to(shipped(part))
-            if place.exists():
-                own = not place.is_file() or place.read_bytes() != source.read_bytes()
-                kept, same = kept + own, same + (not own)
-                continue
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, place)
-            written += 1
+    for relative, source in project_files():
+        place = directory / relative
+        if place.exists() or place.is_symlink():
+            own = not place.is_file() or place.read_bytes() != source.read_bytes()
+            kept, same = kept + own, same + (not own)
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, place)
+        written += 1
     o.out(
-        f"{written} file{'s' * (written != 1)} written to {directory}/ (prompts/, pipelines/, data/seeds/)"
+        f"{written} file{'s' * (written != 1)} written to {directory}/ "
+        "(my_questions.csv and .yaml, prompts/, pipelines/, data/seeds/)"
         + (f"; {same} were there already" if same else "")
         + (f"; {kept} of your own left as they are" if kept else "")
     )
     there = "" if directory == Path(".") else f"cd {shlex.quote(str(directory))} && "
-    o.hint(
-        f"{there}synthgen preview pipelines/quickstart.yaml", f"{there}synthgen run pipelines/quickstart.yaml"
-    )
+    o.hint(f"{there}synthgen preview my_questions.yaml", f"{there}synthgen run my_questions.yaml")

@@ -1,4 +1,4 @@
-"""What each exit code of a run means, and what a wrapper does about it: the batch-job contract."""
+"""What each exit code means, and what a wrapper does about it: the contract with batch systems."""
 
 from __future__ import annotations
 
@@ -6,43 +6,59 @@ from dataclasses import dataclass
 from typing import Literal
 
 Again = Literal["never", "later", "at once", "changed"]
-"""Whether another attempt makes sense: never needed; the same command a little later; the same at once; only
+"""Whether another attempt makes sense: not needed; the same command a little later; the same at once; only
 after somebody changed something.
 """
 
 
 @dataclass(frozen=True)
 class ExitCode:
-    """One exit code."""
+    """One exit code: what it means, whether to try again, and what to do."""
 
     code: int
     means: str
     again: Again
-    next: str
+    then: str
 
 
 EXIT_CODES = (
     ExitCode(0, "done", "never", ""),
-    ExitCode(1, "failed", "later", "the same command; what is done is kept, and nothing is paid for twice"),
-    ExitCode(2, "the command or the pipeline file is wrong", "changed", "correct it; each fault is listed"),
+    ExitCode(1, "failed", "later", "read the last lines; the same command keeps what is done"),
+    ExitCode(
+        2,
+        "the command or the pipeline file is wrong",
+        "changed",
+        "mend it: each error is listed with its line",
+    ),
     ExitCode(
         3,
         "stopped at the budget",
         "changed",
-        "raise the budget, or add --accept-partial to publish what is finished",
+        "raise it and run the same command, or publish what is finished with `--accept-partial`",
     ),
     ExitCode(
         4,
-        "finished, but more rows failed than allowed",
+        "finished, but more rows failed than `max_failed` allows",
         "changed",
-        "add --retry-failed, or raise max_failed",
+        "`--retry-failed` asks again for them, or raise `max_failed`",
     ),
-    ExitCode(5, "another live process holds this run", "later", "the same command, when that one has ended"),
-    ExitCode(130, "interrupted by SIGINT", "at once", "the same command; it goes on"),
-    ExitCode(143, "interrupted by SIGTERM", "at once", "the same command; it goes on"),
+    ExitCode(5, "another live process holds this run", "later", "wait for it, or end it"),
+    ExitCode(
+        130,
+        "interrupted by SIGINT (Ctrl-C)",
+        "at once",
+        "run the same command again: it continues where this one stopped",
+    ),
+    ExitCode(141, "whoever read the output closed it, such as `head`", "never", ""),
+    ExitCode(
+        143,
+        "interrupted by SIGTERM",
+        "at once",
+        "run the same command again: it continues where this one stopped",
+    ),
 )
 
 
 def codes(again: Again) -> list[int]:
-    """The exit codes after which another attempt makes sense, or not, in this way."""
+    """The exit codes after which another attempt makes sense in this way."""
     return [one.code for one in EXIT_CODES if one.again == again]

@@ -1,12 +1,4 @@
-"""Prompt files: one YAML file a prompt.
-
-purpose: one line for people
-source: the paper or document whose recipe it follows
-system: template of the system message (optional)
-user: template of the user message
-assistant: template of a demonstration's answer (only with examples)
-examples: list of mappings; each becomes a user and an assistant turn before the question
-"""
+"""Prompt files: one YAML file a prompt; `FIELD_MEANINGS` says what it holds."""
 
 from __future__ import annotations
 
@@ -19,11 +11,21 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 from synthgen.core.errors import ConfigError, Fault, UnknownName
-from synthgen.core.prompts import TEXTS, Prompt
+from synthgen.core.prompts import Prompt
 from synthgen.core.resources import shipped
 from synthgen.core.yaml_bounds import refuse_depth
 
-FIELDS = ("purpose", "source", *TEXTS, "examples")
+FIELD_MEANINGS = {
+    "purpose": "one line for people",
+    "source": "the paper or document whose recipe it follows",
+    "system": "template of the system message (optional)",
+    "user": "template of the user message",
+    "assistant": "template of a demonstration's answer (only with examples)",
+    "examples": "list of mappings; each becomes a user and an assistant turn before the question",
+}
+"""Field -> what it holds."""
+
+FIELDS = tuple(FIELD_MEANINGS)
 
 
 def load_prompt(name: str) -> Prompt:

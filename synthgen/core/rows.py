@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 import xxhash
 
@@ -22,20 +22,23 @@ from synthgen.core.hashing import canonical_json
 Row = dict[str, Any]
 """One row; the module's docstring lists its fields."""
 
-CONTENT_FIELDS = (
-    "system",
-    "instruction",
-    "input",
-    "output",
-    "messages",
-    "prompt",
-    "chosen",
-    "rejected",
-    "reasoning",
-    "rationale",
-    "final_answer",
-    "reference",
-)
+FIELD_MEANINGS = {
+    "system": "the system turn before the question",
+    "instruction": "the question or order",
+    "input": "what it is about: a passage, a table, options",
+    "output": "the answer",
+    "messages": "a conversation: turns of `role` and `content`",
+    "prompt": "of a preference: the question, or the turns before the answer",
+    "chosen": "of a preference: the better answer",
+    "rejected": "of a preference: the worse answer",
+    "reasoning": "the model's own thinking; never part of `output`",
+    "rationale": "the worked steps that a student may learn",
+    "final_answer": "the answer alone, as it is compared",
+    "reference": "the right answer, from your data; a list where several are right",
+}
+"""Field with content -> what it holds, in the order in which a row is written."""
+
+CONTENT_FIELDS = tuple(FIELD_MEANINGS)
 
 FIELD_ORDER = ("id", *CONTENT_FIELDS)
 _PLACED = frozenset((*FIELD_ORDER, "meta"))
@@ -44,29 +47,29 @@ _PLACED = frozenset((*FIELD_ORDER, "meta"))
 class Provenance(TypedDict, total=False):
     """`meta` of a row: where it came from. Nothing here varies between two runs over the same ledger."""
 
-    source: str  # the file or dataset that the row was read from
-    source_id: Any  # the id that the row had there
-    task: str
-    teacher: str  # who answered: the provider's identity
-    model: str
-    prompt: str  # name@hash of the prompt file
-    request: str  # ledger key of the reply that it was parsed from; usage and cost are found there
-    sample: int
-    parents: list[str]  # ids of the rows it was made from
-    finish_reason: str
-    scores: dict[str, Any]
+    source: Annotated[str, "the file or dataset that the row was read from"]
+    source_id: Annotated[Any, "the id that the row had there"]
+    task: Annotated[str, "what the teacher was asked for"]
+    teacher: Annotated[str, "who answered: the provider's identity"]
+    model: Annotated[str, "the model's name, as the teacher gave it"]
+    prompt: Annotated[str, "name@hash of the prompt file"]
+    request: Annotated[str, "ledger key of the reply that it was parsed from; usage and cost are found there"]
+    sample: Annotated[int, "which of a request's samples it was, from 0"]
+    parents: Annotated[list[str], "ids of the rows it was made from"]
+    finish_reason: Annotated[str, "why the reply ended: stop, length, content_filter …"]
+    scores: Annotated[dict[str, Any], "grades, by the name of what gave them"]
 
 
 class Rejection(TypedDict, total=False):
     """Why a row was not kept; `kind` is "rejected" (by a rule) or "failed" (it got no result)."""
 
-    kind: Literal["rejected", "failed"]
-    stage: str
-    rule: str
-    value: Any
-    threshold: Any
-    matched_id: str
-    score: float
+    kind: Annotated[Literal["rejected", "failed"], "rejected by a rule, or failed: it got no result"]
+    stage: Annotated[str, "the stage's id"]
+    rule: Annotated[str, "the rule's or method's name; of a failed row the reason"]
+    value: Annotated[Any, "what the rule found"]
+    threshold: Annotated[Any, "what it allows"]
+    matched_id: Annotated[str, "of a duplicate: the row that it is like, which was kept"]
+    score: Annotated[float, "how like it is, from 0 to 1"]
 
 
 Shape = Literal["instruction", "messages", "preference"]

@@ -35,7 +35,9 @@ def test_a_run_has_ended_where_nobody_goes_on(states, at_work, code):
     assert ended(status(*states), at_work) == code
 
 
-ROWS = '{"instruction": "Say hello.", "output": "Hello."}\n{"instruction": "Name a colour.", "output": "Blue."}\n'
+ROWS = """{"instruction": "Say hello.", "output": "Hello."}
+{"instruction": "Name a colour.", "output": "Blue."}
+"""
 
 
 def test_status_waits_until_another_process_is_done(tmp_path, monkeypatch):

@@ -26,6 +26,6 @@ def test_a_shipped_pipeline_fits_the_schema(path: Path) -> None:
 
 
 def test_one_command_writes_every_page_that_says_it_is_generated() -> None:
-    pages = {path.relative_to(ROOT) for path in DOCS.glob("*.md")}
+    pages = {path.relative_to(ROOT) for path in DOCS.rglob("*.md")}
     says_so = {path for path in pages if "*Generated from the code" in (ROOT / path).read_text("utf-8")}
     assert says_so <= set(generated())

@@ -1,0 +1,78 @@
+"""The tutorial shows what its commands print: they are run, up to the training that takes minutes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import DOCS
+from tests.docs.pages import taken_apart
+
+LONG = "more_questions"
+"""The run of 4,000 questions, which takes two minutes: its commands are not run here."""
+
+
+def shown() -> list[tuple[str, list[str]]]:
+    """(command, the lines that the tutorial shows of its output) in the order of the page."""
+    found: list[tuple[str, list[str]]] = []
+    for block in taken_apart((DOCS / "tutorial.md").read_text("utf-8"))[0]:
+        if not block.text.startswith("$ "):
+            continue
+        for line in block.text.split("\n"):
+            if line.startswith("$ "):
+                found.append((line[2:], []))
+            elif line.strip() not in ("", "…"):
+                found[-1][1].append(plain(line))
+    return [(command, lines) for command, lines in found if LONG not in command]
+
+
+def plain(line: str) -> str:
+    """A line without what differs from one run to the next: seconds, and room between columns."""
+    return re.sub(r"in [\d.]+ (s|min)\b", "in N s", " ".join(line.split()))
+
+
+def missing(lines: list[str], printed: list[str]) -> list[str]:
+    """The lines that are not printed in this order; those after a missing one are looked for all the same."""
+    lost, at = [], 0
+    for line in lines:
+        if line in printed[at:]:
+            at = printed.index(line, at) + 1
+        else:
+            lost.append(line)
+    return lost
+
+
+@pytest.mark.slow
+def test_the_commands_print_what_the_tutorial_shows(tmp_path: Path) -> None:
+    folder, wrong, run = tmp_path, [], 0
+    for command, lines in shown():
+        if command.startswith("cd "):
+            folder = folder / command[3:]
+            continue
+        words = shlex.split(command)[1:]
+        done = subprocess.run(
+            [sys.executable, "-m", "synthgen", *words],
+            cwd=folder,
+            env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        run += 1
+        # Progress and results go to two streams, and the page shows them as a terminal would mix them.
+        printed = [plain(line) for line in (done.stderr + "\n" + done.stdout).split("\n")]
+        wrong += [f"{command}: not printed: {line}" for line in missing(lines, printed)]
+    assert run >= 8 and not wrong, "\n".join(wrong)
+
+
+def test_a_line_that_is_not_printed_is_found() -> None:
+    assert missing(["a", "c", "b"], ["a", "b", "c", "d"]) == ["b"]
+    assert plain("student:   23 kept of 23 in 11 s") == plain("student: 23 kept of 23 in 2 min")
+    assert any(command == "cd bakery" for command, _ in shown())
