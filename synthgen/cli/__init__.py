@@ -10,8 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from dataclasses import asdict
 from io import StringIO
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -124,7 +125,8 @@ def _run() -> None:
     try:
         code = app(standalone_mode=False)
     except SynthgenError as fault:
-        _end("\n".join("error: " + "\n".join(one.lines()) for one in fault.faults), fault.exit_code)
+        lines = "\n".join("error: " + "\n".join(one.lines()) for one in fault.faults)
+        _end(lines, fault.exit_code, faults=[asdict(one) for one in fault.faults])
     except KeyboardInterrupt:
         _end("interrupted", 130)
     except BrokenPipeError:
@@ -157,10 +159,13 @@ def _fill_closed_streams() -> None:
     os.close(number)
 
 
-def _end(text: str, code: int) -> None:
-    from synthgen.core.progress import write_stderr
+def _end(text: str, code: int, **figures: Any) -> None:
+    from synthgen.core.progress import json_line, wants_json, write_stderr
 
-    write_stderr(f"{text}\n")
+    if wants_json():
+        write_stderr(json_line(f"error: {text.removeprefix('error: ')}", "end", exit_code=code, **figures))
+    else:
+        write_stderr(f"{text}\n")
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -105,6 +105,38 @@ Rehearse = Annotated[
         ),
     ),
 ]
+
+
+def _log_format(text: str | None) -> str | None:
+    if text is not None:
+        from synthgen.core.progress import LOG_FORMAT
+
+        if text not in ("text", "json"):
+            raise typer.BadParameter("text or json")
+        os.environ[LOG_FORMAT] = text
+    return text
+
+
+LogFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--log-format",
+        metavar="text|json",
+        callback=_log_format,
+        is_eager=True,
+        help="json: a JSON object for each line of the log (stderr)",
+    ),
+]
+MetricsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics-file", metavar="FILE", help="keep figures for Prometheus in FILE (textfile collector)"
+    ),
+]
+Notify = Annotated[
+    str | None,
+    typer.Option("--notify", metavar="COMMAND", help="run this at the end; SYNTHGEN_TEXT says how it ended"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 
 MOST_FAULTS = 20
@@ -248,7 +280,7 @@ def _print(text: str) -> None:
 
 def hint(*commands: str) -> None:
     """The last lines of a command: which come next. To stderr, so that stdout holds results only."""
-    from synthgen.core.progress import write_stderr
+    from synthgen.core.progress import wants_json, write_stderr
 
-    for command in commands:
+    for command in () if wants_json() else commands:
         write_stderr(f"  next: {command}\n", as_it_is=True)

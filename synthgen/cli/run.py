@@ -74,6 +74,9 @@ def run(
             help="print what each exit code asks of a wrapper, as JSON",
         ),
     ] = False,
+    log_format: o.LogFormat = None,
+    metrics_file: o.MetricsFile = None,
+    notify: o.Notify = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Run a pipeline: each stage that has to run, in order.
@@ -97,6 +100,7 @@ def run(
         verify=verify,
         grace=grace,
         workers=workers,
+        metrics_file=metrics_file,
     )
     checked, chosen = o.sharded(checked, chosen, shard)
     if rehearse:
@@ -117,9 +121,20 @@ def run(
         return
     if gate is not None:
         require_gate(checked, chosen, gate)
-    execute(
-        checked, chosen, as_json, pipeline, set=set, values=values, runs=runs, run_dir=run_dir, ledger=ledger
-    )
+    from synthgen.operations.notify import notifying
+
+    with notifying(notify, checked.name, chosen.folder(checked)):
+        execute(
+            checked,
+            chosen,
+            as_json,
+            pipeline,
+            set=set,
+            values=values,
+            runs=runs,
+            run_dir=run_dir,
+            ledger=ledger,
+        )
 
 
 def execute(checked: Pipeline, chosen: RunOptions, as_json: bool, path: Path, **given: Any) -> None:

@@ -7,6 +7,7 @@ Everything here goes to stderr; stdout is for results.
 
 from __future__ import annotations
 
+import datetime
 import os
 import sys
 import time
@@ -17,10 +18,13 @@ from typing import Any
 import orjson
 
 from synthgen.core.colour import painted
+from synthgen.core.run_metrics import RunMetrics
 from synthgen.core.text import dollars, duration, printable, terminal_columns, wrapped
 
 PLAIN_SECONDS = 10.0  # between two plain lines
 STATUS_SECONDS = 1.0  # between two writes of status.json
+LOG_FORMAT = "SYNTHGEN_LOG_FORMAT"
+"""The environment variable that says how the log is written: `text`, or `json`."""
 _ERASED = "\r\x1b[2K"  # an empty line, where the bar is
 _NOTEBOOK_COLUMNS = 100
 
@@ -44,6 +48,7 @@ class Progress:
         self.failed = 0
         self.cost: float | None = None
         self.cap: float | None = None
+        self.retries: dict[str, int] = {}
         self.note = ""
         self.seconds: float | None = None
         self.left: float | None = None
@@ -58,6 +63,7 @@ class Progress:
         cost: float | None = None,
         cap: float | None = None,
         failed: int | None = None,
+        retries: dict[str, int] | None = None,
         total: int | None = None,
         note: str | None = None,
         seconds: float | None = None,
@@ -72,6 +78,7 @@ class Progress:
             cost: dollars spent.
             cap: dollars that may be spent.
             failed: rows failed.
+            retries: attempts that failed and were, or will be, made again; by reason.
             total: rows to do.
             note: a remark at the line's end.
             seconds: what the other rows and the tokens took; the time since the start where it is never
@@ -85,6 +92,7 @@ class Progress:
             ("cost", cost),
             ("cap", cap),
             ("failed", failed),
+            ("retries", retries),
             ("total", total),
             ("note", note),
             ("seconds", seconds),
@@ -141,6 +149,7 @@ class Progress:
             "tokens": self.tokens,
             "cost_usd": self.cost,
             "failed": self.failed,
+            "retries": self.retries,
             "seconds": round(seconds, 1),
             "note": self.note,
             "line": self.line(),
@@ -157,20 +166,23 @@ class Progress:
 
 
 class Reporter:
-    """Where progress goes: `bar`, `notebook`, `plain` or `silent`; by default what fits stderr.
+    """Where progress goes: `bar`, `notebook`, `plain`, `json` or `silent`; by default what fits stderr.
 
     A notebook shows a bar, but obeys only the return to a line's start.
     """
 
     def __init__(self, mode: str | None = None, status_file: Path | None = None) -> None:
         self.mode = mode or (
-            "bar"
+            "json"
+            if wants_json()
+            else "bar"
             if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
             else "notebook"
             if _in_notebook()
             else "plain"
         )
         self.status_file = status_file
+        self.metrics: RunMetrics | None = None
         self._last_line = 0.0
         self._last_status = 0.0
         self._bar = False
@@ -182,10 +194,20 @@ class Reporter:
 
     def say(self, text: str) -> None:
         """One line to stderr, above the bar."""
+        self.event(text, "note")
+
+    def event(self, text: str, event: str, **figures: Any) -> None:
+        """One line to stderr, above the bar.
+
+        Args:
+            text: the line.
+            event: what it is about, for a log in JSON.
+            **figures: what such a log holds beside the line.
+        """
         if self.mode == "silent":
             return
         self._clear()
-        self._write(text + "\n")
+        self._write(json_line(text, event, **figures) if self.mode == "json" else text + "\n")
 
     def show(self, progress: Progress, force: bool = False) -> None:
         """Writes the line and the status file where it is time to, or where `force` is set."""
@@ -202,15 +224,20 @@ class Reporter:
                 return
             width = (os.get_terminal_size(2).columns if os.isatty(2) else 0) or 200
             self._write(line[: width - 1], _ERASED)
-        elif self.mode == "plain" and now - self._last_line >= PLAIN_SECONDS:
+        elif self.mode in ("plain", "json") and now - self._last_line >= PLAIN_SECONDS:
             self._last_line = now
-            self.say(progress.line())
+            if self.mode == "json":
+                self.event(progress.line(), "progress", **progress.plain())
+            else:
+                self.say(progress.line())
 
     def finish(self, progress: Progress) -> None:
         """Ends a progress line; the status file keeps how far it came."""
         if self.status_file is not None:
             self._write_status(progress)
         self._clear()
+        if self.mode == "json":
+            self.event(progress.line(), "progress", **progress.plain())
 
     def _clear(self) -> None:
         if self._bar:
@@ -223,6 +250,8 @@ class Reporter:
             self.mode, self._bar = "silent", False
 
     def _write_status(self, progress: Progress) -> None:
+        if self.metrics is not None:
+            self.metrics.note(progress.stage, progress.plain())
         assert self.status_file is not None
         aside = self.status_file.with_name(f".{self.status_file.name}.{os.getpid()}")
         try:
@@ -236,6 +265,24 @@ def _in_notebook() -> bool:
     """Whether a Jupyter kernel runs this."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return hasattr(shell, "kernel")
+
+
+def wants_json() -> bool:
+    """Whether the log is to be JSON, a line an event."""
+    return os.environ.get(LOG_FORMAT) == "json"
+
+
+def json_line(text: str, event: str, **figures: Any) -> str:
+    """A line of the log in JSON: when, how bad, what about, the text, and figures."""
+    word = text.split(":", 1)[0].lower()
+    entry = {
+        "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+        "level": word if word in ("warning", "error") else "info",
+        "event": event,
+        "text": text.strip("\n"),
+        **{name: value for name, value in figures.items() if name != "line"},
+    }
+    return orjson.dumps(entry, default=str).decode() + "\n"
 
 
 def write_stderr(text: str, control: str = "", as_it_is: bool = False) -> bool:

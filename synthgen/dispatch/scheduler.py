@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
@@ -66,6 +67,7 @@ class Scheduler(Generic[T]):
         self.occurrences = Occurrences()
         # By the name of a teacher other than the session's own.
         self._senders: dict[str | None, Sender] = {}
+        self._earlier_retries: Counter[str] = Counter()
         self._outcomes: Outcomes[ActiveConversation[T]] = queue.SimpleQueue()
         self._jobs: list[SendJob[ActiveConversation[T]]] = []
         # Who waits for a request; the first asked for it.
@@ -179,6 +181,7 @@ class Scheduler(Generic[T]):
             for teacher in dict.fromkeys(job.keyed.teacher for job in jobs):
                 if teacher not in self._senders:
                     self._senders[teacher] = self._open_sender(teacher)
+                    self._earlier_retries.update(self._senders[teacher].retries)
                 self._senders[teacher].add(
                     [job for job in jobs if job.keyed.teacher == teacher],
                     proven=teacher is None and self.counts.reused > 0,
@@ -281,6 +284,13 @@ class Scheduler(Generic[T]):
         if self._senders:
             self._ledger.barrier()
 
+    def _retries(self) -> dict[str, int]:
+        """The attempts that failed since this began, by reason, over all teachers."""
+        found: Counter[str] = Counter()
+        for sender in self._senders.values():
+            found.update(sender.retries)
+        return dict(found - self._earlier_retries)
+
     def _show(self, force: bool = False) -> None:
         now = time.monotonic()
         if force or now - self._shown >= SHOW_SECONDS:
@@ -293,4 +303,5 @@ class Scheduler(Generic[T]):
                 cost=(counts.cost_usd or None) if spent is None else spent,
                 cap=self._cap,
                 failed=sum(counts.failed.values()) or None,
+                retries=self._retries(),
             )

@@ -176,7 +176,12 @@ class Engine:
         shutil.rmtree(context.work, ignore_errors=True)
         self._remember_key(spec, manifest)
         self._note(spec, "ran", manifest)
-        self.reporter.say(f"{spec.id}: {counts_line(manifest)} in {duration(manifest.seconds)}")
+        line = f"{spec.id}: {counts_line(manifest)} in {duration(manifest.seconds)}"
+        if self.reporter.mode == "json":
+            figures = manifest.model_dump(include={"counts", "requests", "usage", "seconds"})
+            self.reporter.event(line, "stage", stage=spec.id, kind=spec.kind, **figures)
+        else:
+            self.reporter.say(line)
 
     def _outcome(self, spec: StageSpec, inputs: Inputs, context: Context, staging: Path) -> Outcome:
         """Runs a stage's code; an error in a stage of the user's own names the stage and the line."""

@@ -30,6 +30,8 @@ class RunOptions:
     """Processes for CPU-heavy stages; 0: one for each core."""
     other_runs: Path | None = None
     """Where `run:NAME:…` finds other runs; beside the run's own folder where left out."""
+    metrics_file: Path | None = None
+    """Where figures for Prometheus go, while it runs."""
     charged_run: str = ""
     """The run whose budget is charged and whose failed requests count; this one where left out."""
 

@@ -13,6 +13,7 @@ from typing import Any
 from synthgen.core.errors import ConfigError, StageFailed, SynthgenError
 from synthgen.core.interrupts import Stopping
 from synthgen.core.progress import Reporter
+from synthgen.core.run_metrics import RunMetrics
 from synthgen.pipeline.engine import Engine, timestamp
 from synthgen.pipeline.foresight import Foresight
 from synthgen.pipeline.graph import other_run_faults
@@ -55,6 +56,8 @@ def run_pipeline(
     with RunLock(run_dir) as lock, Stopping() as stopping:
         reporter = reporter or Reporter()
         reporter.status_file = run_dir / "status.json"
+        if options.metrics_file is not None:
+            reporter.metrics = RunMetrics(options.metrics_file, options.charged_run or run_dir.name)
         for stage_id in recover(run_dir):
             reporter.say(f"{stage_id}: the result from before the interruption was put back")
         log = AppendLog(run_dir / "run.log.jsonl")
@@ -79,6 +82,7 @@ def run_pipeline(
             engine.sessions = LazySessions(
                 pipeline, options, reporter, stopping.signal, run_dir.name, open_sessions
             )
+        ended = 1
         try:
             log.append(
                 {
@@ -91,8 +95,10 @@ def run_pipeline(
             for spec in selected:
                 engine.stage(spec, spec.id in options.force, selected)
             log.append({"at": timestamp(), "event": "done"})
+            ended = 0
             return engine.result
         except SynthgenError as fault:
+            ended = fault.exit_code
             log.append(_stopped(fault))
             raise
         except OSError as fault:
@@ -103,6 +109,8 @@ def run_pipeline(
         finally:
             engine.close()
             log.close()
+            if reporter.metrics is not None:
+                reporter.metrics.end(ended)
 
 
 def _write_resolved(pipeline: Pipeline, run_dir: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 from synthgen.core.errors import SynthgenError, TeacherFailed
@@ -68,15 +68,14 @@ class SendLoop:
         self.loop, self._ledger, self._config, self._run, self._account = loop, ledger, config, run, account
         self.concurrency = ConcurrencyLimit(config.limits)
         self.in_flight = self.sent = self._started = 0
+        self.retries: Counter[str] = Counter()
         self._endpoints = Endpoints([Endpoint(url) for url in urls])
-        self._rate_limit = RateLimit(config.limits)
-        self._breaker = CircuitBreaker(config)
+        self._rate_limit, self._breaker = RateLimit(config.limits), CircuitBreaker(config)
         self._forms = PrescribedForms(refuse=self._refused)
         self.connection, self._supports_n, self._redact = connection, supports_n, redact
         self._queue: deque[AnyJob] = deque()
         self._receivers: set[Outcomes[Any]] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._jitter = random.Random()
+        self._tasks, self._jitter = set[asyncio.Task[None]](), random.Random()
         self._fault: SynthgenError | None = None
         self._wake: asyncio.TimerHandle | None = None
         self._restart: ServerRestart[AnyJob, tuple[AttemptResult, AttemptFailure]] | None = None
@@ -278,6 +277,7 @@ class SendLoop:
     def _again(self, job: AnyJob, result: AttemptResult, failure: AttemptFailure, now: float) -> None:
         """Tries a job again after a pause, or gives it up where its tries or its time are spent."""
         limits = self._config.limits
+        self.retries[failure.reason] += 1
         tries, most = job.count_failure(failure.reason, limits.max_attempts)
         pause = retry.pause_before(tries, result.retry_after, self._jitter)
         fault = self._breaker.unreachable(job, failure)

@@ -28,6 +28,11 @@ class Sender:
         return self._send_loop.sent
 
     @property
+    def retries(self) -> dict[str, int]:
+        """How many attempts failed in a way that another one may mend, by reason, such as `http_429`."""
+        return dict(self._send_loop.retries)
+
+    @property
     def concurrency(self) -> int:
         """How many requests may be in flight."""
         return self._send_loop.concurrency.limit
