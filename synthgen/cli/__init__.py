@@ -25,6 +25,7 @@ from synthgen.cli import (
     drift,
     estimate,
     gate,
+    gc,
     import_log,
     improve,
     init,
@@ -39,6 +40,7 @@ from synthgen.cli import (
     push,
     report,
     run,
+    runs,
     schema,
     serve,
     serve_builtin,
@@ -99,6 +101,8 @@ app.command("verdict")(verdict.verdict)
 app.command("drift")(drift.drift)
 app.command("import-log")(import_log.import_log)
 app.command("diff")(diff.diff)
+app.command("runs")(runs.runs)
+app.command("gc")(gc.gc)
 app.command("report")(report.report)
 app.command("view")(view.view)
 app.command("marks")(marks.marks)

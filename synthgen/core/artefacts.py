@@ -11,6 +11,13 @@ from synthgen.core.errors import StageFailed
 
 Kind = Literal["rows", "split", "model", "metrics"]
 
+_VERSION_DIGITS = 12
+
+
+def version_of(sha256: str) -> str:
+    """The short form of a content hash: the version of a dataset or a model, on any machine."""
+    return sha256[:_VERSION_DIGITS]
+
 
 @dataclass(frozen=True)
 class Artefact:
@@ -36,6 +43,11 @@ class Artefact:
     def name(self) -> str:
         """`<stage id>` or `<stage id>.<part>`."""
         return f"{self.stage_id}.{self.part}" if self.part else self.stage_id
+
+    @property
+    def version(self) -> str:
+        """The short form of `sha256`."""
+        return version_of(self.sha256)
 
 
 Inputs = Mapping[str, tuple[Artefact, ...]]

@@ -67,7 +67,8 @@ def locals_of(students: Sequence[Artefact], models: Sequence[str]) -> list[Local
     names = {digest: "base" if len(bases) == 1 else f"base of {base.name}" for digest, base in bases.items()}
     chosen = [replace(base, name=names[digest]) for digest, base in bases.items()]
     every = any(name in ("student", "students") for name in models)
-    stages = [name.rpartition(":")[2] for name in models]  # of another run, run:NAME:STAGE
+    # of another run, run:NAME:STAGE@VERSION
+    stages = [name.partition("@")[0].rpartition(":")[2] for name in models]
     taken: set[str] = set()
     for student in students:
         name = student.stage_id

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from synthgen.core.artefacts import version_of
 from synthgen.core.rows import CONTENT_FIELDS, Row, shape_of
 from synthgen.formats.conversation import answer_of
 from synthgen.formats.trainer_lines import trainer_lines
@@ -123,7 +124,11 @@ def make_card(summary: Summary, counts: Mapping[str, Any], about: About | None =
         "",
         f"{summary.rows:,} rows in `{summary.file}`, format `{summary.format}`. Made with synthgen.",
         *(
-            ["", f"Version `{about.version}`: the SHA-256 of the rows that it was made from."]
+            [
+                "",
+                f"Version `{version_of(about.version)}`, the beginning of the SHA-256 of the rows that it "
+                f"was made from: `{about.version}`.",
+            ]
             if about.version
             else []
         ),

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synthgen.core.changes import Change
+from synthgen.core.errors import ConfigError
 from synthgen.core.text import COLUMNS, dollars, table
 from synthgen.operations.estimate.outlook import Outlook, outlooks
 from synthgen.pipeline.changed_options import changed_options
 from synthgen.pipeline.options import RunOptions
+from synthgen.pipeline.other_runs import other_run_faults
 from synthgen.pipeline.plan import choose, stage_states
 from synthgen.pipeline.spec import Pipeline
 
@@ -24,10 +26,15 @@ def dry_run(pipeline: Pipeline, options: RunOptions) -> list[dict[str, Any]]:
     Returns:
         `stage`, `kind`, `state` and `why`; `changes`, each with `option`, `from` and `to`; and of a stage
         that would ask a teacher `calls` (see `Outlook`), else None.
+
+    Raises:
+        ConfigError: a stage that was chosen reads another run, which is not there or is another version.
     """
+    chosen = choose(pipeline, options.only, options.start, options.until, options.force)
+    if faults := list(other_run_faults(chosen, options.others(pipeline), str(pipeline.path))):
+        raise ConfigError.of(faults)
     run_dir = options.folder(pipeline)
     states = stage_states(pipeline, run_dir, limit=options.limit, forced=options.force, verify=options.verify)
-    chosen = choose(pipeline, options.only, options.start, options.until, options.force)
     asked = {one.stage: one.plain() for one in outlooks(pipeline, options, chosen, states)}
     return [
         {

@@ -12,7 +12,7 @@ and a parent is in one shard only; merge checks it. A cap is shared out evenly.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,10 @@ from synthgen.pipeline.plan import choose, stage_state
 from synthgen.pipeline.spec import Pipeline, StageSpec, ancestors, stage_id_of
 from synthgen.stages.contract import OverPairs, RowByRow, Whole
 from synthgen.stages.sharding import block, pairs
+from synthgen.store.manifest import read_manifest
 from synthgen.teachers.config import Budget
+
+_BLOCK = "-block"  # ends the id of a stage that only cuts a shard's rows out
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,30 @@ def first_input(spec: StageSpec) -> tuple[str, ...]:
 
 def block_id(spec: StageSpec) -> str:
     """The id of the `block` stage before a stage."""
-    return f"{spec.id}-block"
+    return f"{spec.id}{_BLOCK}"
+
+
+def is_merged(run_dir: Path, folders: Iterable[Path], of: int) -> bool:
+    """Whether a run holds what its shards made, and nothing of them is newer.
+
+    Args:
+        run_dir: the run's folder.
+        folders: of its shards.
+        of: how many shards there are.
+    """
+    made = [
+        manifest
+        for folder in folders
+        for file in folder.glob("[!.]*/manifest.json")
+        if (manifest := read_manifest(file.parent)) is not None and not manifest.stage.endswith(_BLOCK)
+    ]
+    merged = {part.stage: read_manifest(run_dir / part.stage) for part in made}
+    return bool(made) and all(
+        (whole := merged[part.stage]) is not None
+        and whole.extra.get("shards") == of
+        and whole.finished_at >= part.finished_at
+        for part in made
+    )
 
 
 def _named_inputs(spec: StageSpec, reads: dict[str, tuple[str, ...]]) -> dict[str, Any]:

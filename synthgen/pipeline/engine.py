@@ -39,7 +39,7 @@ from synthgen.store.manifest import (
     record_outputs,
     write_manifest,
 )
-from synthgen.store.publish import link_folder, publish, staging_folder, write_whole
+from synthgen.store.publish import KEYS, link_folder, publish, staging_folder, write_whole
 from synthgen.tasks.guarded import blamed
 
 
@@ -266,7 +266,7 @@ class Engine:
         )
 
     def _key_file(self, key: str) -> Path:
-        return self.run_dir.parent / ".stage-keys" / key
+        return self.run_dir.parent / KEYS / key
 
     def _remember_key(self, spec: StageSpec, manifest: Manifest) -> None:
         key_file = self._key_file(manifest.key)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from synthgen.core.artefacts import Inputs
 from synthgen.core.config import fingerprint, resolved
-from synthgen.core.errors import ConfigError, StageFailed
+from synthgen.core.errors import ConfigError, InputError, StageFailed
 from synthgen.core.hashing import value_hash
 from synthgen.pipeline.graph import FAILED, NO_RESULT, Graph
 from synthgen.pipeline.spec import Pipeline, StageSpec
@@ -103,7 +103,7 @@ def stage_state(
     manifest = read_manifest(folder)
     try:
         inputs = graph.inputs(spec)
-    except StageFailed as fault:
+    except (StageFailed, InputError) as fault:  # a stage has no result, or another run is not as it is named
         return StageState("waits", fault.faults[0].what, manifest=manifest)
     parts = key_parts(spec, pipeline, inputs, limit)
     key = value_hash(parts)

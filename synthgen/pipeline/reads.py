@@ -13,7 +13,7 @@ from synthgen.stages import INTERNAL_STAGES, STAGES
 from synthgen.stages.contract import Need, StageConfig, find_stage
 
 NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
-_STAGE = r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[a-z]+)?"
+_STAGE = r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[a-z]+)?(@[0-9a-f]{8,64})?"
 _OF_ANOTHER_RUN = re.compile(f"run:{NAME}:{_STAGE}")
 _OF_THE_WHOLE_RUN = re.compile(rf"run:(\.\.|\.\./\.\./{NAME}):{_STAGE}")
 
@@ -179,7 +179,8 @@ def _reference(
                 Misfit(
                     path,
                     f"{asked!r} is no reference to another run",
-                    "write run:NAME:STAGE or run:NAME:STAGE.PART",
+                    "write run:NAME:STAGE or run:NAME:STAGE.PART, and behind it @VERSION (8 to 64 "
+                    "digits, 0-9a-f) if it has to be that one",
                 )
             )
         return asked

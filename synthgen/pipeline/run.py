@@ -16,9 +16,9 @@ from synthgen.core.progress import Reporter
 from synthgen.core.run_metrics import RunMetrics
 from synthgen.pipeline.engine import Engine, timestamp
 from synthgen.pipeline.foresight import Foresight
-from synthgen.pipeline.graph import other_run_faults
 from synthgen.pipeline.lazy_sessions import LazySessions, OpenSessions
 from synthgen.pipeline.options import RunOptions
+from synthgen.pipeline.other_runs import other_run_faults
 from synthgen.pipeline.plan import choose
 from synthgen.pipeline.references import check_references
 from synthgen.pipeline.result import RunResult

@@ -7,12 +7,10 @@ from shlex import quote
 
 from synthgen.core.errors import InputError, nearest
 from synthgen.formats.containers.unpacking import container_of
-from synthgen.pipeline.spec import RESOLVED
+from synthgen.pipeline.recorded import is_run
 from synthgen.store.failed import ENDING
 from synthgen.store.manifest import NAME as MANIFEST
 from synthgen.store.manifest import read_manifest
-
-_MARKS = (RESOLVED, "run.log.jsonl", "status.json")
 
 
 def find_run(run: str, runs: Path) -> Path:
@@ -81,7 +79,7 @@ def _of_pipeline(path: Path, run: str, runs: Path) -> Path:
 
 
 def _checked(path: Path, run: str, runs: Path) -> Path:
-    if any((path / name).is_file() for name in _MARKS) or any(path.glob(f"*/{MANIFEST}")):
+    if is_run(path) or any(path.glob(f"*/{MANIFEST}")):
         return path
     if read_manifest(path) is not None or path.name.endswith(ENDING):
         shown = path / "rejected.jsonl" if path.name.endswith(ENDING) else path
@@ -100,7 +98,7 @@ def _checked(path: Path, run: str, runs: Path) -> Path:
 
 def _of_stage(path: Path, shown: Path) -> str:
     """Where to look instead of in a stage's folder: in its run, if it is part of one."""
-    if any((path.parent / name).is_file() for name in _MARKS):
+    if is_run(path.parent):
         return f"its run is {path.parent}; `synthgen inspect {quote(str(shown))}` shows the stage's rows"
     return (
         f"it is part of no run: `synthgen inspect {quote(str(shown))}` shows its rows, and each line of "
@@ -110,9 +108,7 @@ def _of_stage(path: Path, shown: Path) -> str:
 
 def _names(runs: Path) -> list[str]:
     return sorted(
-        folder.name
-        for folder in runs.glob("*")
-        if not folder.name.startswith(".") and any((folder / name).is_file() for name in _MARKS)
+        folder.name for folder in runs.glob("*") if not folder.name.startswith(".") and is_run(folder)
     )
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from synthgen.core.artefacts import version_of
 from synthgen.core.errors import InputError
+from synthgen.core.hashing import file_sha256
 from synthgen.core.rows import Row
 from synthgen.reports.run_folder import (
     PublishedStage,
@@ -71,6 +73,7 @@ def inspect_file(path: Path, samples: int = 3, seed: int = 0) -> dict[str, Any]:
     beside = [path.with_name("rows.jsonl"), *_inputs_beside(path)]
     return {
         "file": str(path),
+        "version": version_of(file_sha256(path)) if path.suffix == ".jsonl" else None,
         **survey.plain(),
         "broken": unreadable,
         "broken_lines": broken,
@@ -144,6 +147,7 @@ def _stage(stage: PublishedStage, seed: int) -> dict[str, Any]:
     return {
         "stage": stage.id,
         "kind": manifest.kind,
+        "versions": stage.versions(),
         "counts": manifest.counts,
         "requests": manifest.requests,
         "usage": manifest.usage,

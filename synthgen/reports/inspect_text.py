@@ -39,10 +39,14 @@ def _first_examples(drops: dict[str, Any]) -> dict[str, Any]:
 
 
 def _file_lines(figures: dict[str, Any]) -> Iterator[str]:
-    yield f"{figures['file']}: {figures['rows']:,} rows" + (
-        f", {figures['broken']:,} line{'s' * (figures['broken'] > 1)} that cannot be read"
-        if figures["broken"]
-        else ""
+    yield (
+        f"{figures['file']}: {figures['rows']:,} rows"
+        + (
+            f", {figures['broken']:,} line{'s' * (figures['broken'] > 1)} that cannot be read"
+            if figures["broken"]
+            else ""
+        )
+        + (f", version {figures['version']}" if figures["version"] else "")
     )
     for line in figures["broken_lines"]:
         yield f"  line {line['line']}: {line['fault']}"
@@ -56,9 +60,17 @@ def _run_lines(figures: dict[str, Any]) -> Iterator[str]:
     ) + (f" · at work now: {figures['live']['line']}" if figures["live"] else "")
     yield ""
     rows = [
-        [stage["stage"], *(f"{number:,}" for number in _sums(stage["counts"]))] for stage in figures["stages"]
+        [
+            stage["stage"],
+            *(f"{number:,}" for number in _sums(stage["counts"])),
+            stage["versions"].get("", ""),
+        ]
+        for stage in figures["stages"]
     ]
-    yield table(("stage", "in", "kept", "rejected", "failed"), rows, columns=terminal_columns())
+    yield table(("stage", "in", "kept", "rejected", "failed", "version"), rows, columns=terminal_columns())
+    for stage in figures["stages"]:
+        if parts := [f"{part} {version}" for part, version in stage["versions"].items() if part]:
+            yield f"versions of {stage['stage']}: {', '.join(parts)}"
     for stage in figures["stages"]:
         if figures["run"] is None and stage["table"]:
             yield f"\n{stage['table']}"

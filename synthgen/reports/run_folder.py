@@ -9,11 +9,13 @@ from typing import Any
 
 import orjson
 
+from synthgen.core.artefacts import version_of
 from synthgen.core.errors import InputError
 from synthgen.core.rows import Row
+from synthgen.pipeline.recorded import recorded_stages
 from synthgen.pipeline.result import came_to
 from synthgen.store.failed import ENDING, read_failure
-from synthgen.store.manifest import Manifest, read_manifest
+from synthgen.store.manifest import Manifest, artefact_hash, main_file, read_manifest
 from synthgen.store.publish import NEW
 
 ROW_FILES = ("rows.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl", "rejected.jsonl")
@@ -35,6 +37,19 @@ class PublishedStage:
             if path.is_file():
                 yield name.removesuffix(".jsonl"), path
 
+    def versions(self) -> dict[str, str]:
+        """Part -> version of what the stage made; the part is empty, but for a split's.
+
+        Of an export it is that of the rows that it was made from; of an evaluation there is none.
+        """
+        parts = ("train", "validation", "test") if self.manifest.writes == "split" else ("",)
+        if self.manifest.writes == "metrics":
+            exported = self.manifest.extra.get("version")
+            return {"": version_of(str(exported))} if exported else {}
+        return {
+            part: version_of(artefact_hash(self.manifest, main_file(self.manifest, part))) for part in parts
+        }
+
     def input_files(self) -> list[Path]:
         """The row files that the stage read, as far as they are still there."""
         records = [record for group in self.manifest.inputs.values() for record in group]
@@ -43,7 +58,7 @@ class PublishedStage:
 
 
 def stages_of(run_dir: Path) -> list[PublishedStage]:
-    """The published stages of a run, in the order of its pipeline.
+    """The published stages of a run, in the order of its pipeline; first those that it no longer names.
 
     Raises:
         InputError: there is no such folder.
@@ -55,10 +70,10 @@ def stages_of(run_dir: Path) -> list[PublishedStage]:
         manifest = read_manifest(folder) if folder.is_dir() and not folder.name.startswith(".") else None
         if manifest is not None:
             stages[folder.name] = PublishedStage(folder.name, folder, manifest)
-    order = {stage_id: position for position, stage_id in enumerate(_planned(run_dir))}
+    order = {stage_id: position for position, stage_id in enumerate(recorded_stages(run_dir) or [])}
     return sorted(
         stages.values(),
-        key=lambda stage: (order.get(stage.id, len(order)), stage.manifest.finished_at, stage.id),
+        key=lambda stage: (order.get(stage.id, -1), stage.manifest.finished_at, stage.id),
     )
 
 
@@ -87,21 +102,24 @@ def rows_stage(stages: Sequence[PublishedStage]) -> PublishedStage | None:
     return next((stage for stage in stages if stage.manifest is found), None)
 
 
+def dataset_of(stages: Sequence[PublishedStage]) -> dict[str, Any] | None:
+    """The rows that a run came to: `stage` (`<stage id>[.train]`), `rows` and `version`; None without any."""
+    found = rows_stage(stages)
+    if found is None:
+        return None
+    part, version = next(iter(found.versions().items()))
+    record = found.manifest.outputs.get(main_file(found.manifest, part))
+    return {
+        "stage": f"{found.id}.{part}" if part else found.id,
+        "rows": record.rows if record else 0,
+        "version": version,
+    }
+
+
 def under_way(run_dir: Path) -> Path | None:
     """The folder that a stage is being written into, or None."""
     folders = sorted(run_dir.glob(f"{NEW}*"))
     return folders[-1] if folders else None
-
-
-def _planned(run_dir: Path) -> list[str]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        tree: Any = YAML(typ="safe").load((run_dir / "pipeline.resolved.yaml").read_text(encoding="utf-8"))
-        return [str(options["id"]) for entry in tree["stages"] for options in entry.values()]
-    except (OSError, YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
-        return []
 
 
 def written_rows(path: Path) -> Iterator[Row]:

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from synthgen.core.text import dollars, percent, table
-from synthgen.reports.run_folder import stages_of
+from synthgen.operations.shard import is_merged
 from synthgen.store.jsonl import read_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_BLOCK = "-block"  # ends the id of a stage that only cuts a shard's rows out
 
 
 def charged(folder: Path | None, run: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
@@ -88,6 +86,8 @@ def scores(run_dir: Path, evaluations: Iterable[str]) -> list[dict[str, Any]]:
                 }
                 for name, figures in report["models"].items()
             }
+            roles = {name: figures.get("role") for name, figures in report["models"].items()}
+            students = [name for name, role in roles.items() if role == "student"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
         verdicts = (report.get("verdict") or {}).get("students", {})
@@ -96,6 +96,7 @@ def scores(run_dir: Path, evaluations: Iterable[str]) -> list[dict[str, Any]]:
                 "stage": stage,
                 "metrics": report["metrics"],
                 "models": models,
+                "students": students,
                 "verdicts": {name: figures["verdict"] for name, figures in verdicts.items()},
             }
         )
@@ -142,7 +143,7 @@ def shards(run_dir: Path, at_work: Callable[[Path], bool]) -> list[dict[str, Any
             word: [number for number in range(1, of + 1) if state.get(number, "not started") == word]
             for word in ("done", "running", "stopped", "not started")
         }
-        found.append({"of": of, **by_state, "merged": _merged(run_dir, parts.values(), of)})
+        found.append({"of": of, **by_state, "merged": is_merged(run_dir, parts.values(), of)})
     return found
 
 
@@ -153,18 +154,6 @@ def _state(folder: Path, at_work: Callable[[Path], bool]) -> str:
     for entry in read_log(folder / "run.log.jsonl"):
         last = str(entry.get("event"))
     return "done" if last == "done" else "stopped"
-
-
-def _merged(run_dir: Path, parts: Iterable[Path], of: int) -> bool:
-    """Whether the run holds what these shards made, and nothing of them is newer."""
-    merged = {stage.id: stage.manifest for stage in stages_of(run_dir)}
-    made = [stage for part in parts for stage in stages_of(part) if not stage.id.endswith(_BLOCK)]
-    return bool(made) and all(
-        stage.id in merged
-        and merged[stage.id].extra.get("shards") == of
-        and merged[stage.id].finished_at >= stage.manifest.finished_at
-        for stage in made
-    )
 
 
 def shard_lines(status: Mapping[str, Any]) -> list[str]:

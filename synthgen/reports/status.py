@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from synthgen.core.errors import InputError
 from synthgen.core.text import dollars, duration, table, terminal_columns
-from synthgen.reports.attempts import Attempt, last_attempts
+from synthgen.pipeline.attempts import Attempt, last_attempts
 from synthgen.reports.money import account, money_lines, read_estimate
-from synthgen.reports.run_folder import rows_stage, stages_of
+from synthgen.reports.run_folder import dataset_of, rows_stage, stages_of
 from synthgen.reports.standing import charged, charged_lines, score_lines, scores, shard_lines, shards
 from synthgen.store.failed import Failure, read_failure
 from synthgen.store.manifest import read_manifest
@@ -37,7 +38,8 @@ def run_status(run_dir: Path, pipeline: Pipeline, ledger: Path | None = None) ->
 
     Returns:
         `stages`, each with `stage`, `kind`, `state` and `why`, and where there is a result `counts`,
-        `requests`, `usage` and `seconds`; `live`, what is under way, or None; `money`, what the run cost
+        `requests`, `usage` and `seconds`; `live`, what is under way, or None; `dataset`, the rows that
+        the run came to, with their version, or None; `money`, what the run cost
         against its estimate (see `money.account`); `paid`, what this run has paid by the ledger over all its
         tries, or None; `set_aside`, the worst case of its requests that are not settled, or None; `scores`
         and `shards` (see `standing`); `ledger`, whether there is one.
@@ -46,6 +48,7 @@ def run_status(run_dir: Path, pipeline: Pipeline, ledger: Path | None = None) ->
         failed, interrupted, or stopped (at the budget). Of a stage that did not end well `rerun` says why
         it would run again, `progress` how far it came, and `failed_counts` what became of its rows.
     """
+    from synthgen.pipeline.graph import FAILED, NO_RESULT
     from synthgen.pipeline.plan import stage_states
 
     live = live_status(run_dir)
@@ -57,8 +60,10 @@ def run_status(run_dir: Path, pipeline: Pipeline, ledger: Path | None = None) ->
         now = stage_state[spec.id]
         manifest = read_manifest(run_dir / spec.id)
         entry: dict[str, Any] = {"stage": spec.id, "kind": spec.kind, "state": now.state, "why": now.why}
-        if now.state == "waits":
+        if now.state == "waits" and now.why.endswith((NO_RESULT, FAILED)):
             entry["why"] = f"for {now.why.partition(' ')[0]}"
+        elif now.state == "waits":  # another run is not as it is named: waiting does not help
+            entry["exit_code"] = InputError.exit_code
         if spec.id in attempts:
             entry.update(_unended(attempts[spec.id], now, read_failure(run_dir, spec.id)))
         if live is not None and live["stage"].split(" ")[0] == spec.id and entry["state"] != "done":
@@ -77,7 +82,8 @@ def run_status(run_dir: Path, pipeline: Pipeline, ledger: Path | None = None) ->
             if manifest.writes == "model" and "completion" in manifest.config:
                 entry["completion"] = manifest.config["completion"]
         stages.append(entry)
-    came_to = rows_stage(stages_of(run_dir)) if run_dir.is_dir() else None
+    published = stages_of(run_dir) if run_dir.is_dir() else []
+    came_to = rows_stage(published)
     money = account(stages, read_estimate(run_dir), came_to.id if came_to else None)
     for entry in stages:
         entry.pop("options", None)
@@ -89,6 +95,7 @@ def run_status(run_dir: Path, pipeline: Pipeline, ledger: Path | None = None) ->
         "folder": str(run_dir),
         "live": live,
         "stages": stages,
+        "dataset": dataset_of(published),
         "money": money,
         "ledger": ledger is not None and ledger.is_dir(),
         "paid": paid,
@@ -138,7 +145,7 @@ def at_work(run_dir: Path) -> bool:
         lock = orjson.loads((run_dir / ".lock").read_bytes())
     except (OSError, orjson.JSONDecodeError):
         return False
-    return time.time() - lock.get("heartbeat", 0) <= 60 and _alive_here(lock)
+    return isinstance(lock, dict) and time.time() - lock.get("heartbeat", 0) <= 60 and _alive_here(lock)
 
 
 def somebody_at_work(run_dir: Path) -> bool:
@@ -195,6 +202,7 @@ def status_table(status: dict[str, Any]) -> str:
             head,
             "",
             _stage_table(header, rows, columns),
+            *(["", dataset_line(status["dataset"])] if status["dataset"] else []),
             *(["", f"students and what they learned to say: {', '.join(students)}"] if students else []),
             *([""] if money else []),
             *money,
@@ -202,6 +210,11 @@ def status_table(status: dict[str, Any]) -> str:
             *(["", *parts] if (parts := shard_lines(status)) else []),
         ]
     )
+
+
+def dataset_line(dataset: Mapping[str, Any]) -> str:
+    """What the run came to, and the version by which cards and other runs name it."""
+    return f"dataset: {dataset['stage']}, {dataset['rows']:,} rows, version {dataset['version']}"
 
 
 def _stage_table(header: Sequence[str], rows: Sequence[Sequence[str]], columns: int) -> str:

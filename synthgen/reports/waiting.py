@@ -26,7 +26,7 @@ def ended(status: dict[str, Any], at_work: bool) -> int | None:
     if at_work:
         return None
     for stage in stages:
-        if stage["state"] == "failed":
+        if stage["state"] == "failed" or (stage["state"] == "waits" and stage.get("exit_code")):
             return int(stage.get("exit_code") or 1)
         if stage["state"] == "stopped":
             return STOPPED

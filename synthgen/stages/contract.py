@@ -39,8 +39,8 @@ class StageConfig(Component):
     input: Annotated[str | tuple[str, ...] | None, Unhashed()] = Field(
         None,
         description=(
-            "<stage id>[.<part>], or run:NAME:<stage id>[.<part>]; the nearest earlier artefact where "
-            "left out"
+            "<stage id>[.<part>], or run:NAME:<stage id>[.<part>][@VERSION]; the nearest earlier artefact "
+            "where left out"
         ),
     )
 

@@ -187,7 +187,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         counts,
         files,
         extra={"left_out": summary.left_out, "file": config.file_name, "version": source.sha256},
-        table=_table(config, counts, summary),
+        table=f"{_table(config, counts, summary)}\n  dataset version {source.version}",
     )
 
 

@@ -141,6 +141,12 @@ class RunLock:
                 continue  # a full disk must not end the heartbeat
 
 
+def is_held(run_dir: Path) -> bool:
+    """Whether a live process holds a run, so that `RunLock` would refuse it."""
+    holder = _read(run_dir / ".lock")
+    return holder is not None and not _stale(holder)
+
+
 def _read(path: Path) -> dict[str, Any] | None:
     """What a lock file holds: None where there is no file, empty where it cannot be read."""
     try:

@@ -6,6 +6,7 @@ runs over the same ledger (times, cost, host, versions) is here or in the ledger
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -123,11 +124,30 @@ def altered(folder: Path, manifest: Manifest, verify: bool = False) -> list[str]
             continue
         on_disk = (status.st_size, status.st_mtime_ns, status.st_ino)
         same = on_disk == (record.bytes, record.mtime_ns, record.inode)
-        if (verify or not same) and (
-            status.st_size != record.bytes or file_sha256(folder / name) != record.sha256
-        ):
+        if same and not verify:
+            continue
+        if status.st_size != record.bytes:
+            changed.append(name)
+            continue
+        found = file_sha256(folder / name) if verify else _hashed_once(folder / name, *on_disk)
+        if found != record.sha256:
             changed.append(name)
     return changed
+
+
+@functools.lru_cache(maxsize=10_000)
+def _hashed_once(path: Path, size: int, mtime_ns: int, inode: int) -> str:
+    """The content hash of a file that is not where it was published: of a copied run, at each look."""
+    return file_sha256(path)
+
+
+MAIN_FILE = {"rows": "rows.jsonl", "model": "model", "metrics": "metrics.json"}
+"""What an artefact of a kind is read from; a split has `<part>.jsonl`."""
+
+
+def main_file(manifest: Manifest, part: str | None = None) -> str:
+    """The file, or for a model the folder, that the readers of a stage or of its part read."""
+    return f"{part}.jsonl" if manifest.writes == "split" else MAIN_FILE[manifest.writes]
 
 
 def artefact_hash(manifest: Manifest, file: str) -> str:

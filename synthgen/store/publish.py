@@ -2,11 +2,13 @@
 
 A stage works in `.new-<stage>`, beside the final place and on the same file system. Publishing over an old
 result first renames the old one to `.old-<stage>`. A kill between the two renames leaves no `<stage>`;
-`recover` then restores the old one at the next start.
+`recover` then restores the old one at the next start. What is deleted becomes `.gone-<name>` first, so that
+a kill leaves no half of it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -14,7 +16,9 @@ from pathlib import Path
 
 from synthgen.core.errors import InputError
 
-NEW, OLD = ".new-", ".old-"
+NEW, OLD, GONE = ".new-", ".old-", ".gone-"
+KEYS = ".stage-keys"
+"""Beside the runs: which stage of which run has a result with a key, so that others can link it."""
 
 
 def run_folder(path: Path) -> Path:
@@ -72,9 +76,29 @@ def recover(run_dir: Path) -> list[str]:
         else:
             os.rename(old, final)
             restored.append(final.name)
-    for new in run_dir.glob(f"{NEW}*"):
-        shutil.rmtree(new, ignore_errors=True)
+    for left in (*run_dir.glob(f"{NEW}*"), *run_dir.glob(f"{GONE}*")):
+        _delete(left)
     return restored
+
+
+def remove(run_dir: Path, path: Path) -> None:
+    """Deletes a file or a folder of a run: it vanishes whole, by rename, before its space is freed."""
+    aside = path
+    if not path.name.startswith(GONE):
+        aside = run_dir / f"{GONE}{'-'.join(path.relative_to(run_dir).parts)}"
+        _delete(aside)
+        os.rename(path, aside)
+    _delete(aside)
+    if path.parent != run_dir:
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()  # if that was all that it held
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def flush_folder(folder: Path) -> None:

@@ -34,6 +34,7 @@ def model_card(
     completion: str,
     trained_with: str,
     tags: Sequence[str],
+    datasets: Sequence[tuple[str, str, int]],
     data: Mapping[str, Any],
     teachers: Mapping[str, int],
     options: Mapping[str, Any],
@@ -51,6 +52,7 @@ def model_card(
         completion: what it was trained to say.
         trained_with: the trainer's name.
         tags: beside `synthgen`.
+        datasets: what it was trained on: name, version and number of rows of each.
         data: a table about its rows, name -> value.
         teachers: who wrote them, see `teachers_of`.
         options: all options of the training.
@@ -81,7 +83,11 @@ def model_card(
         lines += ["", f"Before that it was trained as {trained}; the first of these started from "]
         lines[-1] += f"{_code(origin)}." if origin else "random weights."
     lines += ["", f"To ask it, {FORMS[completion].how_to_ask}"] if completion in FORMS else []
-    lines += ["", "## Data", "", "| | |", "|---|---|"]
+    lines += ["", "## Data", ""]
+    lines += [
+        f"- trained on dataset {_code(name)} version `{version}`, {n:,} rows" for name, version, n in datasets
+    ]
+    lines += ["", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in data.items()]
     lines += ["", "Written by:", ""]
     lines += [f"- {_code(name)}: {number:,} rows" for name, number in list(teachers.items())[:NAMED]]

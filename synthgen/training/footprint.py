@@ -147,7 +147,9 @@ class Footprint:
 
 
 def size(number: float) -> str:
-    """Bytes as people say them: `81 GB`, `1.35 GB`, `590 MB`, `0.4 MB`."""
+    """Bytes as people say them: `81 GB`, `1.35 GB`, `590 MB`, `0.4 MB`, `12.5 KB`."""
+    if number < 1e5:
+        return f"{number / 1e3:,.1f} KB"
     if number >= 1e9:
         return f"{number / 1e9:,.0f} GB" if number >= 20e9 else f"{number / 1e9:,.2f} GB"
     return f"{number / 1e6:,.0f} MB" if number >= 1e6 else f"{number / 1e6:,.1f} MB"

@@ -130,7 +130,7 @@ def train_student(
         context.reporter.stage(context.stage_id, sum(one.rows for one in rows)).update(note="preparing")
         chosen = started(student, start, tokenizer)
         opened = open_student(chosen, lambda: learned_texts(_read(rows)), seed, options.method == "lora")
-        opened.name = student.start or opened.name
+        opened.name = student.start_name or opened.name
         if faults := method_faults(opened.model.config, options):
             raise ConfigError.of(faults)
         for note in (*opened.notes, *objective.meet(opened, islice(learned_texts(_read(rows)), SAMPLE))):
@@ -149,7 +149,7 @@ def train_student(
             context.reporter.say(f"{context.stage_id}: {nothing_kept(options, int(figures['steps']))}")
         _write_models(opened, kept, options, context.work, out, scratch)
         for folder in (out, *(folder_of(out, snapshot) for snapshot in kept)):
-            name_start(folder / "adapter", start, student.start)
+            name_start(folder / "adapter", start, student.start_name)
     card = partial(
         model_card,
         base=base,
@@ -159,8 +159,8 @@ def train_student(
         completion=objective.completion,
         trained_with=objective.TRAINED_WITH,
         tags=objective.TAGS,
+        datasets=[(one.name, one.version, one.rows) for one in rows],
         data={
-            "artefact": ", ".join(one.name for one in rows),
             "sha256": ", ".join(one.sha256 for one in rows),
             "rows": f"{preflight.kept:,}",
             **({"held out": f"{mixture.held_out:,}"} if mixture.held_out else {}),

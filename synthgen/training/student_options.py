@@ -183,6 +183,11 @@ class StudentOptions(_Start):  # type: ignore[misc]  # pydantic makes it
         return value
 
     @property
+    def start_name(self) -> str | None:
+        """`start` without the version that it has to have, which changes nothing in what is trained."""
+        return self.start and self.start.partition("@")[0]
+
+    @property
     def tokenizer_of(self) -> str | None:
         """The stage whose model's tokenizer a student from scratch takes; None for any other student."""
         return self.init.tokenizer_of if self.init is not None else None

@@ -34,6 +34,10 @@ COMMANDS = [
     ["diff", "made", "kept"],
     ["run", "p.yaml", "--dry-run", "--set", "rationales.sampling.temperature=0.25"],
     ["ledger", "stats"],
+    ["runs"],
+    ["gc"],
+    ["runs", "--help"],
+    ["gc", "--help"],
 ]
 
 

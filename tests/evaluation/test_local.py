@@ -136,6 +136,7 @@ def test_students_of_other_runs_and_teachers_that_were_trained_beside_them(tmp_p
         ("old:sft", str(theirs.file)),
     ]
     assert [one.digest for one in locals_of([theirs], ["run:old:sft"])] == ["old"]
+    assert [one.digest for one in locals_of([theirs], ["run:old:sft@0123abcd"])] == ["old"]
     assert locals_of([theirs], ["run:old:other"]) == []
 
 

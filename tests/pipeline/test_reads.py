@@ -72,6 +72,7 @@ stages:
         ("pair.teacher, plain", ("pair", "plain"), None),
         ("students, pair.teacher", ("plain", "pair"), ("pair",)),
         ("students, run:old:sft", ("plain", "pair"), ("run:old:sft",)),
+        ("students, 'run:old:sft@0123abcd'", ("plain", "pair"), ("run:old:sft@0123abcd",)),
     ],
 )
 def test_the_models_of_an_evaluation(tmp_path, models, students, named):

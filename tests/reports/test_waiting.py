@@ -24,6 +24,8 @@ def status(*states):
         (("done", "run"), False, None),  # not begun: a job waits in a queue
         (("done", "interrupted"), False, None),  # queued again
         (("done", "waits"), False, None),
+        (("done", {"state": "waits", "exit_code": 0}), False, None),  # for its batches
+        (("done", {"state": "waits", "exit_code": 2}), False, 2),  # another run is not as it is named
         (("done", "running"), True, None),
         (("done", {"state": "failed", "exit_code": 4}), False, 4),
         (("done", {"state": "failed"}, "waits"), False, 1),

@@ -102,7 +102,8 @@ def test_one_masked_example_is_shown(undisturbed):
 
 def test_the_card_names_data_teacher_and_options(undisturbed):
     card = (undisturbed.folder / "out" / "model" / "README.md").read_text()
-    assert hashlib.sha256(undisturbed.data.read_bytes()).hexdigest() in card
+    version = hashlib.sha256(undisturbed.data.read_bytes()).hexdigest()
+    assert f"- trained on dataset `data` version `{version[:12]}`, 96 rows" in card and version in card
     assert "`builtin programmatic`: 96 rows" in card
     assert '"learning_rate": 0.005' in card
     assert str(undisturbed.folder) not in card

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import tempfile
 import traceback
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -25,23 +24,23 @@ from synthgen.core.interrupts import Stopping
 from synthgen.core.progress import Reporter
 from synthgen.core.rows import Row
 from synthgen.operations.rehearse.figures import Asking, Rehearsed, Training, size_of
+from synthgen.operations.rehearse.leftovers import OURS, sweep
 from synthgen.operations.rehearse.measuring import Peak, Watching, now
 from synthgen.operations.rehearse.students import Group, groups
 from synthgen.pipeline.foresight import foreseen
-from synthgen.pipeline.graph import Graph, other_run_faults
+from synthgen.pipeline.graph import Graph
 from synthgen.pipeline.options import RunOptions
+from synthgen.pipeline.other_runs import other_run_faults
 from synthgen.pipeline.spec import Pipeline, StageSpec, readers
 from synthgen.stages.contract import Context, Outcome, find_stage
 from synthgen.stages.training_inputs import REHEARSED_STEPS
 from synthgen.store.jsonl import read_log, read_rows, write_rows
-from synthgen.store.lock import is_alive
 from synthgen.training import checkpoints
 from synthgen.training.made_up import made_up_questions, made_up_rows
 from synthgen.training.start import STUDENT, TOKENIZER, completion_of, started
 from synthgen.training.student import quiet_libraries
 
 QUESTIONS = 2
-_OURS = f".rehearsal-{socket.gethostname()}-"
 """How folders of rehearsals begin; the process follows. Another machine may share the disk."""
 WITHOUT_EVALUATE = {"models": ["students"], "max_new_tokens": 16}
 """How a student is asked that no evaluate reads."""
@@ -68,21 +67,13 @@ def rehearse(pipeline: Pipeline, options: RunOptions, reporter: Reporter | None 
         raise ConfigError.of(faults)
     disk = next(one for one in options.folder(pipeline).parents if one.is_dir())
     with Stopping() as stopping, stopping.at_once():
-        _sweep(disk)
-        with tempfile.TemporaryDirectory(prefix=f"{_OURS}{os.getpid()}-", dir=disk) as folder:
+        sweep(disk)
+        with tempfile.TemporaryDirectory(prefix=f"{OURS}{os.getpid()}-", dir=disk) as folder:
             rehearsal = _Rehearsal(pipeline, options, Path(folder), reporter or Reporter(), stopping)
             return [
                 rehearsal.student(group, keep={name for one in chosen for name in one.models.values()})
                 for group in chosen
             ]
-
-
-def _sweep(disk: Path) -> None:
-    """Removes what rehearsals of this machine left there that were killed."""
-    for folder in disk.glob(f"{_OURS}*-*"):
-        process = folder.name.removeprefix(_OURS).partition("-")[0]
-        if process.isdigit() and not is_alive(int(process)):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 class _NoTeachers:

@@ -20,7 +20,7 @@ from synthgen.operations.validate.caps import cap_faults
 from synthgen.operations.validate.hub import hub_faults
 from synthgen.operations.validate.split_sizes import split_faults
 from synthgen.pipeline.foresight import foreseen
-from synthgen.pipeline.graph import other_run_faults
+from synthgen.pipeline.other_runs import other_run_faults
 from synthgen.pipeline.references import unreadable_references
 from synthgen.pipeline.short_limits import short_limits
 from synthgen.pipeline.spec import Pipeline

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from synthgen.reports.attempts import Attempt, last_attempts
+from synthgen.pipeline.attempts import Attempt, last_attempts
 from synthgen.reports.inspect import inspect_run
 from synthgen.reports.money import account, read_estimate
 from synthgen.reports.run_folder import PublishedStage, rows_stage, stages_of

@@ -25,6 +25,7 @@ from synthgen.store.ledger.queries import (
     Spend,
     read_entry,
     read_no_reply,
+    read_paid,
     read_reply_cost,
     read_reserved,
     read_samples,
@@ -170,6 +171,16 @@ class Ledger:
             parts = [read_reserved(reader, run) for reader in self._all_readers()]
         usd, tokens, requests = (sum(part[place] for part in parts) for place in range(3))
         return Spend(float(usd), int(tokens), int(requests))
+
+    @reports_damage
+    def paid(self) -> dict[str, float]:
+        """Run -> dollars that it has paid; what is set aside is left out."""
+        paid: dict[str, float] = {}
+        with self._lock:
+            for reader in self._all_readers():
+                for run, usd in read_paid(reader).items():
+                    paid[run] = paid.get(run, 0.0) + usd
+        return paid
 
     # Writing
 

@@ -165,6 +165,11 @@ def read_spend(reader: sqlite3.Connection, run: str) -> list[Spend]:
     return [_read_sums(reader, _SPEND, run), read_reserved(reader, run)]
 
 
+def read_paid(reader: sqlite3.Connection) -> dict[str, float]:
+    """The dollars that each run has paid in this file; what is only reserved is left out."""
+    return {run: usd or 0.0 for run, usd in reader.execute("SELECT run, sum(usd) FROM spend GROUP BY run")}
+
+
 def read_reserved(reader: sqlite3.Connection, run: str) -> Spend:
     """What is only reserved for a run in this file."""
     return _read_sums(reader, _RESERVED, run)

@@ -13,7 +13,8 @@ from synthgen.cli import app
 from synthgen.core.errors import ConfigError, StageFailed
 from synthgen.core.progress import Reporter
 from synthgen.operations.rehearse.figures import fault_of
-from synthgen.operations.rehearse.rehearse import _sweep, rehearse
+from synthgen.operations.rehearse.leftovers import sweep
+from synthgen.operations.rehearse.rehearse import rehearse
 from synthgen.pipeline.file import load_pipeline
 from synthgen.pipeline.options import RunOptions
 from tests.training.families import TEMPLATE, family
@@ -189,7 +190,7 @@ def test_what_a_killed_rehearsal_left_is_removed_by_the_next_one(in_tmp):
     )
     for folder in (left, running, elsewhere):
         folder.mkdir()
-    _sweep(Path())
+    sweep(Path())
     assert not left.exists() and running.exists() and elsewhere.exists()
 
 
