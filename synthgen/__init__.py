@@ -221,7 +221,7 @@ def export(
         runs: the folder that holds all runs.
         columns: of files: our fields and the files' columns.
         overwrite: whether a folder that is there already is replaced.
-        **options: other options of the stage `export`: file, keep, title, license, language.
+        **options: other options of the stage `export`: file, keep, title, license, language, reviews.
 
     Returns:
         The account of what was exported.

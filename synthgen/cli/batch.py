@@ -9,6 +9,7 @@ import typer
 
 from synthgen.cli import options as o
 from synthgen.cli.next_commands import next_command
+from synthgen.core.text import amount
 
 if TYPE_CHECKING:
     from synthgen.dispatch.batch.book import BatchPart
@@ -57,7 +58,7 @@ def prepare(
         o.hint(next_command("run", pipeline, **given))
         return
     for stage, requests in done.waiting.items():
-        o.out(f"{stage}: {requests:,} requests wait for a batch")
+        o.out(f"{stage}: {amount(requests, 'request')} wait for a batch")
     _show(done.parts, False)
     to_send = any(part.state != "submitted" for part in done.parts)
     submit = [next_command("batch submit", pipeline, **given)] if to_send else []

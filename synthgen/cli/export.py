@@ -46,6 +46,10 @@ def export(
     language: Annotated[
         list[str] | None, typer.Option("--language", metavar="CODE", help="on the card: en, de …; repeatable")
     ] = None,
+    reviews: Annotated[
+        Path | None,
+        typer.Option("--reviews", metavar="FILE", help="marks of `synthgen view`: what people said beside"),
+    ] = None,
     of: Annotated[
         str,
         typer.Option(
@@ -84,6 +88,7 @@ def export(
             "title": title,
             "license": license,
             "language": language,
+            "reviews": str(reviews) if reviews else None,
         }.items()
         if value
     }

@@ -17,10 +17,10 @@ def inspect(
             help="a row file, a run's name, folder or pipeline file, or one stage's folder (what -o wrote)",
         ),
     ],
-    samples: Annotated[int, typer.Option("-n", min=0, help="random rows to show")] = 2,
+    samples: Annotated[int, typer.Option("-n", min=0, help="random rows to show")] = 1,
     seed: Annotated[int, typer.Option("--seed", help="of the random rows")] = 0,
     full: Annotated[
-        bool, typer.Option("--full", help="two examples of each rule, and every field of the sample rows")
+        bool, typer.Option("--full", help="more examples of each rule, whole sample rows and verdicts")
     ] = False,
     runs: o.Runs = o.RUNS,
     ledger: o.Ledger = o.LEDGER,

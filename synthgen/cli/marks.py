@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from synthgen.cli import options as o
+from synthgen.core.text import amount
 
 
 def marks(
@@ -33,7 +34,7 @@ def marks(
     path = find_rows(target, runs)
     reviews = reviews_file(path)
     if pairs is not None:
-        o.out(f"written: {pairs}, {write_pairs(reviews, pairs):,} pairs")
+        o.out(f"written: {pairs}, {amount(write_pairs(reviews, pairs), 'pair')}")
         return
     files = row_files(path)
     o.out_json(marks_summary(reviews, files)) if as_json else o.out(agreement_text(reviews, files))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -107,13 +108,9 @@ Rehearse = Annotated[
 ]
 
 
-def _log_format(text: str | None) -> str | None:
-    if text is not None:
-        from synthgen.core.progress import LOG_FORMAT
-
-        if text not in ("text", "json"):
-            raise typer.BadParameter("text or json")
-        os.environ[LOG_FORMAT] = text
+def _read_log_format(text: str) -> str:
+    if text not in ("text", "json"):
+        raise typer.BadParameter("text or json")
     return text
 
 
@@ -122,8 +119,7 @@ LogFormat = Annotated[
     typer.Option(
         "--log-format",
         metavar="text|json",
-        callback=_log_format,
-        is_eager=True,
+        parser=_read_log_format,
         help="json: a JSON object for each line of the log (stderr)",
     ),
 ]
@@ -172,7 +168,17 @@ def run_options(**given: Any) -> RunOptions:
         for name, value in given.items()
         if value is not None
     }
-    return RunOptions(**plain)
+    return RunOptions(command=typed_command(), **plain)
+
+
+def typed_command() -> str:
+    """The command line of this process without keys; empty where synthgen is called from Python."""
+    from synthgen.core.secrets import without_keys
+
+    program = Path(sys.argv[0]).parts
+    if program[-1:] != ("synthgen",) and program[-2:] != ("synthgen", "__main__.py"):
+        return ""
+    return without_keys(shlex.join(["synthgen", *sys.argv[1:]]))[0]
 
 
 def sharded(checked: Pipeline, chosen: RunOptions, shard: str | None) -> tuple[Pipeline, RunOptions]:
@@ -212,6 +218,14 @@ def find_run(run: str, runs: Path = RUNS) -> Path:
     from synthgen.reports.find_run import find_run as found
 
     return found(run, runs)
+
+
+def log_as(log_format: str | None) -> None:
+    """Has the log of this process written as `--log-format` says."""
+    from synthgen.core.progress import LOG_FORMAT
+
+    if log_format is not None:
+        os.environ[LOG_FORMAT] = log_format
 
 
 def share(flag: str, text: str | None) -> float | None:

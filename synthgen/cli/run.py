@@ -83,6 +83,7 @@ def run(
 
     Stop it anywhere; the same command continues. Stages that nothing changed for are not run again.
     """
+    o.log_as(log_format)
     if dry_run and rehearse:
         raise typer.BadParameter("give --dry-run or --rehearse, not both")
     checked = o.load(pipeline, set, values, env_file)
@@ -162,14 +163,17 @@ def show(result: RunResult, as_json: bool, ledger: Path | None = None) -> None:
             }
         )
         return
+    shown = []
     for stage_id, manifest in result.stages.items():
         table = manifest.extra.get("table")
         if not table:
             continue
         if manifest.writes == "metrics" or len(result.stages) == 1:
-            o.out(f"{stage_id}\n\n{table}\n")
+            shown.append(f"{stage_id}\n\n{table}")
         elif manifest.writes == "model" and result.done[stage_id] == "ran":
-            o.out(f"{table}\n")  # it begins with the stage's id
+            shown.append(table)  # it begins with the stage's id
+    if shown:
+        o.out("\n\n".join(shown))
     o.hint(*(next_command(command, result.run_dir, ledger=ledger) for command in ("inspect", "status")))
 
 

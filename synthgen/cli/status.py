@@ -37,7 +37,7 @@ def status(
 
     Also of a live run and of shards; the scores and verdicts so far; and what would rerun, and why.
     """
-    from synthgen.core.errors import InputError
+    from synthgen.core.errors import InputError, SynthgenError
     from synthgen.pipeline.spec import RESOLVED
     from synthgen.reports.status import run_status, somebody_at_work, status_table
     from synthgen.reports.watch import watch as look_again
@@ -53,10 +53,16 @@ def status(
             str(folder),
             "run its pipeline file with `synthgen run`; `synthgen status` takes that file, too",
         )
-    checked = o.load(file, set, values)
+    checked, unchecked = None, ""
+    try:
+        checked = o.load(file, set, values)
+    except SynthgenError as fault:
+        if file != folder / RESOLVED or set or values or wait:
+            raise
+        unchecked = fault.faults[0].what  # the run is looked at elsewhere; what is there can be told
     if watch and not as_json:
         look_again(
-            lambda: status_table(run_status(folder, checked, ledger)),
+            lambda: status_table(run_status(folder, checked, ledger, unchecked)),
             lambda: somebody_at_work(folder),
             o.out_again,
         )
@@ -67,7 +73,7 @@ def status(
 
         report, code = wait_for(lambda: (run_status(folder, checked, ledger), somebody_at_work(folder)))
     else:
-        report = run_status(folder, checked, ledger)
+        report = run_status(folder, checked, ledger, unchecked)
     o.out_json(report) if as_json else o.out(status_table(report))
     if code:
         raise typer.Exit(code)

@@ -17,6 +17,9 @@ def why(
     ],
     runs: o.Runs = o.RUNS,
     ledger: o.Ledger = o.LEDGER,
+    full: Annotated[
+        bool, typer.Option("--full", help="the whole prompt, and where the seeds came from")
+    ] = False,
     as_json: o.AsJson = False,
 ) -> None:
     """Tell where a row came from and what became of it.
@@ -27,4 +30,4 @@ def why(
     from synthgen.reports.why_text import why_text
 
     report = why_row(o.find_run(run, runs), row_id, ledger)
-    o.out_json(report) if as_json else o.out(why_text(report))
+    o.out_json(report) if as_json else o.out(why_text(report, full))

@@ -77,6 +77,11 @@ def wrapped(text: str, columns: int) -> str:
     return "\n".join(part for line in text.split("\n") for part in _wrapped_line(line, columns))
 
 
+def amount(number: int, noun: str, many: str = "") -> str:
+    """A number with its noun: `1 row`, `1,204 rows`; `many` where an s at the end is not enough."""
+    return f"{number:,} {noun if number == 1 else many or noun + 's'}"
+
+
 def dollars(value: float) -> str:
     """An amount: dollars and cents, under a cent two significant digits."""
     if value >= 1e9:

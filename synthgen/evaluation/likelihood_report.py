@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from synthgen.core.text import table
+from synthgen.core.text import amount, table
 from synthgen.evaluation.held_out import TextLikelihood, told_rows
 from synthgen.evaluation.intervals import Interval
 from synthgen.evaluation.local import Local
@@ -152,7 +152,7 @@ def _unmeasured(figures: Mapping[str, Any]) -> list[str]:
     lines = []
     for name, unfit in figures["unfit"].items():
         reasons = ", ".join(f"{reason} {number:,}" for reason, number in unfit.items())
-        lines.append(f"{name}: {sum(unfit.values()):,} rows could not be measured ({reasons})")
+        lines.append(f"{name}: {amount(sum(unfit.values()), 'row')} could not be measured ({reasons})")
     return lines
 
 

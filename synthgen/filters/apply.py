@@ -13,7 +13,7 @@ from synthgen.filters.batch import RowBatch
 from synthgen.filters.contract import KEEP, Decision, Rule, is_rethresholdable
 from synthgen.filters.hints import Hints
 from synthgen.store.reviews import Decision as Reviewed
-from synthgen.store.reviews import edited
+from synthgen.store.reviews import fixed_row
 
 T = TypeVar("T")
 
@@ -151,7 +151,7 @@ def follow_reviews(reviews: Mapping[str, Reviewed], filtered: FilteredRows) -> s
             filtered.rejections[index] = (REVIEW, Decision(True, ", ".join(review.who)))
             continue
         note = "kept"
-        if review.edits and (fixed := edited(row, review.edits)) != row:
+        if (fixed := fixed_row(row, review)) is not row:
             filtered.rows[index] = fixed
             filtered.edited.add(index)
             note = "fixed"

@@ -16,6 +16,7 @@ import orjson
 
 from synthgen.core.artefacts import version_of
 from synthgen.core.rows import CONTENT_FIELDS, Row, shape_of
+from synthgen.core.text import amount
 from synthgen.formats.conversation import answer_of
 from synthgen.formats.trainer_lines import trainer_lines
 from synthgen.formats.writing import kind_of_file
@@ -122,7 +123,7 @@ def make_card(summary: Summary, counts: Mapping[str, Any], about: About | None =
         "",
         f"# {_plain(about.title)}",
         "",
-        f"{summary.rows:,} rows in `{summary.file}`, format `{summary.format}`. Made with synthgen.",
+        f"{amount(summary.rows, 'row')} in `{summary.file}`, format `{summary.format}`. Made with synthgen.",
         *(
             [
                 "",
@@ -135,7 +136,7 @@ def make_card(summary: Summary, counts: Mapping[str, Any], about: About | None =
         "",
         "## Fields",
         "",
-        *[f"- `{_plain(name)}`: in {count:,} rows" for name, count in summary.fields.items()],
+        *[f"- `{_plain(name)}`: in {amount(count, 'row')}" for name, count in summary.fields.items()],
         "",
         "## How it was made",
         "",
@@ -146,17 +147,17 @@ def make_card(summary: Summary, counts: Mapping[str, Any], about: About | None =
     ]
     for kind, names in summary.origins.items():
         ranked = sorted(names.items(), key=lambda item: (-item[1], item[0]))
-        lines += [f"- {kind} `{_plain(name)}`: {count:,} rows" for name, count in ranked[:_LISTED]]
+        lines += [f"- {kind} `{_plain(name)}`: {amount(count, 'row')}" for name, count in ranked[:_LISTED]]
         if len(ranked) > _LISTED:
             lines.append(f"- and {len(ranked) - _LISTED:,} more of kind {kind}")
     if not any(summary.origins.values()):
         lines.append("The rows do not say.")
     lines += ["", "## What is not in it", ""]
     lines += [
-        f"- {count:,} rows that this format cannot hold ({_plain(rule)}); they are in `rejected.jsonl`"
+        f"- {amount(count, 'row')} that this format cannot hold ({_plain(rule)}), in `rejected.jsonl`"
         for rule, count in counts["rejected"].items()
     ]
-    lines += [f"- the field `{name}` of {count:,} rows" for name, count in summary.left_out.items()]
+    lines += [f"- the field `{name}` of {amount(count, 'row')}" for name, count in summary.left_out.items()]
     if not counts["rejected"] and not summary.left_out:
         lines.append("Nothing was left out on export.")
     return "\n".join([*lines, "", *_use(summary, about), *_before(summary, about), ""])
@@ -199,8 +200,8 @@ def _recipe(steps: Sequence[Step]) -> list[str]:
     if compared:
         lines += [
             f"Decontaminated by `{_plain(step.id)}`"
-            + (f" against {step.compared:,} evaluation rows" if step.compared is not None else "")
-            + f": {sum(step.dropped.values()):,} rows that repeat one were dropped."
+            + (f" against {amount(step.compared, 'evaluation row')}" if step.compared is not None else "")
+            + f": dropped as repeating one: {sum(step.dropped.values()):,}."
             for step in compared
         ]
     else:

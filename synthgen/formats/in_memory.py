@@ -27,6 +27,11 @@ def records_of(data: Any) -> Iterator[Record]:
     if hasattr(data, "iter_rows") and hasattr(data, "schema"):
         yield from (_plain(record) for record in data.iter_rows(named=True))
     elif hasattr(data, "to_dict") and hasattr(data, "columns"):
+        names = [str(name) for name in data.columns]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise InputError(
+                f"several columns are called {', '.join(twice)}", next="give each column a name of its own"
+            )
         for start in range(0, len(data), 1000):
             yield from (_plain(record) for record in data.iloc[start : start + 1000].to_dict("records"))
     elif isinstance(data, Iterable) and not isinstance(data, str | bytes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -112,7 +113,11 @@ def curated(
 def _written(data: Any, path: Path) -> Path:
     with RowWriter(path) as writer:
         for record in records_of(data):
-            writer.write(record)
+            try:
+                writer.write(record)
+            except TypeError:
+                # Half a surrogate pair, or a number of more than 64 bits: `load` tells why it cannot be read.
+                writer.write_raw(json.dumps(record, default=str).encode())
     return path
 
 

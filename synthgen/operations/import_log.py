@@ -17,6 +17,7 @@ from synthgen.core.hashing import file_sha256, value_hash
 from synthgen.core.redact import Redact, make_redactor
 from synthgen.core.rows import Row, RowIds, ordered, rejected
 from synthgen.core.secrets import without_keys
+from synthgen.core.text import amount
 from synthgen.filters.rules.pii import Pii, PiiConfig
 from synthgen.filters.said_data import mask_said
 from synthgen.formats.containers.read import read_file
@@ -221,7 +222,7 @@ def _manifest(
 
 
 def _table(counts: Counts, masked: dict[str, int]) -> str:
-    lines = [f"{counts.kept:,} of {counts.in_:,} lines are rows"]
+    lines = [f"{counts.kept:,} of {amount(counts.in_, 'line')} are rows"]
     lines += [
         f"  {rule}: {number:,} (see rejected.jsonl)" for rule, number in sorted(counts.rejected.items())
     ]

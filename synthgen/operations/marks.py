@@ -8,9 +8,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from synthgen.core.errors import EmptyResult
+from synthgen.core.errors import ConfigError, EmptyResult
 from synthgen.core.rows import Row, RowIds
-from synthgen.core.text import percent, table
+from synthgen.core.text import amount, percent, table
 from synthgen.store.jsonl import open_whole, parse_line, write_rows
 from synthgen.store.reviews import Mark, Standings, decisions, read_marks, review_id
 from synthgen.tasks.agreement import agreement
@@ -125,12 +125,14 @@ def agreement_text(path: Path, files: Iterable[Path] = ()) -> str:
     kinds = ", ".join(f"{kind} {number:,}" for kind, number in sorted(figures["marks"].items())) or "none"
     lines = [
         f"marks: {kinds}",
-        f"people decided to keep {figures['kept']:,} rows ({figures['fixed']:,} of them fixed) and to reject "
-        f"{figures['rejected']:,}",
+        f"people decided to keep {amount(figures['kept'], 'row')} ({figures['fixed']:,} of them fixed) "
+        f"and to reject {figures['rejected']:,}",
     ]
     for file, seen in figures["overruled"].items():
         against = "kept after all" if _is_rejected(file) else "rejected"
-        lines.append(f"{file}: {seen['against']:,} of the {seen['seen']:,} rows with a verdict {against}")
+        lines.append(
+            f"{file}: {seen['against']:,} of the {amount(seen['seen'], 'row')} with a verdict {against}"
+        )
     if figures["agreement"]:
         rows = [
             [
@@ -183,12 +185,16 @@ def write_pairs(path: Path, out: Path) -> int:
     """Writes the preferred pairs to a new file of rows, which load and prefer read; returns their number.
 
     Raises:
+        ConfigError: a file of this name is there.
         EmptyResult: nobody preferred an answer.
         InputError: see `read_marks`.
     """
+    if out.exists():
+        raise ConfigError("a file of this name is there already", str(out), "give another name to --pairs")
     pairs = preference_pairs(path)
     if not pairs:
         raise EmptyResult(
             "no answer was preferred to another", str(path), "compare two answers in `synthgen view`"
         )
+    out.parent.mkdir(parents=True, exist_ok=True)
     return write_rows(out, pairs)

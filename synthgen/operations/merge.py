@@ -17,6 +17,7 @@ from typing import Any
 from synthgen.core.artefacts import Counts, Inputs
 from synthgen.core.errors import ConfigError, InputError, StageFailed
 from synthgen.core.progress import Reporter
+from synthgen.core.text import amount
 from synthgen.operations.shard import Shard, block_id, shard_pipeline
 from synthgen.pipeline.graph import Graph
 from synthgen.pipeline.options import RunOptions
@@ -264,7 +265,7 @@ def _listed(numbers: Sequence[int]) -> str:
 
 def _table(counts: Counts, shards: int, warnings: Sequence[str]) -> str:
     share = counts.kept / max(counts.in_, 1)
-    lines = [f"{counts.in_:,} rows of {shards} shards, {counts.kept:,} kept ({share:.1%})"]
+    lines = [f"{amount(counts.in_, 'row')} of {shards} shards, {counts.kept:,} kept ({share:.1%})"]
     lines += [f"  WARNING: {warning}" for warning in warnings]
     lines += [f"  {name:<20} {rows:>9,}" for name, rows in sorted(counts.rejected.items())]
     lines += [f"  failed: {name:<12} {rows:>9,}" for name, rows in sorted(counts.failed.items())]

@@ -14,12 +14,13 @@ def counts_line(manifest: Manifest) -> str:
         shares: dict[str, int] = counts.get(word, {})
         if shares:
             largest = sorted(shares.items(), key=lambda share: -share[1])[:5]
-            listed = ", ".join(f"{name} {rows:,}{_reasons(manifest, name)}" for name, rows in largest)
+            listed = ", ".join(f"{name} {_by_reason(manifest, name, rows)}" for name, rows in largest)
             parts.append(f"{sum(shares.values()):,} {word} ({listed})")
     cost = (manifest.usage or {}).get("cost_usd")
     return ", ".join(parts) + (f", {dollars(cost)}" if cost else "")
 
 
-def _reasons(manifest: Manifest, rule: str) -> str:
+def _by_reason(manifest: Manifest, rule: str, rows: int) -> str:
+    """How many rows a rule took, apart by its reasons if it told any: `300 wrong + 61 no answer`."""
     reasons = manifest.extra.get("reasons", {}).get(rule, {})
-    return f" ({', '.join(f'{reason} {rows:,}' for reason, rows in reasons.items())})" if reasons else ""
+    return " + ".join(f"{number:,} {reason}" for reason, number in reasons.items()) or f"{rows:,}"

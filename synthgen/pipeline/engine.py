@@ -263,6 +263,7 @@ class Engine:
             finished_at=timestamp(),
             versions=versions(),
             host=host(),
+            command=self.options.command,
         )
 
     def _key_file(self, key: str) -> Path:
@@ -303,6 +304,7 @@ class Engine:
                 ),
                 "linked_from": source.parent.name,
                 "config": resolved(spec.config),
+                "command": self.options.command,
             }
         )
         write_manifest(staging, manifest)

@@ -32,6 +32,8 @@ class RunOptions:
     """Where `run:NAME:…` finds other runs; beside the run's own folder where left out."""
     metrics_file: Path | None = None
     """Where figures for Prometheus go, while it runs."""
+    command: str = ""
+    """What was typed, for manifests and the report; from Python nothing was."""
     charged_run: str = ""
     """The run whose budget is charged and whose failed requests count; this one where left out."""
 

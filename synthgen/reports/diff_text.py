@@ -11,43 +11,53 @@ from synthgen.core.rows import question_text
 from synthgen.core.text import percent, points, shortened, table, terminal_columns
 
 
-def diff_text(differences: dict[str, Any]) -> str:
-    """The differences as text for people."""
-    return "\n".join(_lines(differences))
+def diff_text(differences: dict[str, Any], full: bool = False) -> str:
+    """The differences as text for people; with `full` also counts that are equal, and examples of rows."""
+    return "\n".join(_lines(differences, full))
 
 
-def _lines(differences: dict[str, Any]) -> Iterator[str]:
+def _lines(differences: dict[str, Any], full: bool) -> Iterator[str]:
     yield f"a  {differences['a']}"
     yield f"b  {differences['b']}"
     for stage in differences["stages"]:
         if "only_in" in stage:
-            yield f"\n{stage['stage']}: only in {stage['only_in']}"
-        elif stage["same_files"]:
+            continue
+        if stage["same_files"]:
             yield f"\n{stage['stage']}: the same files"
         else:
             yield f"\n{stage['stage']}" + (f" ({', '.join(stage['changed'])})" if stage["changed"] else "")
-            yield from _stage_lines(stage)
+            yield from _stage_lines(stage, full)
+    for side in ("a", "b"):
+        if alone := [stage["stage"] for stage in differences["stages"] if stage.get("only_in") == side]:
+            yield f"\nonly in {side}: {', '.join(alone)}"
     if differences["scores"]:
         yield ""
-        yield table(
-            ("model", "metric", "a", "b", "b - a", "95% interval", "won", "lost"),
-            [_score_row(score) for score in differences["scores"]],
-            left=2,
-            columns=terminal_columns(),
-        )
+        yield _score_table([_score_row(score) for score in differences["scores"]])
 
 
-def _stage_lines(stage: dict[str, Any]) -> Iterator[str]:
+def _score_table(rows: list[list[str]]) -> str:
+    """The scores, without columns that are empty in every row."""
+    header = ["model", "metric", "a", "b", "b - a", "95% interval", "won", "lost"]
+    shown = [place for place in range(len(header)) if any(row[place] for row in rows)]
+    cells = [[row[place] for place in shown] for row in (header, *rows)]
+    return table(cells[0], cells[1:], left=2, columns=terminal_columns())
+
+
+def _stage_lines(stage: dict[str, Any], full: bool) -> Iterator[str]:
     for change in stage["changes"]:
         yield f"  {Change(change['option'], change['a'], change['b']).line()}"
-    yield _indented(
-        table(("", "a", "b", "b - a"), list(_count_rows(stage["counts"]["a"], stage["counts"]["b"])))
-    )
+    counts = list(_count_rows(stage["counts"]["a"], stage["counts"]["b"]))
+    if not full:
+        counts = [row for row in counts if row[3]]
+    if counts:
+        yield _indented(table(("", "a", "b", "b - a"), counts))
     for part, rows in stage.get("rows", {}).items():
         yield (
             f"  {part}: {rows['same']:,} the same, {rows['added']:,} added, {rows['lost']:,} lost, "
             f"{rows['changed']:,} changed"
         )
+        if not full:
+            continue
         for sign, rows_shown in (("+", rows["examples"]["added"]), ("-", rows["examples"]["lost"])):
             for row in rows_shown:
                 yield f"    {sign} {row.get('id')}: {shortened(question_text(row), 120)}"
@@ -83,9 +93,9 @@ def _score_row(score: dict[str, Any]) -> list[str]:
     return [
         score["model"],
         score["metric"],
-        percent(a["value"] if a else None),
-        percent(b["value"] if b else None),
-        difference,
+        percent(a["value"]) if a else "–",
+        percent(b["value"]) if b else "–",
+        difference if a and b else "",
         interval,
         won,
         lost,

@@ -37,7 +37,7 @@ def find_run(run: str, runs: Path) -> Path:
         return _checked(path, run, runs)
     if run and (runs / run).is_dir():
         return runs / run
-    known = _names(runs)
+    known = run_names(runs)
     near = nearest(run, known)
     raise InputError(
         f"no run {run!r}",
@@ -88,7 +88,7 @@ def _checked(path: Path, run: str, runs: Path) -> Path:
             run,
             _of_stage(path, shown),
         )
-    inside = _names(path)
+    inside = run_names(path)
     raise InputError(
         "this folder is no run",
         run,
@@ -106,11 +106,12 @@ def _of_stage(path: Path, shown: Path) -> str:
     )
 
 
-def _names(runs: Path) -> list[str]:
+def run_names(runs: Path) -> list[str]:
+    """The names of the runs in a folder."""
     return sorted(
         folder.name for folder in runs.glob("*") if not folder.name.startswith(".") and is_run(folder)
     )
 
 
 def _known(runs: Path) -> str:
-    return f"runs in {runs}: {', '.join(_names(runs)) or 'none'}"
+    return f"runs in {runs}: {', '.join(run_names(runs)) or 'none'}"

@@ -6,28 +6,40 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from synthgen.core.rows import Row
-from synthgen.core.text import dollars, percent, shortened, table, terminal_columns
-from synthgen.reports.row_text import bars, gist, measured, row_lines
+from synthgen.core.text import amount, dollars, percent, shortened, table, terminal_columns
+from synthgen.reports.row_text import bars, cut_line, gist, measured, row_lines
 from synthgen.reports.training_curve import curve_lines
+
+RULES = 6
+"""Rules of a stage that are shown where there is no time for all."""
+SHORT = 120
+"""Characters of a field of a sample row there."""
 
 
 def inspect_text(figures: dict[str, Any], full: bool = False) -> str:
-    """The figures as text for people; with `full` every example and every field of the sample rows."""
+    """The figures as text for people; with `full` every example and every field of the sample rows, whole."""
     shown = figures if full else _shorter(figures)
     return "\n".join(_run_lines(shown) if "stages" in shown else _file_lines(shown))
 
 
 def _shorter(figures: dict[str, Any]) -> dict[str, Any]:
-    """The same figures with one example of each rule, and sample rows without `meta` and `id`."""
+    """The same figures with an example of each of the first rules, and short sample rows without `meta`."""
     short = {**figures, **({"drops": _first_examples(figures["drops"])} if "drops" in figures else {})}
     if "samples" in figures:
         short["samples"] = [
-            {name: value for name, value in row.items() if name not in ("id", "meta")}
+            {
+                name: shortened(value, SHORT) if isinstance(value, str) else value
+                for name, value in row.items()
+                if name not in ("id", "meta")
+            }
             for row in figures["samples"]
         ]
     for name in ("stages", "came_to_nothing"):
         if name in figures:
-            short[name] = [{**stage, "drops": _first_examples(stage["drops"])} for stage in figures[name]]
+            short[name] = [
+                {**stage, "drops": _first_examples(stage["drops"]), "table": _summary(stage.get("table"))}
+                for stage in figures[name]
+            ]
     for name in ("rows", "under_way"):
         if isinstance(figures.get(name), dict):
             short[name] = _shorter(figures[name])
@@ -35,17 +47,25 @@ def _shorter(figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def _first_examples(drops: dict[str, Any]) -> dict[str, Any]:
-    return {rule: {**entry, "examples": entry["examples"][:1]} for rule, entry in drops.items()}
+    return {
+        rule: {**entry, "examples": entry["examples"][: int(place < RULES)], "short": True}
+        for place, (rule, entry) in enumerate(drops.items())
+    }
+
+
+def _summary(table: str | None) -> str | None:
+    """A stage's table; of an evaluation's verdict the line of each student, without what it rests on."""
+    head, verdict, rest = (table or "").partition("\nverdict (")
+    if not verdict or "\n\n  " not in rest:
+        return table
+    shown = rest.partition("\n\n  ")[0]
+    return f"{head}{verdict}{shown}\n  what it rests on: synthgen verdict RUN, or --full"
 
 
 def _file_lines(figures: dict[str, Any]) -> Iterator[str]:
     yield (
-        f"{figures['file']}: {figures['rows']:,} rows"
-        + (
-            f", {figures['broken']:,} line{'s' * (figures['broken'] > 1)} that cannot be read"
-            if figures["broken"]
-            else ""
-        )
+        f"{figures['file']}: {amount(figures['rows'], 'row')}"
+        + (f", {amount(figures['broken'], 'line')} that cannot be read" if figures["broken"] else "")
         + (f", version {figures['version']}" if figures["version"] else "")
     )
     for line in figures["broken_lines"]:
@@ -86,11 +106,12 @@ def _run_lines(figures: dict[str, Any]) -> Iterator[str]:
     if figures["under_way"]:
         writing = figures["under_way"]
         state = "was interrupted" if writing["interrupted"] else "is under way"
-        yield f"\n{writing['stage']} {state}: {writing['rows']:,} rows on disk so far"
+        yield f"\n{writing['stage']} {state}: {amount(writing['rows'], 'row')} on disk so far"
         if writing["ledger"]:
             charged = writing["ledger"]
             yield (
-                f"in the ledger for this run: {charged['requests']:,} requests, {charged['tokens']:,} tokens"
+                f"in the ledger for this run: {amount(charged['requests'], 'request')}, "
+                f"{charged['tokens']:,} tokens"
                 + (f", {dollars(charged['cost_usd'])}" if charged["cost_usd"] else "")
             )
             for newest in charged["newest"]:
@@ -141,20 +162,23 @@ def _drop_lines(
 ) -> Iterator[str]:
     total = sum(entry["rows"] for entry in drops.values())
     for rule, entry in drops.items():
-        told = [f"{reason} {rows:,}" for reason, rows in (reasons or {}).get(rule, {}).items()]
+        told = [f"{rows:,} {reason}" for reason, rows in (reasons or {}).get(rule, {}).items()]
         why = f": {', '.join(told)}" if told else ""
         yield f"  {rule}: {entry['rows']:,} ({percent(entry['rows'] / total)}){why}"
+        # An example is one line where there is no time for all.
+        limit = terminal_columns() if entry.get("short") else 400
         for example in entry["examples"]:
             rejection = example["rejection"]
-            figures = ", ".join(measured(rejection, ("value", "threshold", "score"), 60))
-            yield (
+            figures = ", ".join(measured(rejection, ("value", "threshold", "score"), 40))
+            yield cut_line(
                 f"    {example['id'] or _place(example['row'])}{f' ({figures})' if figures else ''}: "
-                f"{shortened(gist(example['row'], rejection.get('rule', '')), 140)}"
+                f"{shortened(gist(example['row'], rejection.get('rule', '')), 140)}",
+                limit,
             )
             if "matched" in example:
                 matched = example["matched"]
                 said = shortened(gist(matched, ""), 140) if matched else _elsewhere(rejection)
-                yield f"    = {rejection['matched_id']}: {said}"
+                yield cut_line(f"    = {rejection['matched_id']}: {said}", limit)
 
 
 def _place(row: Row) -> str:

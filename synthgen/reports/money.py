@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from synthgen.core.hashing import value_hash
-from synthgen.core.text import dollars
+from synthgen.core.text import amount, dollars
 
 FIGURES = ("prompt_tokens", "completion_tokens", "cost_usd")
 
@@ -149,7 +149,7 @@ def money_lines(money: Mapping[str, Any]) -> list[str]:
 
 def _figures_text(figures: Mapping[str, Any]) -> str:
     return (
-        f"{figures['requests']:,} requests, "
+        f"{amount(figures['requests'], 'request')}, "
         f"{figures['prompt_tokens'] + figures['completion_tokens']:,} tokens, "
         f"{dollars(figures['cost_usd'])}"
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from synthgen.core.rows import Row, question_text
-from synthgen.core.text import shortened
+from synthgen.core.text import shortened, width
 
 
 def measured(rejection: Row, names: Sequence[str], limit: int) -> list[str]:
@@ -37,12 +37,7 @@ def row_lines(row: Row, limit: int = 400) -> Iterable[str]:
     """A row as lines: one for each field and each turn of a conversation, scores with the rest of `meta`."""
     for name, value in row.items():
         if name == "meta" and isinstance(value, dict):
-            scores = value.get("scores")
-            shown = (
-                {**value, **{f"scores.{key}": part for key, part in scores.items()}}
-                if isinstance(scores, dict)
-                else value
-            )
+            shown = {**value, **_nested(value)}
             value = ", ".join(
                 f"{key} {rounded(part)}" for key, part in shown.items() if isinstance(part, str | int | float)
             )
@@ -56,6 +51,24 @@ def row_lines(row: Row, limit: int = 400) -> Iterable[str]:
                 yield f"  {name if index == 0 else '':<12} {shortened(text, limit // 2)}"
             continue
         yield f"  {name:<12} {shortened(str(value), limit)}"
+
+
+def _nested(meta: Row) -> Row:
+    """What `meta` holds of scores, and of texts that people fixed, by names of their own."""
+    scores, fixed = (
+        found if isinstance(found := meta.get(name), dict) else {} for name in ("scores", "fixed")
+    )
+    people = {f"{name} fixed by": one.get("by") for name, one in fixed.items() if isinstance(one, dict)}
+    return {**{f"scores.{key}": part for key, part in scores.items()}, **people}
+
+
+def cut_line(line: str, columns: int) -> str:
+    """A line with the space that it begins with, cut where it is too wide."""
+    text = line.lstrip(" ")
+    space = line[: len(line) - len(text)]
+    while width(f"{space}{text}") > columns:
+        text = shortened(text, len(text) - 1)
+    return f"{space}{text}"
 
 
 def bars(histogram: Sequence[Sequence[int]]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from synthgen.core.text import dollars, percent, table
+from synthgen.core.text import amount, dollars, percent, table
 from synthgen.operations.shard import is_merged
 from synthgen.store.jsonl import read_log
 
@@ -69,7 +69,7 @@ def charged_lines(status: Mapping[str, Any]) -> list[str]:
 
 def _figures_text(figures: Mapping[str, Any], most: str = "") -> str:
     cost = dollars(figures["cost_usd"])
-    return f"{figures['requests']:,} requests, {most}{figures['tokens']:,} tokens, {cost}"
+    return f"{amount(figures['requests'], 'request')}, {most}{figures['tokens']:,} tokens, {cost}"
 
 
 def scores(run_dir: Path, evaluations: Iterable[str]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from synthgen.core.errors import InputError
-from synthgen.core.text import dollars, duration, table, terminal_columns
+from synthgen.core.text import amount, dollars, duration, table, terminal_columns
 from synthgen.pipeline.attempts import Attempt, last_attempts
 from synthgen.reports.money import account, money_lines, read_estimate
 from synthgen.reports.run_folder import dataset_of, rows_stage, stages_of
@@ -28,13 +28,17 @@ if TYPE_CHECKING:
 _ENDED = {"failed": "failed", "waits": "waits"}
 
 
-def run_status(run_dir: Path, pipeline: Pipeline, ledger: Path | None = None) -> dict[str, Any]:
+def run_status(
+    run_dir: Path, pipeline: Pipeline | None, ledger: Path | None = None, unchecked: str = ""
+) -> dict[str, Any]:
     """Plain figures of a run.
 
     Args:
         run_dir: the run's folder.
-        pipeline: what the run is compared with.
+        pipeline: what the run is compared with; None where it cannot be read here, so that only what is there
+            can be told.
         ledger: the folder of the ledger, which also knows what unfinished stages have cost.
+        unchecked: why there is no pipeline.
 
     Returns:
         `stages`, each with `stage`, `kind`, `state` and `why`, and where there is a result `counts`,
@@ -42,31 +46,28 @@ def run_status(run_dir: Path, pipeline: Pipeline, ledger: Path | None = None) ->
         the run came to, with their version, or None; `money`, what the run cost
         against its estimate (see `money.account`); `paid`, what this run has paid by the ledger over all its
         tries, or None; `set_aside`, the worst case of its requests that are not settled, or None; `scores`
-        and `shards` (see `standing`); `ledger`, whether there is one.
+        and `shards` (see `standing`); `ledger`, whether there is one; `unchecked`, why nothing is said of
+        what would run again, or "".
 
         `state` is done, run (it would run: why), waits (for another stage or a batch), maybe, running,
         failed, interrupted, or stopped (at the budget). Of a stage that did not end well `rerun` says why
         it would run again, `progress` how far it came, and `failed_counts` what became of its rows.
     """
     from synthgen.pipeline.graph import FAILED, NO_RESULT
-    from synthgen.pipeline.plan import stage_states
 
     live = live_status(run_dir)
-    limit = re.search(r"\.limit-(\d+)$", run_dir.name)
-    stage_state = stage_states(pipeline, run_dir, limit=int(limit.group(1)) if limit else None)
     attempts = last_attempts(run_dir, at_work(run_dir))
     stages = []
-    for spec in pipeline.stages:
-        now = stage_state[spec.id]
-        manifest = read_manifest(run_dir / spec.id)
-        entry: dict[str, Any] = {"stage": spec.id, "kind": spec.kind, "state": now.state, "why": now.why}
+    for stage_id, kind, now in _states(run_dir, pipeline):
+        manifest = read_manifest(run_dir / stage_id)
+        entry: dict[str, Any] = {"stage": stage_id, "kind": kind, "state": now.state, "why": now.why}
         if now.state == "waits" and now.why.endswith((NO_RESULT, FAILED)):
             entry["why"] = f"for {now.why.partition(' ')[0]}"
         elif now.state == "waits":  # another run is not as it is named: waiting does not help
             entry["exit_code"] = InputError.exit_code
-        if spec.id in attempts:
-            entry.update(_unended(attempts[spec.id], now, read_failure(run_dir, spec.id)))
-        if live is not None and live["stage"].split(" ")[0] == spec.id and entry["state"] != "done":
+        if stage_id in attempts:
+            entry.update(_unended(attempts[stage_id], now, read_failure(run_dir, stage_id)))
+        if live is not None and live["stage"].split(" ")[0] == stage_id and entry["state"] != "done":
             entry.update(state="running", why=live["line"])
         if manifest is not None:
             entry.update(
@@ -87,9 +88,8 @@ def run_status(run_dir: Path, pipeline: Pipeline, ledger: Path | None = None) ->
     money = account(stages, read_estimate(run_dir), came_to.id if came_to else None)
     for entry in stages:
         entry.pop("options", None)
-        entry.pop("writes", None)
     paid, aside = charged(ledger, run_dir.name)
-    evaluations = [spec.id for spec in pipeline.stages if spec.stage.writes == "metrics"]
+    evaluations = [entry["stage"] for entry in stages if entry.pop("writes", None) == "metrics"]
     return {
         "run": run_dir.name,
         "folder": str(run_dir),
@@ -102,7 +102,22 @@ def run_status(run_dir: Path, pipeline: Pipeline, ledger: Path | None = None) ->
         "set_aside": aside,
         "scores": scores(run_dir, evaluations),
         "shards": shards(run_dir, at_work),
+        "unchecked": unchecked,
     }
+
+
+def _states(run_dir: Path, pipeline: Pipeline | None) -> list[tuple[str, str, StageState]]:
+    """Id, kind and state of each stage; without a pipeline of those that are published."""
+    from synthgen.pipeline.plan import StageState, stage_states
+
+    if pipeline is None:
+        return [
+            (stage.id, stage.manifest.kind, StageState("done", "unchanged", stage.manifest.key))
+            for stage in stages_of(run_dir)
+        ]
+    limit = re.search(r"\.limit-(\d+)$", run_dir.name)
+    states = stage_states(pipeline, run_dir, limit=int(limit.group(1)) if limit else None)
+    return [(spec.id, spec.kind, states[spec.id]) for spec in pipeline.stages]
 
 
 def _unended(attempt: Attempt, now: StageState, failure: Failure | None) -> dict[str, Any]:
@@ -208,13 +223,18 @@ def status_table(status: dict[str, Any]) -> str:
             *money,
             *score_lines(status, columns),
             *(["", *parts] if (parts := shard_lines(status)) else []),
+            *_unchecked(status["unchecked"]),
         ]
     )
 
 
 def dataset_line(dataset: Mapping[str, Any]) -> str:
     """What the run came to, and the version by which cards and other runs name it."""
-    return f"dataset: {dataset['stage']}, {dataset['rows']:,} rows, version {dataset['version']}"
+    return f"dataset: {dataset['stage']}, {amount(dataset['rows'], 'row')}, version {dataset['version']}"
+
+
+def _unchecked(why: str) -> list[str]:
+    return ["", f"what would run again is not known here: {why}"] if why else []
 
 
 def _stage_table(header: Sequence[str], rows: Sequence[Sequence[str]], columns: int) -> str:

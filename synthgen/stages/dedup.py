@@ -19,6 +19,7 @@ from synthgen.core.config import Component, InputFile, ManyOf
 from synthgen.core.errors import ConfigError, EmptyResult, Interrupted, StageFailed
 from synthgen.core.registry import Choice
 from synthgen.core.rows import rejected
+from synthgen.core.text import amount
 from synthgen.stages.contract import Ablation, Context, Need, OnFiles, Outcome, OverPairs, Stage, StageConfig
 
 if TYPE_CHECKING:
@@ -293,7 +294,7 @@ def _matched(
 
 def _table(counts: Counts, duplicates: Duplicates, rules: Sequence[Rule]) -> str:
     """How many rows each method dropped, and could not compare."""
-    lines = [f"{counts.in_:,} rows, {counts.kept:,} kept ({counts.kept / counts.in_:.1%})"]
+    lines = [f"{amount(counts.in_, 'row')}, {counts.kept:,} kept ({counts.kept / counts.in_:.1%})"]
     for (rule, (method, field)), uncompared in zip(rules, duplicates.uncompared, strict=True):
         limit = f" > {method.threshold}" if method.threshold is not None else ""
         lines.append(f"  {rule:<12} {counts.rejected.get(rule, 0):>9,} dropped   {field}{limit}")

@@ -10,15 +10,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
 from synthgen.core import registry
 from synthgen.core.artefacts import Counts, Inputs
+from synthgen.core.config import InputFile
 from synthgen.core.defaults import changed
 from synthgen.core.errors import EmptyResult, Fault, Interrupted, UnknownName, nearest
 from synthgen.core.rows import Row, rejected
+from synthgen.core.text import amount
 from synthgen.formats.card import About, Summary, make_card
 from synthgen.formats.checking import format_faults
 from synthgen.formats.contract import Format, Unfit
@@ -27,12 +29,14 @@ from synthgen.formats.writing import ENDINGS, kind_of_file, write_file
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
 from synthgen.stages.lineage import provenance, steps_behind
 from synthgen.store.jsonl import RowWriter, read_rows
+from synthgen.store.reviews import review_id, said_by_row
 from synthgen.teachers.terms import terms_of
 
 AS_THEY_ARE = ("jsonl", "parquet")
 OTHER_NAMES = {"kto": "unpaired"}
 """What people call a format -> its name."""
 _GO_INTO = {"jsonl": ("jsonl",), "parquet": ("parquet", "arrow", "folder")}
+REVIEWS = "reviews"
 _EVERY = 1000  # rows between two checks of the clock and the stop signal
 
 
@@ -62,6 +66,13 @@ class Config(StageConfig):
         description="its licence on the card, as the hub writes it: cc-by-4.0, apache-2.0, mit …",
     )
     language: tuple[str, ...] = Field((), description="its languages on the card, as codes: [en, de]")
+    reviews: Annotated[Path | None, InputFile()] = Field(
+        None,
+        description=(
+            "marks that people made with `synthgen view` (its reviews.jsonl): a field `reviews` has who said "
+            "what of the row: `who`, `verdict`, `grade`, `note`, and which fields were `fixed`"
+        ),
+    )
 
     @field_validator("license")
     @classmethod
@@ -137,10 +148,13 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
 
     Raises:
         EmptyResult: the format can hold none of the rows.
+        InputError: the reviews cannot be read.
     """
     layout: Format | None = None if config.format in AS_THEY_ARE else registry.find("format", config.format)()
     summary = Summary(config.format, config.file_name)
     counts, lacking = Counts(), Counter[str]()
+    said = said_by_row(config.reviews) if config.reviews is not None else {}
+    reviewed = 0
     context.work.mkdir(parents=True, exist_ok=True)
     plain = context.work / "records.jsonl"
     plain.unlink(missing_ok=True)
@@ -159,6 +173,9 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
                 counts.reject(fault.rule)
                 lacking[str(fault.value)] += fault.rule == "missing_field"
             else:
+                if config.reviews is not None:
+                    record = {**record, REVIEWS: said.get(review_id(row), [])}
+                    reviewed += bool(record[REVIEWS])
                 records.write(record)
                 counts.kept += 1
                 summary.add(row, record)
@@ -187,7 +204,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         counts,
         files,
         extra={"left_out": summary.left_out, "file": config.file_name, "version": source.sha256},
-        table=f"{_table(config, counts, summary)}\n  dataset version {source.version}",
+        table=f"{_table(config, counts, summary, reviewed)}\n  dataset version {source.version}",
     )
 
 
@@ -225,16 +242,18 @@ def _record(layout: Format, row: Row, keep: tuple[str, ...]) -> dict[str, Any]:
     return record
 
 
-def _table(config: Config, counts: Counts, summary: Summary) -> str:
-    lines = [f"exported {counts.kept:,} of {counts.in_:,} rows as {config.format}: {config.file_name}"]
+def _table(config: Config, counts: Counts, summary: Summary, reviewed: int) -> str:
+    lines = [
+        f"exported {counts.kept:,} of {amount(counts.in_, 'row')} as {config.format}: {config.file_name}"
+    ]
     lines += [
         f"  rejected as {rule}: {count:,} (see rejected.jsonl)"
         for rule, count in sorted(counts.rejected.items())
     ]
     if summary.left_out:
-        lines.append(
-            f"  fields that stay behind: {_listed(summary.left_out)} (keep: [field, …] takes them along)"
-        )
+        lines.append(f"  fields that stay behind: {_listed(summary.left_out)} (`keep` takes them along)")
+    if config.reviews is not None:
+        lines.append(f"  people marked {reviewed:,} of them: see the field {REVIEWS}")
     return "\n".join(lines)
 
 

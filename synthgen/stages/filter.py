@@ -20,6 +20,7 @@ from synthgen.core.config import InputFile, ManyOf
 from synthgen.core.errors import EmptyResult, Interrupted, nearest
 from synthgen.core.registry import Choice
 from synthgen.core.rows import Row
+from synthgen.core.text import amount
 from synthgen.filters import DEFAULT_RULES
 from synthgen.filters.batch import read_column
 from synthgen.filters.block import Action, FilteredBlock
@@ -61,7 +62,7 @@ class Config(StageConfig):
         None,
         description=(
             "marks that people made with `synthgen view` (its reviews.jsonl); their verdict stands over the "
-            "rules, and their fixes are made"
+            "rules, and their fixes are made (`meta.fixed` says who fixed what, and when)"
         ),
     )
 
@@ -122,7 +123,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     if values is not None:
         files[VALUES] = None
     for note, noted in sorted(account.notes.items()):
-        context.reporter.say(f"{context.stage_id}: {noted:,} rows kept with a remark, {note}")
+        context.reporter.say(f"{context.stage_id}: {amount(noted, 'row')} kept with a remark, {note}")
     extra: dict[str, Any] = {"notes": dict(sorted(account.notes.items()))} if account.notes else {}
     if account.reasons:
         extra["reasons"] = {
@@ -260,13 +261,13 @@ def table(
             f"{'':<{width}}  {rows:>9,}  {rows / share:>6.1%}  {reason}"
             for reason, rows in sorted(reasons.get(name, {}).items())
         ]
-    lines += [f"{rows:,} rows kept with a remark, {note}" for note, rows in sorted(notes.items())]
+    lines += [f"{amount(rows, 'row')} kept with a remark, {note}" for note, rows in sorted(notes.items())]
     return "\n".join(lines)
 
 
 STAGE = Stage(
     config=Config,
-    version=2,
+    version=3,
     writes="rows",
     needs=needs,
     run=run,

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from synthgen.core.artefacts import Counts, Inputs
 from synthgen.core.errors import EmptyResult, Fault, Interrupted, SynthgenError
 from synthgen.core.hashing import input_files
+from synthgen.core.text import amount
 from synthgen.formats.checking import check_encoding, check_sources
 from synthgen.formats.containers.read import read_file
 from synthgen.formats.reading import Tally, read_sources
@@ -141,7 +142,7 @@ def _examples(sources: Mapping[str, Tally]) -> dict[str, str]:
 
 
 def _table(counts: Counts, sources: Mapping[str, Tally]) -> str:
-    lines = [f"loaded {counts.kept:,} of {counts.in_:,} rows"]
+    lines = [f"loaded {counts.kept:,} of {amount(counts.in_, 'row')}"]
     if len(sources) > 1:
         lines += [
             f"  {name}: {count.kept:,} kept, {count.rejected:,} rejected"

@@ -45,7 +45,7 @@ from synthgen.core.artefacts import Artefact, Inputs
 from synthgen.core.config import resolved
 from synthgen.core.defaults import changed
 from synthgen.core.errors import ConfigError, Fault
-from synthgen.core.text import percent, table
+from synthgen.core.text import amount, percent, table
 from synthgen.evaluation.intervals import wilson
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
 from synthgen.stages.training_checks import foreseen_faults, training_faults, training_warnings
@@ -264,8 +264,8 @@ def _with_intervals(trained: TrainedStudent, validation: Artefact | None) -> dic
 
 def _table(stage: str, config: Config, trained: TrainedStudent, measured: dict[str, Any]) -> str:
     head = (
-        f"{stage}: {trained.base}, {trained.parameters:,} parameters, {trained.mixture.shown:,} rows an "
-        f"epoch by loss {config.loss}; steps {trained.figures['steps']:,}"
+        f"{stage}: {trained.base}, {trained.parameters:,} parameters, {amount(trained.mixture.shown, 'row')} "
+        f"an epoch by loss {config.loss}; steps {trained.figures['steps']:,}"
     )
     if not measured:
         return (
@@ -278,7 +278,7 @@ def _table(stage: str, config: Config, trained: TrainedStudent, measured: dict[s
         ends = measured.get(f"{name}_interval")
         interval = f"{100 * ends[0]:.1f}–{100 * ends[1]:.1f}" if ends else "–"
         lines.append([name.replace("_", " "), "–" if before is None else shown(before), shown(end), interval])
-    header = [f"{measured['rows']:,} rows held out", "start", "end", "95% interval"]
+    header = [f"{amount(measured['rows'], 'row')} held out", "start", "end", "95% interval"]
     return "\n".join([head, "", table(header, lines)])
 
 

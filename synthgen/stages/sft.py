@@ -51,6 +51,7 @@ from synthgen.core import registry
 from synthgen.core.artefacts import Inputs
 from synthgen.core.config import resolved
 from synthgen.core.errors import Fault
+from synthgen.core.text import amount
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
 from synthgen.stages.training_checks import foreseen_faults, training_faults, training_warnings
 from synthgen.stages.training_inputs import refuse_weights, rehearsed, training_needs, training_outcome
@@ -149,7 +150,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     return training_outcome(
         trained,
         f"{context.stage_id}: {trained.base}, {trained.parameters:,} parameters, "
-        f"{trained.preflight.kept:,} rows as {config.completion}; {trained.shown_figures()}",
+        f"{amount(trained.preflight.kept, 'row')} as {config.completion}; {trained.shown_figures()}",
         student={"completion": config.completion},
     )
 

@@ -69,6 +69,7 @@ class Manifest(BaseModel):
     finished_at: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
     host: dict[str, Any] = Field(default_factory=dict)
+    command: str = ""
 
     def failed_rows(self) -> int:
         """How many rows of the stage failed."""

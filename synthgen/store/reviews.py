@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -139,18 +139,26 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
+class Fix(NamedTuple):
+    """A text that a person wrote: when, and its place among all marks."""
+
+    text: str
+    at: str
+    place: int
+
+
 @dataclass
 class Standing:
     """What one person says of one row by now."""
 
     verdict: str = ""
     grade: float | None = None
-    fixes: dict[str, str] = field(default_factory=dict)
+    fixes: dict[str, Fix] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     file: str = ""
 
-    def take(self, mark: Mark) -> None:
-        """Follows one more mark."""
+    def take(self, mark: Mark, place: int) -> None:
+        """Follows one more mark, which is the one at `place` among all."""
         kind = mark["mark"]
         if kind == "undo":
             self.verdict, self.grade, self.fixes, self.notes = "", None, {}, []
@@ -161,7 +169,17 @@ class Standing:
         elif kind in VERDICTS:
             self.verdict, self.file = kind, str(mark.get("file", ""))
             if kind == "fix":
-                self.fixes[str(mark["field"])] = str(mark["text"])
+                self.fixes[str(mark["field"])] = Fix(str(mark["text"]), str(mark.get("at", "")), place)
+
+    def plain(self) -> dict[str, Any]:
+        """What was said; `fixed` has the names of the fields whose texts were replaced."""
+        said = {"verdict": self.verdict, "grade": self.grade, "note": "\n".join(self.notes)}
+        return {**said, "fixed": [*self.fixes]}
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is left of what was said."""
+        return not (self.verdict or self.notes or self.fixes) and self.grade is None
 
 
 class Standings:
@@ -169,22 +187,29 @@ class Standings:
 
     def __init__(self, marks: Iterable[Mark] = ()) -> None:
         self.rows: dict[str, dict[str, Standing]] = {}
+        self._taken = 0
         for mark in marks:
             self.take(mark)
 
     def take(self, mark: Mark) -> None:
         """Follows one more mark."""
+        self._taken += 1
         if mark["mark"] != "prefer":
-            self.rows.setdefault(mark["row"], {}).setdefault(mark["who"], Standing()).take(mark)
+            people = self.rows.setdefault(mark["row"], {})
+            people.setdefault(mark["who"], Standing()).take(mark, self._taken)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What people together decided of a row: whether it is kept, with which texts, and who says so."""
+    """What people together decided of a row: whether it is kept, with which texts, and who says so.
+
+    `fixed` has who wrote each of the texts, and when.
+    """
 
     keep: bool
     edits: dict[str, str]
     who: tuple[str, ...]
+    fixed: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def decisions(path: Path) -> dict[str, Decision]:
@@ -203,10 +228,45 @@ def decisions(path: Path) -> dict[str, Decision]:
             continue
         keeping = {who: standing for who, standing in votes.items() if standing.verdict != "reject"}
         keep = 2 * len(keeping) > len(votes)
-        edits = {name: text for one in keeping.values() for name, text in one.fixes.items()}
-        agreeing = keeping if keep else votes.keys() - keeping.keys()
-        decided[row] = Decision(keep, edits if keep else {}, tuple(sorted(agreeing)))
+        agreeing = tuple(sorted(keeping if keep else votes.keys() - keeping.keys()))
+        fixes = sorted(
+            (fix.place, name, fix, who)
+            for who, one in (keeping.items() if keep else ())
+            for name, fix in one.fixes.items()
+        )
+        edits = {name: fix.text for _, name, fix, _ in fixes}
+        fixed = {name: {"by": who, "at": fix.at} for _, name, fix, who in fixes}
+        decided[row] = Decision(keep, edits, agreeing, fixed)
     return decided
+
+
+def said_by_row(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """What each person says of each row by now: row -> [{"who", "verdict", "grade", "note", "fixed"}].
+
+    Raises:
+        InputError: see `read_marks`.
+    """
+    said = {
+        row: [{"who": who, **one.plain()} for who, one in people.items() if not one.silent]
+        for row, people in Standings(read_marks(path)).rows.items()
+    }
+    return {row: people for row, people in said.items() if people}
+
+
+def fixed_row(row: Row, decision: Decision) -> Row:
+    """The row as people fixed it; `meta.fixed` says of each changed text who wrote it, and when."""
+    done = row
+    fixed: dict[str, dict[str, str]] = {}
+    for name, text in decision.edits.items():
+        changed = edited(done, {name: text})
+        if changed != done:
+            done, fixed[name] = changed, decision.fixed.get(name, {})
+    if not fixed:
+        return row
+    meta = row.get("meta")
+    meta = meta if isinstance(meta, dict) else {}
+    earlier = meta.get("fixed")
+    return {**done, "meta": {**meta, "fixed": {**(earlier if isinstance(earlier, dict) else {}), **fixed}}}
 
 
 def edited(row: Row, edits: dict[str, str]) -> Row:

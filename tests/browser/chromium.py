@@ -26,6 +26,33 @@ SWITCHES = (
     "--disable-background-networking --disable-component-update --disable-sync --remote-debugging-port=0"
 ).split()
 SECONDS = 60
+KEYS = {"Enter": 13, "Tab": 9, " ": 32, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39}
+CTRL = 2
+FAINT = """(() => {
+  const parts = text => text.match(/[\\d.]+/g).map(Number);
+  const linear = v => v / 255 <= .03928 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => .2126 * linear(r) + .7152 * linear(g) + .0722 * linear(b);
+  const behind = one => {
+    for (; one; one = one.parentElement) {
+      const colour = parts(getComputedStyle(one).backgroundColor);
+      if (colour.length < 4 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const found = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const one = walk.currentNode.parentElement;
+    if (!walk.currentNode.data.trim() || !one.checkVisibility()) continue;
+    const style = getComputedStyle(one);
+    const colour = parts(one.closest('svg') ? style.fill : style.color);
+    const [dim, bright] = [light(colour), light(behind(one))].sort((a, b) => a - b);
+    if ((bright + .05) / (dim + .05) < 4.5)
+      found.push(one.tagName + ' ' + walk.currentNode.data.trim().slice(0, 40));
+  }
+  return found;
+})()"""
+"""The texts whose contrast with what is behind them is below 4.5 (WCAG 2.2, AA)."""
 
 
 class Page:
@@ -99,17 +126,43 @@ class Page:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    async def press(self, key: str) -> None:
-        """Presses a key and lets it go."""
-        text = {"Enter": "\r", " ": " "}.get(key, "")
-        code = {"Enter": 13, "Tab": 9, " ": 32}.get(key, 0)
-        for what in ("keyDown", "keyUp"):
-            typed = {"text": text} if text and what == "keyDown" else {}
-            await self.send("Input.dispatchKeyEvent", type=what, key=key, windowsVirtualKeyCode=code, **typed)
+    async def until(self, script: str) -> None:
+        """Waits until an expression holds."""
+        for _ in range(200):
+            if await self.value(f"Boolean({script})"):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"never: {script}; {await self.value('document.body.innerText')}")
 
-    async def picture(self) -> bytes:
-        """A PNG of the window."""
-        return base64.b64decode((await self.send("Page.captureScreenshot"))["data"])
+    async def press(self, key: str, modifiers: int = 0, leaves: bool = False) -> None:
+        """Presses a key and lets it go; where it `leaves` the page, waits for the next one."""
+        loaded = self._events["Page.loadEventFired"] = asyncio.Event()
+        text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
+        common = {"key": key, "windowsVirtualKeyCode": KEYS.get(key, 0), "modifiers": modifiers}
+        await self.send(
+            "Input.dispatchKeyEvent", type="keyDown", **common, **({"text": text} if text else {})
+        )
+        await self.send("Input.dispatchKeyEvent", type="keyUp", **common)
+        if leaves:
+            async with asyncio.timeout(SECONDS):
+                await loaded.wait()
+
+    async def write(self, text: str) -> None:
+        """Types a text where the cursor is."""
+        await self.send("Input.insertText", text=text)
+
+    async def picture(self, whole: bool = False) -> bytes:
+        """A PNG of the window, or of the whole page."""
+        shot = await self.send(
+            "Page.captureScreenshot", captureBeyondViewport=whole, **(await self._clip(whole))
+        )
+        return base64.b64decode(shot["data"])
+
+    async def _clip(self, whole: bool) -> dict[str, Any]:
+        if not whole:
+            return {}
+        size = (await self.send("Page.getLayoutMetrics"))["cssContentSize"]
+        return {"clip": {**size, "scale": 1}}
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from synthgen.reports.report.page import write_html_report
-from tests.browser.chromium import PROGRAM, open_page
+from tests.browser.chromium import FAINT, PROGRAM, open_page
 from tests.reports.made_runs import make_run, stage
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium is installed")
@@ -16,31 +16,6 @@ HOSTILE = (
     "<script>alert(1)</script><img src=http://127.0.0.1:9/x onerror=alert(2)>"
     "<a href='javascript:alert(3)'>\u202e"
 )
-FAINT = """(() => {
-  const parts = text => text.match(/[\\d.]+/g).map(Number);
-  const linear = v => v / 255 <= .03928 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => .2126 * linear(r) + .7152 * linear(g) + .0722 * linear(b);
-  const behind = one => {
-    for (; one; one = one.parentElement) {
-      const colour = parts(getComputedStyle(one).backgroundColor);
-      if (colour.length < 4 || colour[3] === 1) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const found = [];
-  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walk.nextNode()) {
-    const one = walk.currentNode.parentElement;
-    if (!walk.currentNode.data.trim() || !one.checkVisibility()) continue;
-    const style = getComputedStyle(one);
-    const colour = parts(one.closest('svg') ? style.fill : style.color);
-    const [dim, bright] = [light(colour), light(behind(one))].sort((a, b) => a - b);
-    if ((bright + .05) / (dim + .05) < 4.5)
-      found.push(one.tagName + ' ' + walk.currentNode.data.trim().slice(0, 40));
-  }
-  return found;
-})()"""
-"""The texts whose contrast with what is behind them is below 4.5 (WCAG 2.2, AA)."""
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_a_line_a_run_and_json(two_filters):
     version = listed["runs"][1]["dataset"]["version"]
     _, out, _ = two_filters("inspect", "p")
     assert version in out and version in two_filters("inspect", "data/runs/p/new/rows.jsonl")[1]
-    assert f"dataset: new, 1 rows, version {version}" in two_filters("status", "p")[1]
+    assert f"dataset: new, 1 row, version {version}" in two_filters("status", "p")[1]
     export = two_filters("export", "p", "--format", "messages", "-o", "exported")
     assert f"dataset version {version}" in export[1] and version in Path("exported/README.md").read_text()
     assert version in two_filters("inspect", "exported")[1]

@@ -32,6 +32,7 @@ COMMANDS = [
     ["inspect", "made", "--full"],
     ["inspect", "data/runs/made/filter"],
     ["diff", "made", "kept"],
+    ["diff", "made", "kept", "--full"],
     ["run", "p.yaml", "--dry-run", "--set", "rationales.sampling.temperature=0.25"],
     ["ledger", "stats"],
     ["runs"],

@@ -188,7 +188,7 @@ def test_models_are_compared_on_the_rows_that_all_can_be_measured_on(models):
     assert pair["kl_per_token"]["value"] == pytest.approx(-2.5 / 6, abs=1e-6)
     lines = likelihood_lines({"likelihood": figures})
     assert "lower is better" in lines[2] and lines[1].count("NLL a") == 2 and "held-out" in lines[1]
-    assert "base: 1 rows could not be measured (truncated 1)" in lines
+    assert "base: 1 row could not be measured (truncated 1)" in lines
     assert lines[-1].startswith("student against base: -1.1667 nats a token (")
 
 

@@ -52,7 +52,7 @@ def test_the_recipe_and_the_terms_are_told():
     text = card(About(version="ab12" * 16, steps=steps, terms=lambda teacher: f"terms of {teacher}"))
     assert "| `load` |  | 5 | 4 | broken_line 1 |" in text
     assert "| `clean\\|up` (decontaminate) | against a.jsonl | 4 | 3 | near 1 |" in text
-    assert "against 70 evaluation rows: 1 rows that repeat one were dropped" in text
+    assert "against 70 evaluation rows: dropped as repeating one: 1." in text
     assert "Version `ab12ab12ab12`," in text and f"`{'ab12' * 16}`" in text
     assert "- `api.openai.com`: terms of api.openai.com." in text
 

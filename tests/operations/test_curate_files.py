@@ -275,7 +275,7 @@ def test_evaluation_rows_that_were_not_compared_are_told_everywhere(files):
         and f"WARNING: {said}" in " ".join(done.stdout.split())
         and f"warning: {said}" in done.stderr
     )
-    assert "2 rows against 1 evaluation rows" in done.stdout
+    assert "2 rows against 1 evaluation row," in done.stdout
     extra = read_manifest(files / "clean").extra
     assert extra["evaluation_rows"] == 1 and extra["not_compared"] == [
         {"source": "part.jsonl", "field": "question", "rows": 2, "of": 3, "lines": [2, 3]}

@@ -98,6 +98,21 @@ def test_what_holds_no_rows_is_told(data, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("value", ["\ud800", 2**70])
+def test_what_no_file_can_hold_is_a_rejected_row_and_no_crash(value):
+    rows = [{"instruction": "Name a bird.", "output": "A robin.", "more": value}, ROWS[0]]
+    result = synthgen.dedup(rows, methods=["exact"])
+    assert result.counts["in"] == 2 and result.counts["rejected"] == {"broken_line": 1}
+    (refused,) = result.rejected()
+    assert refused["rejection"]["rule"] == "broken_line"
+
+
+def test_two_columns_of_one_name_are_refused_where_one_would_be_lost():
+    frame = pytest.importorskip("pandas").DataFrame([["a", "b"]], columns=["output", "output"])
+    with pytest.raises(InputError, match="several columns are called output"):
+        synthgen.dedup(frame, methods=["exact"])
+
+
 def test_an_error_names_the_place_in_memory(in_tmp):
     with pytest.raises(SynthgenError) as caught:
         synthgen.dedup(ROWS, methods=[{"rouge_l": {"field": "outputt"}}])

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from synthgen.core.errors import EmptyResult
+from synthgen.core.errors import ConfigError, EmptyResult
 from synthgen.operations.marks import agreement_text, marks_summary, preference_pairs, write_pairs
 from synthgen.store.reviews import append_mark
 
@@ -73,6 +73,10 @@ def test_pairs_come_from_the_majority_and_a_tie_gives_none(tmp_path):
     ]
     assert pairs[0]["meta"]["parents"] == ["r1", "r2"]
     assert write_pairs(path, out) == 2
+    before = out.read_bytes()
+    with pytest.raises(ConfigError, match="there already"):
+        write_pairs(path, out)
+    assert out.read_bytes() == before and write_pairs(path, tmp_path / "new" / "pairs.jsonl") == 2
 
 
 def test_no_comparison_is_no_file(tmp_path):

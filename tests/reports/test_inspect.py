@@ -193,7 +193,7 @@ def test_the_newest_replies_of_a_stage_under_way(tmp_path):
     book = figures["under_way"]["ledger"]
     assert book["requests"] == 1 and book["tokens"] > 0
     assert len(book["newest"]) == 2 and all(newest["reply"] for newest in book["newest"])
-    assert "in the ledger for this run: 1 requests" in inspect_text(figures)
+    assert "in the ledger for this run: 1 request," in inspect_text(figures)
     assert inspect_path(run, ledger=tmp_path / "none")["under_way"]["ledger"]["newest"] == []
 
 
@@ -239,7 +239,7 @@ def test_figures_are_rounded_and_said_once():
 
 def test_one_line_that_cannot_be_read_is_one_line(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"instruction": "a"}\n{torn\n')
-    assert "1 rows, 1 line that cannot be read" in inspect_text(inspect_path(tmp_path / "rows.jsonl"))
+    assert "1 row, 1 line that cannot be read" in inspect_text(inspect_path(tmp_path / "rows.jsonl"))
     (tmp_path / "rows.jsonl").write_text('{"instruction": "a"}\n{torn\n{torn\n')
     assert "2 lines that cannot be read" in inspect_text(inspect_path(tmp_path / "rows.jsonl"))
 
@@ -269,3 +269,20 @@ def test_a_line_without_an_id_and_a_match_in_an_evaluation_file_are_named_by_the
     assert '    a.jsonl:6 (value not JSON): {"prompt": "x"' in lines
     assert "    = line 2: (in eval.csv)" in lines
     assert "    = b0: (not in this run)" in lines
+
+
+def test_without_full_an_example_is_one_line_and_a_verdict_one_a_student():
+    example = {"id": "b1", "row": {"output": "word " * 80}, "rejection": {"rule": "length", "value": 80}}
+    drops = {f"rule{place}": {"rows": 1, "examples": [example, example]} for place in range(8)}
+    table = (
+        "scores\n\nverdict (by exact match):\n  student  DEPLOY: +1\n\n  student: +1 point\n    both right 9"
+    )
+    of_stage = {"stage": "filter", "counts": {}, "drops": drops, "reasons": {"rule0": {"wrong": 1}}}
+    figures = {
+        **{"run": None, "folder": "filter", "live": None, "came_to_nothing": [], "under_way": None},
+        **{"rows": None, "stages": [{**of_stage, "table": table, "curve": []}]},
+    }
+    short, full = inspect_text(figures), inspect_text(figures, full=True)
+    assert short.count("    b1 (value 80): word") == 6 and full.count("    b1 (value 80): word") == 16
+    assert all(len(line) <= 80 for line in short.splitlines()) and "rule0: 1 (12.5%): 1 wrong" in short
+    assert "student  DEPLOY" in short and "both right" not in short and "both right 9" in full

@@ -29,7 +29,7 @@ def test_what_is_set_aside_is_no_part_of_what_is_paid(tmp_path):
     assert aside == {"requests": 2, "tokens": 200, "cost_usd": 4.0}
     status = {"money": TOTAL, "paid": paid, "set_aside": aside, "ledger": True, "live": {"line": "…"}}
     assert charged_lines(status) == [
-        "paid by this run, over all its tries: 1 requests, 15 tokens, $0.50",
+        "paid by this run, over all its tries: 1 request, 15 tokens, $0.50",
         "set aside for requests in flight: 2 requests, at most 200 tokens, $4.00",
     ]
     assert charged_lines({**status, "live": None})[1].startswith(

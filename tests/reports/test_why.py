@@ -170,3 +170,27 @@ def test_prompt_and_reply_from_the_ledger(tmp_path):
     assert "asked as" in why_text(story)
     assert why_row(run, "r2", ledger)["request"]["missing"]
     assert why_row(run, "r1")["request"] is None
+
+
+def test_few_shot_examples_of_a_prompt_are_left_out_unless_all_is_asked_for(run):
+    turns = [{"role": "system", "content": "Say it. " * 40}]
+    turns += [{"role": role, "content": f"{role} {at}"} for at in range(3) for role in ("user", "assistant")]
+    turns.append({"role": "user", "content": "the question " * 20})
+    story = why_row(run, "b000")
+    story["request"] = {
+        **{"key": "k", "model": "m", "seconds": 1.0, "usage": {}, "messages": turns},
+        **{"reply": "So.", "finish_reason": "stop"},
+    }
+    shown, full = why_text(story), why_text(story, full=True)
+    assert "6 turns left out (--full shows them)" in shown and "assistant 1" not in shown
+    assert "assistant 1" in full and "left out" not in full
+    last = "the question " * 19
+    assert last in shown and last in full and "Say it. " * 30 not in shown and "Say it. " * 30 in full
+    story["request"]["messages"] = turns[:3]
+    assert "left out" not in why_text(story) and "assistant 0" in why_text(story)
+
+
+def test_a_row_that_was_fixed_by_hand_says_by_whom(run):
+    story = why_row(run, "b000")
+    story["row"]["meta"] = {"scores": {"judge": 4}, "fixed": {"output": {"by": "anna", "at": "now"}, "x": 1}}
+    assert "scores.judge 4, output fixed by anna" in why_text(story)

@@ -7,6 +7,7 @@ from synthgen.core.errors import EmptyResult
 from synthgen.core.rows import Row
 from synthgen.formats.containers.read import read_file
 from synthgen.stages import export, load
+from synthgen.store.reviews import append_mark
 from tests.stages.curation import curate, options
 
 ROWS: list[Row] = [
@@ -53,6 +54,34 @@ def test_messages_into_every_kind_of_file(tmp_path, name):
     assert result.outcome.files[name] == 2
 
 
+@pytest.mark.parametrize("name", ["data.jsonl", "train.json", "train.parquet", "train.csv", "train.arrow"])
+def test_what_people_said_goes_along_into_every_kind_of_file(tmp_path, name):
+    path = tmp_path / "reviews.jsonl"
+    for who, row, mark, more in (
+        ("anna", "a", "grade", {"grade": 4}),
+        ("anna", "a", "fix", {"field": "output", "text": "two"}),
+        ("bert", "a", "note", {"text": "hm"}),
+        ("bert", "a", "note", {"text": "<b>"}),
+        ("bert", "b", "keep", {}),
+        ("bert", "b", "undo", {}),
+        ("bert", "elsewhere", "reject", {}),
+    ):
+        append_mark(path, {"who": who, "row": row * 16, "mark": mark, **more})
+    given = {"format": "messages", "file": name, "reviews": str(path)}
+    result, records = exported(tmp_path, ROWS, given)
+    first, second = (record["reviews"] for record in records)
+    anna, bert = json.loads(first) if isinstance(first, str) else first
+    assert anna == {"who": "anna", "verdict": "fix", "grade": 4.0, "note": "", "fixed": ["output"]}
+    assert bert == {"who": "bert", "verdict": "", "grade": None, "note": "hm\n<b>", "fixed": []}
+    assert second in ([], "[]")
+    assert "people marked 1 of them: see the field reviews" in result.outcome.table
+
+
+def test_without_reviews_there_is_no_field_for_them(tmp_path):
+    _, records = exported(tmp_path, ROWS, {"format": "messages"})
+    assert all("reviews" not in record for record in records)
+
+
 @pytest.mark.parametrize(
     ("name", "record"),
     [
@@ -95,7 +124,7 @@ def test_what_stays_behind_is_counted_and_can_be_kept(tmp_path):
     assert result.outcome.extra["left_out"] == {"reasoning": 1}
     assert (
         "reasoning (1)" in result.outcome.table
-        and "`reasoning` of 1 rows" in (result.out / "README.md").read_text()
+        and "`reasoning` of 1 row" in (result.out / "README.md").read_text()
     )
     kept, records = exported(tmp_path, ROWS[:1], {"format": "alpaca", "keep": ["reasoning", "output"]})
     assert records == [{"reasoning": "easy", "instruction": "1+1?", "input": "", "output": "2"}]
@@ -106,7 +135,7 @@ def test_the_card_says_where_rows_come_from_and_cannot_be_broken_out_of(tmp_path
     row = {**ROWS[0], "meta": {"source": "evil`\n# Title\n---", "teacher": "host/model"}}
     result, _ = exported(tmp_path, [row], {"format": "alpaca"})
     card = (result.out / "README.md").read_text()
-    assert "path: data.jsonl" in card and "teacher `host/model`: 1 rows" in card
+    assert "path: data.jsonl" in card and "teacher `host/model`: 1 row" in card
     assert "\n# Title" not in card and "evil' # Title ---" in card
 
 

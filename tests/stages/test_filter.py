@@ -260,7 +260,7 @@ def test_rows_without_reference_are_kept_and_said(tmp_path: Path) -> None:
     )
     outcome, _ = run(tmp_path, [source], config("answer_match"))
     assert outcome.extra["notes"] == {"answer_match: no reference": 1}
-    assert "1 rows kept with a remark, answer_match: no reference" in outcome.table
+    assert "1 row kept with a remark, answer_match: no reference" in outcome.table
     assert outcome.counts.rejected == {"answer_match": 1}
 
 

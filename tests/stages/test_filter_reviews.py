@@ -7,7 +7,7 @@ from synthgen.core.config import Misfit, build, fingerprint
 from synthgen.core.errors import InputError
 from synthgen.stages import filter as filter_stage
 from synthgen.store.jsonl import read_rows
-from synthgen.store.reviews import append_mark
+from synthgen.store.reviews import append_mark, read_marks
 from tests.stages.test_filter import config, run
 
 
@@ -55,6 +55,9 @@ def test_exactly_the_marked_rows_change(tmp_path, file, workers):
     assert before.keys() ^ after.keys() == {"r0", "r1"}
     assert {row for row in before.keys() & after.keys() if before[row] != after[row]} == {"r2"}
     assert after["r2"]["output"] == "four"
+    (mark,) = (mark for mark in read_marks(reviews) if mark["mark"] == "fix")
+    assert after["r2"]["meta"] == {"fixed": {"output": {"by": "anna", "at": mark["at"]}}}
+    assert "meta" not in after["r0"]
     rejected = {row["id"]: row["rejection"] for row in read_rows(out / "rejected.jsonl")}
     assert rejected["r1"] == {"kind": "rejected", "stage": "tidy", "rule": "review", "value": "anna"}
     counts = outcome.counts

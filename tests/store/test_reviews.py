@@ -12,9 +12,11 @@ import pytest
 from synthgen.core.errors import InputError
 from synthgen.core.rows import RowIds
 from synthgen.store.reviews import (
+    Decision,
     append_mark,
     decisions,
     edited,
+    fixed_row,
     parse_mark,
     read_marks,
     review_id,
@@ -116,6 +118,31 @@ def test_fixes_of_those_who_keep_are_made_and_the_later_one_counts(tmp_path):
     decided = decisions(path)
     assert decided["r1"].edits == {"output": "one", "input": "two"}
     assert not decided["r2"].keep and not decided["r2"].edits
+
+
+def test_of_two_peoples_fixes_the_later_one_counts_whoever_marked_the_row_first(tmp_path):
+    path = tmp_path / "reviews.jsonl"
+    mark(path, "r1", "note", "a", text="first here")
+    mark(path, "r1", "fix", "b", field="output", text="z, earlier")
+    last = mark(path, "r1", "fix", "a", field="output", text="a, later")
+    decided = decisions(path)["r1"]
+    assert decided.edits == {"output": "a, later"}
+    assert decided.fixed == {"output": {"by": "a", "at": last["at"]}}
+
+
+def test_a_fixed_row_says_who_wrote_which_text_and_when():
+    fixed = {"output": {"by": "anna", "at": "2026-12-01T01:22:30.120Z"}, "input": {"by": "bert", "at": ""}}
+    decision = Decision(True, {"output": "new", "input": "as it was"}, ("anna", "bert"), fixed)
+    earlier = {"rationale": {"by": "cleo", "at": "2026-11-30T00:00:00Z"}}
+    row = {"id": "r", "input": "as it was", "output": "old", "meta": {"source": "s", "fixed": earlier}}
+    done = fixed_row(row, decision)
+    assert done["output"] == "new" and row["output"] == "old"
+    assert done["meta"] == {"source": "s", "fixed": {**earlier, "output": fixed["output"]}}
+    assert fixed_row(done, decision) is done
+    assert fixed_row({"output": "old", "meta": "text"}, decision)["meta"]["fixed"].keys() == {
+        "output",
+        "input",
+    }
 
 
 def test_a_turn_of_a_conversation_is_edited_and_the_row_is_not_changed_in_place():

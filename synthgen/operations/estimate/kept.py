@@ -26,6 +26,7 @@ def keep_estimate(folder: Path, made: Mapping[str, Any]) -> list[str]:
         What was not kept, and why, as notes.
     """
     finished = {entry["stage"] for entry in made["stages"] if _has_run(folder, entry)}
+    order = [entry["stage"] for entry in made["stages"]]
     kept: Mapping[str, Any] = made
     if finished:
         before = _read(folder)
@@ -46,10 +47,8 @@ def keep_estimate(folder: Path, made: Mapping[str, Any]) -> list[str]:
         write_whole(folder / NAME, orjson.dumps(kept, option=orjson.OPT_INDENT_2))
     if not finished:
         return []
-    return [
-        f"{', '.join(sorted(finished))} has run already: the run is still judged by what was estimated "
-        "before, if anything was"
-    ]
+    ran = ", ".join(name for name in order if name in finished)
+    return [f"{ran} ran already: the run is still judged by what was estimated before, if anything was"]
 
 
 def _has_run(folder: Path, entry: Mapping[str, Any]) -> bool:

@@ -80,9 +80,14 @@ def html_report(run_dir: Path, samples: int = 5, seed: int = 0, ledger: Path | N
     )
 
 
-def write_html_report(run_dir: Path, samples: int = 5, seed: int = 0, ledger: Path | None = None) -> Path:
-    """Writes `report.html` into the run's folder; returns its path."""
-    path = run_dir / NAME
+def write_html_report(
+    run_dir: Path, samples: int = 5, seed: int = 0, ledger: Path | None = None, out: Path | None = None
+) -> Path:
+    """Writes `report.html` into the run's folder or the one of `out`, or the file `out`; returns its path."""
+    path = out or run_dir / NAME
+    if path.is_dir():
+        path /= NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, html_report(run_dir, samples, seed, ledger).encode("utf-8"))
     return path
 

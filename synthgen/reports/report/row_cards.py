@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from markupsafe import Markup, escape
-
 from synthgen.core.rows import Row
+from synthgen.reports.differing import marked
 from synthgen.reports.report.blocks import Card
 from synthgen.reports.report.figures import plain
 from synthgen.reports.visible import clipped, visible
 
 SHOWN = 2000
 """How much of one field of a row is shown."""
-WORDS = 1500
-"""Texts of more words are not compared word by word."""
-_WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 def row_card(row: Row, title: str = "") -> Card:
@@ -57,24 +51,5 @@ def compared(one: Row, other: Row, titles: tuple[str, str]) -> list[Card]:
     """Two rows as cards in which the words that differ are marked."""
     mine, theirs = dict(row_fields(one)), dict(row_fields(other))
     for name in mine.keys() & theirs.keys() - {"id", "meta"}:
-        mine[name], theirs[name] = marked(mine[name], theirs[name])
+        mine[name], theirs[name] = marked(visible(mine[name]), visible(theirs[name]))
     return [Card(titles[0], list(mine.items())), Card(titles[1], list(theirs.items()))]
-
-
-def marked(one: str, other: str) -> tuple[str, str]:
-    """Two texts with the words marked that the other does not have in this place."""
-    before, after = _WORD.findall(one), _WORD.findall(other)
-    if one == other or max(len(before), len(after)) > WORDS:
-        return one, other
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    mine: list[Markup] = []
-    theirs: list[Markup] = []
-    for what, start, end, from_, to in matcher.get_opcodes():
-        mine.append(_part(before[start:end], what != "equal"))
-        theirs.append(_part(after[from_:to], what != "equal"))
-    return Markup("").join(mine), Markup("").join(theirs)
-
-
-def _part(words: Sequence[str], differs: bool) -> Markup:
-    text = escape(visible("".join(words)))
-    return Markup("<mark>{}</mark>").format(text) if differs and text.strip() else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import threading
@@ -36,6 +37,8 @@ class RowFile:
     path: Path
     inode: int
     index: LineIndex
+    changed: int = 0
+    """When the file was changed last, in ns, as far as is known here."""
     _background: threading.Thread | None = None
     _words: WordIndex | None = None
 
@@ -51,6 +54,15 @@ class RowFile:
         # In steps, so that nobody waits for the lock.
         while not self.index.extend(_AT_ONCE):
             pass
+
+    def is_another(self, status: os.stat_result) -> bool:
+        """Whether a stage that ran again has put another file here, or somebody wrote this one anew."""
+        if self.inode != status.st_ino or status.st_size < self.index.bytes:
+            return True
+        if status.st_mtime_ns == self.changed:
+            return False
+        self.changed = status.st_mtime_ns
+        return not self.index.begins_so_still()
 
     def word_index(self) -> WordIndex:
         """The file's words, the index of which is begun at the first call."""
@@ -124,11 +136,11 @@ class Catalogue:
     def _file(self, name: str, path: Path) -> RowFile:
         with self._lock:
             known, status = self._files.get(name), path.stat()
-            # A stage that ran again has put another file there.
-            if known is None or known.inode != status.st_ino or status.st_size < known.index.bytes:
+            if known is None or known.is_another(status):
                 if known is not None:
                     known.close()
-                known = self._files[name] = RowFile(name, path, status.st_ino, LineIndex(path))
+                index = LineIndex(path)
+                known = self._files[name] = RowFile(name, path, status.st_ino, index, status.st_mtime_ns)
             return known
 
     def _plain(self, path: Path) -> Path:

@@ -54,6 +54,8 @@ class Guard:
             response = _said(400, str(fault))
         except ConnectionError:  # the browser is gone
             raise
+        except FileNotFoundError:
+            response = _said(404, "this file is gone: its stage is running again, or its run was deleted")
         except Exception as fault:  # whatever a row holds, the others can still be looked at
             logging.getLogger(__name__).error("a page failed", exc_info=fault)
             response = _said(500, f"this page failed: {first_line(fault)}")
@@ -79,7 +81,8 @@ class Guard:
 
     def _welcome(self, request: web.Request) -> web.StreamResponse:
         """Takes the token out of the address, so that no history and no picture of the screen shows it."""
-        rest = str(request.rel_url.without_query_params("token"))
+        # One slash: an address that begins with two would be another machine's.
+        rest = f"/{str(request.rel_url.without_query_params('token')).lstrip('/')}"
         response = web.Response(status=303, headers={"Location": rest})
         response.set_cookie(self.cookie(request), self.token, httponly=True, samesite="Strict", path="/")
         return response

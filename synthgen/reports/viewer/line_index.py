@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import orjson
+import xxhash
 
 from synthgen.core.rows import Row
 
 BLOCK = 1 << 16
 """Bytes that one entry covers, so at most this much is read for a line beside the line itself."""
 READ = 1 << 20
+ENDS = 256
+"""Bytes at the begin and the end of what was read by which it is known again."""
 
 
 class FileLine(NamedTuple):
@@ -32,6 +35,11 @@ class FileLine(NamedTuple):
     offset: int
     raw: bytes
     late: bool = False
+
+    @property
+    def digest(self) -> str:
+        """What tells this line from others, so that a page can say which one it shows."""
+        return xxhash.xxh3_64_hexdigest(self.raw)
 
 
 class LineIndex:
@@ -49,6 +57,7 @@ class LineIndex:
         self._whole = 0
         """Line ends so far."""
         self._open_line = False
+        self._head, self._tail = b"", b""
         self._lock = threading.Lock()
 
     def extend(self, most: int | None = None) -> bool:
@@ -75,9 +84,18 @@ class LineIndex:
                 self._whole += ends
                 self._offsets.append(self.bytes + data.rfind(b"\n", start, end) + 1)
                 self._numbers.append(self._whole + 1)
+        self._head = (self._head + data[:ENDS])[:ENDS]
+        self._tail = (self._tail + data[-ENDS:])[-ENDS:]
         self.bytes += len(data)
         self._open_line = not data.endswith(b"\n")
         self.lines = self._whole + self._open_line
+
+    def begins_so_still(self) -> bool:
+        """Whether the file, though it changed, may have only grown: what was read first and last is there."""
+        with self._lock, open(self.path, "rb") as source:
+            head = source.read(len(self._head))
+            source.seek(max(0, self.bytes - len(self._tail)))
+            return head == self._head and source.read(len(self._tail)) == self._tail
 
     def from_line(self, number: int) -> Iterator[FileLine]:
         """The lines from `number` on, as far as the file is written; those not indexed yet are found, too."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any
 
 from synthgen.core.errors import InputError
 from synthgen.core.rows import Row, question_text
+from synthgen.core.text import printable
 from synthgen.reports.viewer.catalogue import RowFile
+from synthgen.reports.viewer.line_index import parsed
 from synthgen.store.reviews import MARKS, UNFIXED, Mark, Standings, append_mark, parse_mark, review_id
 
 LONGEST_TEXT = 1_000_000
@@ -39,6 +42,10 @@ class Marking:
             except FileNotFoundError:
                 return
             with source:
+                if (
+                    os.fstat(source.fileno()).st_size < self._read
+                ):  # somebody cleared it, or put another there
+                    self.standings, self.count, self._read = Standings(), 0, 0
                 source.seek(self._read)
                 for line in source:
                     if not line.endswith(b"\n"):
@@ -60,31 +67,48 @@ class Marking:
                 said.append(f"grade {standing.grade:g}")
             said += [f"note: {note}" for note in standing.notes]
             if said:
-                badges.append(f"{who}: {', '.join(said)}")
+                badges.append(printable(f"{who}: {', '.join(said)}"))
         return badges
 
-    def add(self, file: RowFile, number: int, asked: dict[str, Any], over: Row | None = None) -> Row:
+    def add(
+        self, file: RowFile, number: int, asked: dict[str, Any], over: tuple[RowFile, int] | None = None
+    ) -> Row:
         """Appends a mark on the row of a line, and returns the row.
 
         Args:
             file: where the row is.
             number: its line.
-            asked: `mark` and what belongs to it, as the page sent it.
-            over: the other row, where one is preferred.
+            asked: `mark` and what belongs to it, as the page sent it, with the digests of the lines that it
+                shows (`seen`, `over_seen`): a stage that ran again may have put another row in the line.
+            over: where the other row is, where one is preferred.
 
         Raises:
-            InputError: the mark makes no sense for this row.
+            InputError: the mark makes no sense for this row, or it is not the one that the page shows.
             OSError: it could not be written, and is not there.
         """
-        row = file.row(number)
         if self.read_only:
             raise InputError("this viewer was started with --read-only")
-        if row is None:
-            raise InputError(f"line {number} holds no row", file.name)
+        row = _row_as_seen(file, number, asked.get("seen"))
+        other = _row_as_seen(*over, asked.get("over_seen")) if over else None
         mark: Mark = {"who": self.who, "row": review_id(row), "mark": asked.get("mark")}
-        mark |= {"file": file.name, "line": number, **_details(row, asked, over)}
+        mark |= {"file": file.name, "line": number, **_details(row, asked, other)}
         append_mark(self.path, mark)
         return row
+
+
+def _row_as_seen(file: RowFile, number: int, seen: Any) -> Row:
+    """The row of a line, if it is still the one that the page shows."""
+    line = file.line(number)
+    row = parsed(line.raw) if line is not None else None
+    if line is not None and row is None:
+        raise InputError(f"line {number} holds no row", file.name)
+    if line is None or row is None or line.digest != seen:
+        raise InputError(
+            "the file has changed, and the page shows another row than this line has now",
+            f"{file.name}, line {number}",
+            "load the page again",
+        )
+    return row
 
 
 def _details(row: Row, asked: dict[str, Any], over: Row | None) -> dict[str, Any]:
@@ -101,7 +125,7 @@ def _details(row: Row, asked: dict[str, Any], over: Row | None) -> dict[str, Any
             raise InputError(f"the row has no text {asked.get('field')!r}")
         return {"field": asked["field"], "text": text}
     if kind == "grade":
-        if asked.get("grade") not in GRADES:
+        if type(asked.get("grade")) is not int or asked["grade"] not in GRADES:
             raise InputError(f"a grade is one of {', '.join(map(str, GRADES))}")
         return {"grade": asked["grade"]}
     if kind == "prefer":
@@ -112,6 +136,8 @@ def _details(row: Row, asked: dict[str, Any], over: Row | None) -> dict[str, Any
 def _preference(row: Row, over: Row | None, tie: bool) -> dict[str, Any]:
     if over is None or asked_text(row) != asked_text(over):
         raise InputError("two answers to one question are compared")
+    if review_id(row) == review_id(over):
+        raise InputError("a row cannot be compared with itself")
     sides = {"chosen": answer_text(row), "rejected": answer_text(over)}
     return {"over": review_id(over), "prompt": asked_text(row), **sides, **({"tie": True} if tie else {})}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,18 @@ def overview(catalogue: Catalogue) -> dict[str, Any]:
 def _stage(stage: PublishedStage, files: list[str]) -> dict[str, Any]:
     counts = stage.manifest.counts
     rejected = dict(counts.get("rejected", {}))
+    failed = sum(counts.get("failed", {}).values())
+    names = [name for name in files if name.partition("/")[0] == stage.id]
+    if not failed and not sum(rejected.values()):
+        names = [name for name in names if name != f"{stage.id}/rejected"]
     answers = stage.folder / "answers.jsonl"
     return {
         "id": stage.id,
         "kind": stage.manifest.kind,
         "counts": counts,
-        "failed": sum(counts.get("failed", {}).values()),
+        "failed": failed,
         "rejected": sorted(rejected.items(), key=lambda entry: -entry[1]),
-        "files": [name for name in files if name.partition("/")[0] == stage.id],
+        "files": names,
         "matches": stage.manifest.kind in ("dedup", "decontaminate", "split") and sum(rejected.values()) > 0,
         "models": _models(answers) if answers.is_file() else [],
     }
@@ -85,10 +90,8 @@ def duplicates(catalogue: Catalogue, file: RowFile) -> dict[str, Any]:
     """Rejected rows by the row that they matched, the largest groups first."""
     groups: dict[str, list[dict[str, Any]]] = {}
     number = 0
-    for line in file.index.from_line(1):
-        number += 1
-        if number > MOST_READ:
-            break
+    for line in islice(file.index.from_line(1), MOST_READ):
+        number = line.number
         row = parsed(line.raw)
         rejection = row.get("rejection") if row is not None else None
         if row is None or not isinstance(rejection, dict) or not isinstance(rejection.get("matched_id"), str):
@@ -97,6 +100,7 @@ def duplicates(catalogue: Catalogue, file: RowFile) -> dict[str, Any]:
         groups.setdefault(rejection["matched_id"], []).append(
             {
                 "line": line.number,
+                "seen": line.digest,
                 "text": asked_text(row)[:300],
                 "rule": rejection.get("rule", ""),
                 "score": f"{score:.3f}" if isinstance(score, float) else "",
@@ -110,6 +114,7 @@ def duplicates(catalogue: Catalogue, file: RowFile) -> dict[str, Any]:
         clusters.append(
             {
                 "id": row_id,
+                "place": kept,
                 "kept": asked_text(kept.row) if kept else "(not among the kept rows)",
                 "rows": rows[:ROWS_OF_A_GROUP],
                 "more": max(0, len(rows) - ROWS_OF_A_GROUP),
@@ -120,7 +125,8 @@ def duplicates(catalogue: Catalogue, file: RowFile) -> dict[str, Any]:
         "clusters": clusters,
         "total": len(groups),
         "rows": sum(map(len, groups.values())),
-        "whole": number <= MOST_READ,
+        "read": number,
+        "unread": max(0, file.index.lines - number),
     }
 
 

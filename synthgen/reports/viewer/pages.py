@@ -8,18 +8,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from markupsafe import Markup
+
 from synthgen.core.rows import Row
 from synthgen.core.text import printable, shortened
+from synthgen.reports.differing import marked
+from synthgen.reports.row_text import rounded
 from synthgen.reports.viewer.catalogue import Catalogue, RowFile
 from synthgen.reports.viewer.condition import OPERATORS, Condition, plain
-from synthgen.reports.viewer.differing import marked
 from synthgen.reports.viewer.line_index import FileLine, parsed
 from synthgen.reports.viewer.marking import Marking, answer_text, asked_text, texts_of
 from synthgen.reports.viewer.relations import find_row, other_answers
 from synthgen.reports.viewer.search import find_lines
+from synthgen.reports.visible import clipped
 
 PAGE = 50
 """Rows on a page."""
+LONGEST_FIELD = 200_000
+"""Characters of one field that a row's page shows."""
 _LATE_FIELDS = ("meta", "rejection")
 
 
@@ -119,6 +125,7 @@ class Pages:
             broken = line.raw[:400].decode("utf-8", "replace")
             return {
                 "line": line.number,
+                "seen": line.digest,
                 "question": broken,
                 "answer": "",
                 "rule": "no JSON",
@@ -129,6 +136,7 @@ class Pages:
         rejection = row.get("rejection")
         return {
             "line": line.number,
+            "seen": line.digest,
             "question": shortened(asked_text(row) or _first_text(row), 160),
             "answer": shortened(answer_text(row), 160),
             "rule": str(rejection.get("rule", "")) if isinstance(rejection, dict) else "",
@@ -168,19 +176,20 @@ class Pages:
             line=line.number,
             lines=file.index.lines,
             row=row,
-            raw=line.raw.decode("utf-8", "replace") if row is None else "",
+            seen=line.digest,
+            raw=clipped(line.raw.decode("utf-8", "replace"), LONGEST_FIELD) if row is None else "",
             fields=_fields(row or {}),
             badges=self.marking.badges(row) if row else [],
             matched=matched,
             others=others,
             answer=answer_text,
             texts=list(texts_of(row or {})),
-            sides=marked(asked_text(row), asked_text(matched.row)) if row and matched else None,
-            answers=marked(answer_text(row), answer_text(matched.row)) if row and matched else None,
+            sides=_marked(asked_text(row), asked_text(matched.row)) if row and matched else None,
+            answers=_marked(answer_text(row), answer_text(matched.row)) if row and matched else None,
             models=_models(row or {}),
         )
 
-    def pair(self, left: tuple[RowFile, int, Row], right: tuple[RowFile, int, Row]) -> str:
+    def pair(self, left: tuple[RowFile, FileLine, Row], right: tuple[RowFile, FileLine, Row]) -> str:
         """Two answers to one question, for a preference."""
         return self.render(
             "pair.html.jinja",
@@ -188,15 +197,20 @@ class Pages:
             sides=[
                 {
                     "file": file.name,
-                    "line": number,
+                    "line": line.number,
+                    "seen": line.digest,
                     "text": text,
                     "rule": (row.get("rejection") or {}).get("rule", ""),
                 }
-                for (file, number, row), text in zip(
-                    (left, right), marked(answer_text(left[2]), answer_text(right[2])), strict=True
+                for (file, line, row), text in zip(
+                    (left, right), _marked(answer_text(left[2]), answer_text(right[2])), strict=True
                 )
             ],
         )
+
+
+def _marked(text: str, other: str) -> tuple[Markup, Markup]:
+    return marked(printable(text), printable(other))
 
 
 def _first_text(row: Row) -> str:
@@ -217,14 +231,15 @@ def _fields(row: Row) -> list[tuple[str, str]]:
     """Names and texts of the fields, those about the row behind its own."""
     names = [name for name in row if name not in _LATE_FIELDS and name != "answers"]
     late = [name for name in _LATE_FIELDS if name in row]
-    return [(name, plain(row[name])) for name in names] + [(name, _by_key(row[name])) for name in late]
+    told = [(name, plain(row[name])) for name in names] + [(name, _by_key(row[name])) for name in late]
+    return [(clipped(name, 200), clipped(text, LONGEST_FIELD)) for name, text in told]
 
 
 def _by_key(value: Any) -> str:
     """An object as a line for each key."""
     if not isinstance(value, dict):
         return plain(value)
-    return "\n".join(f"{name}: {plain(part)}" for name, part in value.items())
+    return "\n".join(f"{name}: {plain(rounded(part))}" for name, part in value.items())
 
 
 def _first_models(file: RowFile) -> list[str]:
@@ -240,7 +255,7 @@ def _models(row: Row) -> list[dict[str, Any]]:
             "name": name,
             "right": _outcome(answer.get("right")),
             "parsed": answer.get("parsed"),
-            "text": str(answer.get("text", "")),
+            "text": clipped(str(answer.get("text", "")), LONGEST_FIELD),
             "ending": answer.get("ending", ""),
         }
         for name, answer in (answers.items() if isinstance(answers, dict) else ())

@@ -14,14 +14,15 @@ from synthgen.core.errors import InputError
 from synthgen.operations.marks import agreement_text
 from synthgen.reports.diff import diff_runs
 from synthgen.reports.diff_text import diff_text
-from synthgen.reports.find_run import find_run
+from synthgen.reports.find_run import find_run, run_names
 from synthgen.reports.viewer.catalogue import Catalogue, RowFile
 from synthgen.reports.viewer.condition import Condition
 from synthgen.reports.viewer.guard import Guard, answer
-from synthgen.reports.viewer.line_index import FileLine
+from synthgen.reports.viewer.line_index import FileLine, parsed
 from synthgen.reports.viewer.marking import Marking, asked_text, texts_of
 from synthgen.reports.viewer.overview import duplicates, overview
 from synthgen.reports.viewer.pages import Pages, Wanted, link
+from synthgen.reports.viewer.relations import Place, find_row
 from synthgen.reports.why import why_row
 
 STATIC = {"viewer.css": "text/css", "viewer.js": "text/javascript"}
@@ -81,9 +82,21 @@ class Viewer:
             lambda: self.pages.render(
                 "home.html.jinja",
                 **overview(self.catalogue),
-                agreement=agreement_text(self.marking.path, [file.path for file in self.catalogue.files()]),
+                agreement=self._agreement(),
+                others=self._other_runs(),
             )
         )
+
+    def _agreement(self) -> str:
+        try:
+            return agreement_text(self.marking.path, [file.path for file in self.catalogue.files()])
+        except InputError as fault:  # a line that is no mark; all else can be looked at
+            return str(fault)
+
+    def _other_runs(self) -> list[str]:
+        """The names of the runs that this one can be compared with."""
+        own = self.catalogue.run
+        return [name for name in run_names(self.runs) if own is None or name != own.absolute().name]
 
     async def _live(self, _: web.Request) -> web.Response:
         if self.catalogue.run is None:
@@ -119,16 +132,24 @@ class Viewer:
             raise web.HTTPNotFound
         row = request.query.get("row", "")
         story = await asyncio.to_thread(why_row, run, row, self.ledger)
-        return await self._page(lambda: self.pages.render("story.html.jinja", story=story, asked=asked_text))
+        return await self._page(
+            lambda: self.pages.render(
+                "story.html.jinja", story=story, asked=asked_text, place=self._last_place(story["id"])
+            )
+        )
+
+    def _last_place(self, row_id: str) -> Place | None:
+        """Where a row stands furthest down the pipeline."""
+        return find_row(self.catalogue.files()[::-1], row_id)
 
     async def _pair(self, request: web.Request) -> web.Response:
         sides = []
         for side in ("a", "b"):
             file, line = await self._line(request.query, side, f"{side}_line")
-            row = file.row(line.number)
+            row = parsed(line.raw)
             if row is None:
                 raise web.HTTPNotFound
-            sides.append((file, line.number, row))
+            sides.append((file, line, row))
         if asked_text(sides[0][2]) != asked_text(sides[1][2]):
             raise InputError("these two rows do not answer one question")
         return await self._page(lambda: self.pages.pair(sides[0], sides[1]))
@@ -146,10 +167,10 @@ class Viewer:
         if run is None or not name or Path(name).name != name or name in (".", ".."):
             raise InputError("name a run", next=f"the runs are those in {self.runs}")
         other = find_run(str(self.runs / name), self.runs)
-        body = await asyncio.to_thread(lambda: diff_text(diff_runs(run, other)))
+        body = await asyncio.to_thread(lambda: diff_text(diff_runs(run, other), full=True))
         return await self._page(
             lambda: self.pages.render(
-                "text.html.jinja", heading_text=f"{run.name} and {other.name}", body=body
+                "text.html.jinja", heading_text=f"{run.absolute().name} and {other.name}", body=body
             )
         )
 
@@ -171,7 +192,7 @@ class Viewer:
         over = None
         if asked.get("mark") == "prefer":
             other, other_line = await self._line(asked, "over_file", "over_line")
-            over = other.row(other_line.number)
+            over = other, other_line.number
         try:
             row = await asyncio.to_thread(self.marking.add, file, line.number, asked, over)
         except OSError as fault:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from synthgen.core.artefacts import Counts, Inputs
 from synthgen.core.errors import ConfigError, EmptyResult, Interrupted, StageFailed, SynthgenError
 from synthgen.core.rows import rejected
+from synthgen.core.text import amount
 from synthgen.stages.contract import Ablation, Context, OnFiles, Outcome, RowByRow, Stage
 from synthgen.stages.decontaminate.options import Config, needs
 from synthgen.stages.sharding.block import block_behind
@@ -276,8 +277,8 @@ class _Findings:
     def table(self, counts: Counts, evaluation_rows: int, not_compared: Sequence[str]) -> str:
         """Findings and drops by rule, and what was not compared."""
         lines = [
-            f"{counts.in_:,} rows against {evaluation_rows:,} evaluation rows, {counts.kept:,} kept "
-            f"({counts.kept / max(counts.in_, 1):.1%})"
+            f"{amount(counts.in_, 'row')} against {amount(evaluation_rows, 'evaluation row')}, "
+            f"{counts.kept:,} kept ({counts.kept / max(counts.in_, 1):.1%})"
         ]
         lines += [f"  WARNING: {warning}" for warning in not_compared]
         lines += [

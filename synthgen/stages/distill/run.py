@@ -35,6 +35,7 @@ from typing import Any
 from synthgen.core.artefacts import Artefact, Inputs
 from synthgen.core.config import resolved
 from synthgen.core.errors import Fault
+from synthgen.core.text import amount
 from synthgen.stages.chosen_teacher import asked_teacher, loaded_teacher
 from synthgen.stages.contract import Context, Need, Outcome, Stage, StageConfig, Whole
 from synthgen.stages.distill.options import Config
@@ -153,7 +154,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     return training_outcome(
         trained,
         f"{context.stage_id}: {trained.base}, {trained.parameters:,} parameters, learned from "
-        f"{name}, {trained.preflight.kept:,} rows as {config.completion}; {trained.shown_figures()}",
+        f"{name}, {amount(trained.preflight.kept, 'row')} as {config.completion}; {trained.shown_figures()}",
         student={"completion": config.completion, "teacher": name, "knowledge": config.knowledge},
     )
 

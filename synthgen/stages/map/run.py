@@ -7,6 +7,7 @@ rejected.jsonl as it came, with the rule (`template`, `empty`, `function`, `no_a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from synthgen.answers.worked import read_solution
 from synthgen.core.artefacts import Counts, Inputs
 from synthgen.core.errors import ConfigError, EmptyResult, Fault, Interrupted
 from synthgen.core.rows import Row, ordered, rejected, shape_of
-from synthgen.core.text import shortened
+from synthgen.core.text import amount, shortened
 from synthgen.filters.rules.custom import load_function
 from synthgen.stages.contract import Context, Need, Outcome, RowByRow, Stage
 from synthgen.stages.map.options import FIXED, Config
@@ -29,6 +30,7 @@ from synthgen.store.jsonl import RowWriter, read_rows
 _TEXTS = ("system", "instruction", "input", "output", "reasoning", "rationale", "final_answer")
 _EVERY = 1000  # rows between two checks of the clock and the stop signal
 _SHOWN = 80  # characters of a value in a reason
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class _Refused(Exception):
@@ -67,6 +69,8 @@ class Mapper:
                 raise _Refused("template", f"{name}: {why}") from None
             if not made[name]:
                 raise _Refused("empty", name)
+            if _HALF.search(made[name]):
+                raise _Refused("template", f"{name}: half of a surrogate pair, which no file can hold")
         for name in self._config.drop:
             made.pop(name, None)
         for name in _TEXTS:
@@ -157,11 +161,13 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
                     raise Interrupted(signal)
     if not counts.kept and not block_behind(inputs["rows"]):
         rules = ", ".join(sorted(counts.rejected))
+        first = next((row for artefact in inputs["rows"] for row in read_rows(artefact.file)), {})
+        has = f"; the first row has {', '.join(shortened(name, 40) for name in first)}" if first else ""
         raise EmptyResult(
             f"{context.stage_id}: no row is left of {counts.in_:,}: {rules or 'none came in'}",
-            next="; ".join(f"{rule}: {value}" for rule, value in sorted(examples.items())),
+            next="; ".join(f"{rule}: {value}" for rule, value in sorted(examples.items())) + has,
         )
-    lines = [f"{counts.in_:,} rows, {counts.kept:,} made"]
+    lines = [f"{amount(counts.in_, 'row')}, {counts.kept:,} made"]
     lines += [
         f"  {rule:<10} {number:>8,} not made   first: {shortened(examples[rule], _SHOWN)}"
         for rule, number in sorted(counts.rejected.items())

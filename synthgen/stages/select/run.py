@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from synthgen.core.artefacts import Counts, Inputs
 from synthgen.core.errors import EmptyResult
 from synthgen.core.rows import rejected
+from synthgen.core.text import amount
 from synthgen.stages.contract import Ablation, Context, Need, Outcome, Stage, Whole
 from synthgen.stages.select.options import Config
 
@@ -62,7 +63,7 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
             next="loosen its steps: " + "; ".join(steps),
         )
     lines = [
-        f"{counts.in_:,} rows, {counts.kept:,} kept ({counts.kept / counts.in_:.1%})",
+        f"{amount(counts.in_, 'row')}, {counts.kept:,} kept ({counts.kept / counts.in_:.1%})",
         *(f"  {step}" for step in steps),
     ]
     return Outcome(

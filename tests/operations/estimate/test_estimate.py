@@ -174,7 +174,7 @@ def test_an_estimate_after_the_run_leaves_the_forecast_that_the_run_is_judged_by
     run_pipeline(made, RunOptions(), QUIET)
     after = estimate(made, 8)
     assert kept() == before and after["total"] != before["total"]
-    assert "worked has run already" in after["notes"][-1]
+    assert "worked ran already" in after["notes"][-1]
     assert after["notes"][-1] in estimate_text(after)
     other = asking_pipeline(teacher.url, stages.replace("rationale", "rationale, samples: 2"))
     assert estimate(other, 4)["total"] == kept()["total"] != before["total"], "that has not run yet"

@@ -3,25 +3,25 @@
 import pytest
 
 from synthgen.store.reviews import decisions, read_marks
-from tests.reports.viewer.browser import CHROMIUM, browser
+from tests.browser.chromium import CTRL, FAINT, PROGRAM, open_page
+from tests.reports.viewer.conftest import made_run
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-CTRL = 2
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no Chromium")
 
 
-async def test_the_whole_path_by_keyboard(start, run):
+async def test_the_whole_path_by_keyboard(start, run, tmp_path):
     viewer = start(run, "--reviewer", "anna")
-    async with browser() as page:
+    async with open_page(tmp_path / "profile") as page:
         await page.go(viewer.address)
-        assert "token" not in await page.js("location.href")
+        assert "token" not in await page.value("location.href")
         await page.press("j")
         await page.press("j")
-        assert await page.js("document.activeElement.textContent") == "rows"
+        assert await page.value("document.activeElement.textContent") == "rows"
         await page.press("Enter", leaves=True)
 
         for _ in range(2):
             await page.press("j")
-        assert await page.js("document.activeElement.dataset.line") == "2"
+        assert await page.value("document.activeElement.dataset.line") == "2"
         await page.press("k")
         await page.press("x")
         await page.until("document.querySelector('.badges').textContent === 'anna: reject'")
@@ -31,10 +31,10 @@ async def test_the_whole_path_by_keyboard(start, run):
         await page.press("Enter", leaves=True)
         await page.press("j")
         await page.press("Enter", leaves=True)
-        assert "Tom has 3 apples" in await page.js("document.querySelector('.fields').textContent")
+        assert "Tom has 3 apples" in await page.value("document.querySelector('.fields').textContent")
         await page.press("e")
         await page.until("document.querySelector('#write-text').value.startsWith('He has 3')")
-        await page.js("document.querySelector('#write-text').select()")
+        await page.value("document.querySelector('#write-text').select()")
         await page.write("Seven. The answer is 7.")
         await page.press("Enter", CTRL)
         await page.until("document.querySelector('.badges').textContent.includes('anna: fix')")
@@ -45,13 +45,13 @@ async def test_the_whole_path_by_keyboard(start, run):
         await page.press("Enter", CTRL)
         await page.until("document.querySelector('.badges').textContent.includes('note: <img')")
         await page.press("j", leaves=True)
-        assert await page.js("document.querySelector('article').dataset.line") == "5"
+        assert await page.value("document.querySelector('article').dataset.line") == "5"
         await page.press("a")
         await page.until("document.querySelector('.badges').textContent === 'anna: keep'")
         await page.press("u")
         await page.until("document.querySelector('.badges').textContent === ''")
         await page.press("s", leaves=True)
-        assert "What became of it" in await page.js("document.body.innerText")
+        assert "What became of it" in await page.value("document.body.innerText")
 
         await page.go(f"{viewer.base}/row?file=filter/rows&line=1")
         await page.press("c", leaves=True)
@@ -64,15 +64,15 @@ async def test_the_whole_path_by_keyboard(start, run):
         await page.press("Enter", leaves=True)
         await page.press("j")
         await page.press("Enter", leaves=True)
-        assert "<script>" in await page.js("document.querySelector('.fields').textContent")
+        assert "<script>" in await page.value("document.querySelector('.fields').textContent")
         await page.press("?")
-        assert await page.js("document.querySelector('#keys').open")
+        assert await page.value("document.querySelector('#keys').open")
         await page.press("Escape")
         await page.press("h", leaves=True)
-        assert "people decided to keep 1 rows" in await page.js("document.body.innerText")
+        assert "people decided to keep 1 row" in await page.value("document.body.innerText")
 
-        assert await page.js("typeof window.hit") == "undefined"
-        assert page.errors == []
+        assert await page.value("typeof window.hit") == "undefined"
+        assert page.logged == [] and page.dialogs == []
         assert [url for url in page.requests if not url.startswith((viewer.base, "data:"))] == []
     decided = decisions(run / "reviews.jsonl")
     assert {row: (one.keep, one.edits) for row, one in decided.items()} == {
@@ -86,21 +86,46 @@ async def test_the_whole_path_by_keyboard(start, run):
     assert (marks[-1]["row"], marks[-1]["over"]) == ("b000-2", "b000")
 
 
-async def test_every_control_has_a_name_and_nothing_is_wider_than_a_phone(start, run):
-    viewer = start(run)
-    nameless = (
-        "[...document.querySelectorAll('a,button,input:not([type=hidden]),select,textarea')].filter(one => "
-        "!(one.textContent.trim() || one.getAttribute('aria-label') || one.labels?.length)).length"
-    )
-    paths = ("/", "/rows?file=filter/rejected&beside=filter/rows", "/row?file=filter/rejected&line=3")
-    async with browser() as page:
+PATHS = {
+    "start": "/",
+    "rows": "/rows?file=filter/rejected&beside=filter/rows",
+    "row": "/row?file=filter/rejected&line=3",
+    "test question": "/row?file=evaluate/answers&line=1",
+    "pair": "/pair?a=filter/rows&a_line=1&b=filter/rejected&b_line=1",
+    "story": "/story?row=b000-2",
+    "duplicates": "/duplicates?file=filter/rejected",
+    "compare": "/compare?run=other",
+}
+NAMELESS = (
+    "[...document.querySelectorAll('a,button,input:not([type=hidden]),select,textarea')].filter(one => "
+    "!(one.textContent.trim() || one.getAttribute('aria-label') || one.labels?.length)).length"
+)
+OVERFLOWS = """[...document.querySelectorAll('dialog[open]')].filter(one => {
+  const box = one.getBoundingClientRect();
+  return box.left < 0 || box.right > innerWidth || one.scrollWidth > one.clientWidth;
+}).length"""
+
+
+async def test_every_page_and_dialog_is_read_in_light_and_dark_on_a_phone_and_on_a_desk(start, run, tmp_path):
+    made_run(run.parent / "other")
+    viewer = start(run, "--runs", run.parent)
+    async with open_page(tmp_path / "profile") as page:
         await page.go(viewer.address)
-        await page.call(
-            "Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=False
-        )
-        for path in paths:
+        for name, path in PATHS.items():
             await page.go(viewer.base + path)
-            assert await page.js(nameless) == 0, path
-            assert await page.js("document.documentElement.scrollWidth") <= 400, path
-            assert await page.js("document.querySelectorAll('h1').length") == 1, path
-        assert page.errors == []
+            assert await page.value(NAMELESS) == 0, name
+            assert await page.value("document.querySelectorAll('h1').length") == 1, name
+            for width, dark in ((400, False), (400, True), (1400, True), (1400, False)):
+                await page.look(width, dark=dark)
+                assert await page.value("document.documentElement.scrollWidth") <= width, (name, width)
+                assert await page.value(FAINT) == [], (name, dark)
+        await page.go(viewer.base + PATHS["row"])
+        for width, key in ((400, "?"), (400, "e"), (400, "m"), (1400, "?")):
+            await page.look(width)
+            await page.press(key)
+            await page.until("document.querySelector('dialog[open]')")
+            assert await page.value(OVERFLOWS) == 0, (key, width)
+            await page.value("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            await page.press("Escape")
+            await page.until("!document.querySelector('dialog[open]')")
+        assert page.logged == [] and page.dialogs == []

@@ -61,3 +61,17 @@ def test_memory_goes_by_blocks_and_not_by_lines(tmp_path):
     index = index_of(tmp_path / "f", b"{}\n" * 400_000)
     assert index.lines == 400_000
     assert len(index._offsets) <= 1 + 1_200_000 // line_index.BLOCK + 1
+
+
+def test_a_file_that_only_grew_is_told_from_one_that_was_written_anew(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"a": 1}\n' * 200)
+    index = LineIndex(path)
+    index.extend()
+    with open(path, "ab") as log:
+        log.write(b'{"a": 2}\n')
+    assert index.begins_so_still()
+    path.write_bytes(b'{"b": 1}\n' * 300)
+    assert not index.begins_so_still()
+    path.write_bytes(b'{"a": 1}\n' * 100 + b'{"longer": 1}\n' * 200)
+    assert not index.begins_so_still(), "it begins alike"

@@ -1,5 +1,7 @@
 """The start page's values: a training under way, files that are being written, groups of duplicates."""
 
+import os
+
 import orjson
 
 from synthgen.core.rows import rejected
@@ -62,7 +64,7 @@ def test_duplicates_stand_in_groups_the_largest_first(tmp_path):
         ("b001", 2, 0),
     ]
     assert "Tom has 2 apples" in groups["clusters"][0]["kept"]
-    assert (groups["rows"], groups["total"], groups["whole"]) == (14, 2, True)
+    assert (groups["rows"], groups["total"], groups["read"], groups["unread"]) == (14, 2, 15, 0)
 
 
 def test_the_folder_of_one_stage_is_shown_as_in_its_run(tmp_path):
@@ -83,3 +85,23 @@ def test_a_file_that_a_rerun_put_there_is_indexed_anew(tmp_path, monkeypatch):
     new.replace(path)
     assert catalogue.get("rows.jsonl").row(15_000) == {"longer": "than before"}
     assert catalogue.get("rows.jsonl").index.lines == 20_000
+
+
+def test_a_file_that_is_written_anew_in_place_is_read_anew_and_one_that_grows_goes_on(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"id": "a"}\n{"id": "b"}\n')
+    catalogue = Catalogue(file)
+    first = catalogue.get("rows.jsonl")
+    with open(file, "a") as log:
+        log.write('{"id": "c"}\n')
+    os.utime(file, ns=(1, 1))
+    catalogue._looked_at = -1e9
+    grown = catalogue.get("rows.jsonl")
+    assert grown is first and grown.index.lines == 3
+    with open(file, "w") as anew:
+        anew.write('{"id": "another and longer"}\n' * 4)
+    os.utime(file, ns=(2, 2))
+    catalogue._looked_at = -1e9
+    second = catalogue.get("rows.jsonl")
+    assert second is not first and second is not None and second.index.lines == 4
+    assert second.row(2) == {"id": "another and longer"}

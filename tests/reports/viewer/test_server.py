@@ -1,45 +1,18 @@
 """The viewer over real HTTP: who may look, what is shown, and what a mark is worth."""
 
 import gzip
-import http.client
 import json
-import signal
-import threading
-from urllib.parse import urlencode
 
 import orjson
 import pytest
 
-from synthgen.store.reviews import read_marks
+from synthgen.reports.viewer import overview
+from synthgen.reports.viewer.catalogue import Catalogue
+from synthgen.reports.viewer.marking import Marking
+from synthgen.reports.viewer.pages import Pages
+from tests.reports.made_runs import make_run
+from tests.reports.viewer.client import Client
 from tests.reports.viewer.conftest import Started, made_run
-
-
-class Client:
-    """Speaks to a viewer as a browser that holds the cookie; headers can be changed or left out."""
-
-    def __init__(self, viewer):
-        self.base = viewer.base
-        self.host = viewer.base.removeprefix("http://")
-        _, headers, _ = self.send("GET", f"/?token={viewer.token}", cookie=False)
-        self.cookie = headers["Set-Cookie"].partition(";")[0]
-        self.cookie_flags = headers["Set-Cookie"]
-
-    def send(self, method, path, body=None, cookie=True, **headers):
-        connection = http.client.HTTPConnection(self.host, timeout=20)
-        given = {"Cookie": self.cookie} if cookie else {}
-        given |= {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body, given)
-        reply = connection.getresponse()
-        text = reply.read().decode()
-        connection.close()
-        return reply.status, reply.headers, text
-
-    def get(self, path, **query):
-        return self.send("GET", f"{path}?{urlencode(query)}" if query else path)
-
-    def mark(self, file, line, mark, **more):
-        body = json.dumps({"file": file, "line": line, "mark": mark, **more})
-        return self.send("POST", "/marks", body, Origin=self.base)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +33,8 @@ def test_only_this_machines_own_page_with_the_token_is_let_in(client, viewer):
     assert client.get("/")[0] == 200
     assert "HttpOnly" in client.cookie_flags and "SameSite=Strict" in client.cookie_flags
     assert client.send("GET", f"/?token={viewer.token}", cookie=False)[1]["Location"] == "/"
+    elsewhere = client.send("GET", f"//evil.example/?token={viewer.token}", cookie=False)[1]["Location"]
+    assert elsewhere == "/evil.example/"
     refused = [
         client.send("GET", "/", cookie=False),
         client.send("GET", "/?token=wrong", cookie=False),
@@ -163,28 +138,46 @@ def test_a_row_shows_what_it_matched_other_answers_and_its_story(client):
     _, _, story = client.get("/story", row="b001")
     assert "What became of it" in story and "kept" in story
     _, _, groups = client.get("/duplicates", file="filter/rejected")
-    assert "1 groups of 1 in 1 rejected rows" in groups
+    assert "1 group of 1 rejected row that matched another" in groups
+    assert '1 like <a href="/row?file=filter%2Frows&amp;line=2">b001</a>' in groups
     _, _, models = client.get("/row", file="evaluate/answers", line=1)
     assert "student" in models and "chip right" in models and "chip wrong" in models
     assert client.get("/compare", run="nothing")[0] == 400
+    assert 'class="back" href="/row?file=filter%2Frows&amp;line=2"' in story
 
 
-def test_a_mark_is_written_before_it_is_answered_and_is_seen_by_another_viewer(run, start):
-    client = Client(start(run, "--reviewer", "anna"))
-    other = Client(start(run, "--reviewer", "bert"))
-    assert json.loads(client.mark("filter/rejected", 1, "keep")[2])["badges"] == ["anna: keep"]
-    assert json.loads(other.mark("filter/rejected", 1, "grade", grade=4)[2])["badges"] == [
-        "anna: keep",
-        "bert: grade 4",
-    ]
-    first, second = read_marks(run / "reviews.jsonl")
-    assert first["who"] == "anna" and first["row"] == "b000-2" and first["at"].endswith("Z")
-    assert (first["file"], first["line"]) == ("filter/rejected", 1)
-    assert second["grade"] == 4
-    reply = client.mark("filter/rows", 1, "prefer", over_file="filter/rejected", over_line=1)
-    assert reply[0] == 200
-    *_, pair = read_marks(run / "reviews.jsonl")
-    assert (pair["row"], pair["over"]) == ("b000", "b000-2") and pair["rejected"] == "Seven. The answer is 7."
+def test_two_runs_are_compared_and_the_other_ones_are_offered(tmp_path, start):
+    run = make_run(tmp_path / "a", wrong=(3,))
+    make_run(tmp_path / "b", wrong=(1, 3), max_words=40)
+    for name in ("a", "b"):
+        (tmp_path / name / "run.log.jsonl").touch()
+    client = Client(start(run, "--runs", tmp_path))
+    home = client.get("/")[2]
+    assert '<option value="b">' in home and '<option value="a">' not in home
+    status, _, text = client.get("/compare", run="b")
+    assert status == 200 and "a and b</h1>" in text
+    assert "max_words: 50 -&gt; 40" in text and "- b001" in text and 'class="back" href="/"' in text
+
+
+def test_a_very_long_row_is_shown_in_part_and_marks_of_direction_in_notes_are_not_obeyed(start, tmp_path):
+    file = tmp_path / "big.jsonl"
+    file.write_bytes(orjson.dumps({"instruction": "Long?", "output": "<b> " * 500_000}) + b"\n")
+    client = Client(start(file))
+    _, _, page = client.get("/row", file="big.jsonl", line=1)
+    assert len(page) < 2_000_000 and "1,800,000 more characters" in page
+    noted = client.mark("big.jsonl", 1, "note", text="a\u202eb\x1b[31m")
+    assert noted[0] == 200 and json.loads(noted[2])["badges"][0].endswith("note: a b [31m")
+
+
+def test_only_a_part_of_a_very_long_file_of_duplicates_is_read_and_the_page_says_so(run, monkeypatch):
+    monkeypatch.setattr(overview, "MOST_READ", 2)
+    catalogue = Catalogue(run)
+    file = catalogue.get("filter/rejected")
+    assert file is not None
+    page = Pages(catalogue, Marking(run / "reviews.jsonl", "anna"), "made").render(
+        "duplicates.html.jinja", **overview.duplicates(catalogue, file)
+    )
+    assert "Only the first 2 lines of this file were read; 1 were not." in page
 
 
 @pytest.mark.parametrize(
@@ -193,55 +186,24 @@ def test_a_mark_is_written_before_it_is_answered_and_is_seen_by_another_viewer(r
         {"mark": "delete"},
         {"mark": None},
         {"mark": "grade", "grade": 9},
+        {"mark": "grade", "grade": True},
+        {"mark": "grade", "grade": 4.0},
         {"mark": "fix", "field": "meta", "text": "x"},
         {"mark": "fix", "field": "id", "text": "x"},
         {"mark": "fix", "field": "nothing", "text": "x"},
         {"mark": "fix", "field": "output", "text": 3},
         {"mark": "note", "text": ["x"]},
         {"mark": "prefer", "over_file": "filter/rows", "over_line": 2},
+        {"mark": "prefer", "over_file": "filter/rows", "over_line": 1},
+        {"mark": "keep", "seen": "0123456789abcdef"},
+        {"mark": "keep", "seen": None},
+        {"mark": "prefer", "over_file": "filter/rejected", "over_line": 1, "over_seen": "0123456789abcdef"},
     ],
 )
 def test_a_mark_that_makes_no_sense_is_refused_and_not_written(client, viewer, asked):
     status, _, _ = client.mark("filter/rows", 1, **asked)
     assert status == 400
     assert not (viewer.target / "reviews.jsonl").exists()
-
-
-def test_read_only_takes_no_mark(start, run):
-    client = Client(start(run, "--read-only"))
-    status, _, text = client.mark("filter/rows", 1, "keep")
-    assert status == 400 and "--read-only" in text and not (run / "reviews.jsonl").exists()
-    assert "Reject" not in client.get("/row", file="filter/rows", line=1)[2]
-
-
-def test_kill_9_in_the_middle_loses_no_acknowledged_mark_of_two_reviewers(start, tmp_path):
-    file = tmp_path / "rows.jsonl"
-    file.write_bytes(b"".join(orjson.dumps({"id": f"r{at}", "output": "x"}) + b"\n" for at in range(100)))
-    viewers = [start(file, "--reviewer", who) for who in ("anna", "bert")]
-    clients = [Client(viewer) for viewer in viewers]
-    acknowledged: list[tuple[str, str]] = []
-
-    def click(client, who):
-        for line in range(1, 101):
-            try:
-                if client.mark("rows.jsonl", line, "reject")[0] == 200:
-                    acknowledged.append((who, f"r{line - 1}"))
-            except (OSError, http.client.HTTPException):
-                return
-            if who == "anna" and line == 60:
-                viewers[0].process.send_signal(signal.SIGKILL)
-
-    people = [
-        threading.Thread(target=click, args=pair) for pair in zip(clients, ("anna", "bert"), strict=True)
-    ]
-    for one in people:
-        one.start()
-    for one in people:
-        one.join()
-    found = [(mark["who"], mark["row"]) for mark in read_marks(tmp_path / "rows.jsonl.reviews.jsonl")]
-    assert set(acknowledged) <= set(found)
-    assert sum(who == "bert" for who, _ in acknowledged) == 100
-    assert 60 <= sum(who == "anna" for who, _ in acknowledged) < 100
 
 
 ODD_ROWS = [

@@ -83,6 +83,20 @@ def test_what_cannot_be_made_stays_as_it_came_with_its_reason(tmp_path, row, raw
     assert result.outcome.counts.rejected[rule] == 1 and f"{rule} " in result.outcome.table
 
 
+def test_half_of_a_surrogate_pair_is_the_rows_reason_and_no_crash(tmp_path):
+    template = r"{% if level == 'easy' %}{{ '\ud800' }}{% else %}fine{% endif %}"
+    result = made(tmp_path, [SOLVED, {**SOLVED, "level": "hard"}], fields={"reference": template})
+    assert [row["reference"] for row in result.rows] == ["fine"]
+    (refused,) = result.rejected
+    assert refused["rejection"]["rule"] == "template" and "surrogate" in refused["rejection"]["value"]
+
+
+def test_where_nothing_is_left_the_error_names_the_fields_that_rows_have(tmp_path):
+    with pytest.raises(EmptyResult) as caught:
+        made(tmp_path, [SOLVED], fields={"reference": "{{ nope }}"})
+    assert "the first row has id, instruction, output, level, meta" in caught.value.faults[0].next
+
+
 def test_a_function_sets_and_removes_fields_and_cannot_touch_where_a_row_is_from(tmp_path):
     raw = {
         "function": "tests.toy.toystages:louder_of",

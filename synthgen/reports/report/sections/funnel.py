@@ -75,4 +75,15 @@ def _rules(facts: RunFacts) -> Table | None:
                         share(number / taken) if taken else "",
                     ]
                 )
+                rows += _reasons(stage, name, taken)
     return Table(["stage", "rule or reason", "", "rows", "of its rows"], rows, text=3) if rows else None
+
+
+def _reasons(stage: PublishedStage, rule: str, taken: int) -> list[list[str]]:
+    """A line for each reason that a rule told, where it told several kinds of rows apart."""
+    reasons = stage.manifest.extra.get("reasons", {}).get(rule, {})
+    place = (f"{stage.id}/manifest.json", "extra", "reasons", rule)
+    return [
+        ["", f"{rule}: {reason}", "", count(number, [*place, reason]), share(number / taken) if taken else ""]
+        for reason, number in reasons.items()
+    ]

@@ -166,5 +166,16 @@ def _about(facts: RunFacts) -> Iterator[tuple[str, str]]:
     ]
     for machine in dict.fromkeys(machines):
         yield "machine", machine
+    yield from _commands(facts)
     if facts.pipeline[0]:
         yield "again", "synthgen run pipeline.resolved.yaml"
+
+
+def _commands(facts: RunFacts) -> Iterator[tuple[str, str]]:
+    """What was typed; where several commands made the run, each with its stages."""
+    typed: dict[str, list[str]] = {}
+    for stage in facts.stages:
+        if stage.manifest.command:
+            typed.setdefault(stage.manifest.command, []).append(stage.id)
+    for command, stages in typed.items():
+        yield "command", command if len(typed) == 1 else f"{command}\nmade {', '.join(stages)}"

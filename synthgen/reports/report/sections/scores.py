@@ -184,7 +184,6 @@ def _verdicts(evaluation: Evaluation) -> Iterator[Block]:
     yield Heading("Verdict")
     yield Table(["student", "verdict", "why", "what next"], words, text=4)
     yield Table([*header, "rows that would decide"], rows)
-    least = (
-        f"by {verdict['metric'].replace('_', ' ')}: at most {percent(verdict['margin'])} below the teacher"
-    )
+    margin = f"{100 * verdict['margin']:.1f} points"
+    least = f"by {verdict['metric'].replace('_', ' ')}: at most {margin} below the teacher"
     yield Lines([f"{least}, {100 * verdict['confidence']:g}% sure"], "soft")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from synthgen.core.text import amount
 from synthgen.reports.report.blocks import Block, Card, Cards, Code, Facts, Fold
 from synthgen.reports.report.facts import RunFacts
 from synthgen.reports.report.row_cards import told
@@ -54,7 +55,7 @@ def _files(stage: PublishedStage) -> Fold:
     if manifest.linked_from:
         entries.append(("the same as in run", manifest.linked_from))
     entries += [
-        ("read", f"{record.file} ({record.rows:,} rows)" if record.rows else record.file)
+        ("read", f"{record.file} ({amount(record.rows, 'row')})" if record.rows else record.file)
         for group in manifest.inputs.values()
         for record in group
     ]

@@ -52,7 +52,7 @@ def _exported(stage: PublishedStage) -> Iterator[Block]:
         )
     yield Heading(f"Variants of {report['exported']}: {stage.id}")
     yield Table(header, rows, prose=["verdict", "why"])
-    said = f"{report['rows']:,} test rows; at most {percent(report['margin'])} below the student, "
+    said = f"{report['rows']:,} test rows; at most {100 * report['margin']:.1f} points below the student, "
     yield Lines([f"{said}{percent(report['confidence'])} sure"], "soft")
 
 

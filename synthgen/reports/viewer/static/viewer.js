@@ -36,7 +36,9 @@ function current() {
 }
 
 async function markRow(target, mark) {
-  const reply = await send({file: target.dataset.file, line: Number(target.dataset.line), ...mark});
+  const reply = await send({
+    file: target.dataset.file, line: Number(target.dataset.line), seen: target.dataset.seen, ...mark,
+  });
   if (!reply) return;
   const place = whole ? one(".badges") : target.closest("li").querySelector(".badges");
   place.replaceChildren(...reply.badges.map((text) => {
@@ -86,7 +88,8 @@ async function prefer(side) {
   const [a, b] = side === "b" ? ["b", "a"] : ["a", "b"];
   const reply = await send({
     mark: "prefer", tie: side === "tie",
-    file: d[a], line: Number(d[`${a}Line`]), over_file: d[b], over_line: Number(d[`${b}Line`]),
+    file: d[a], line: Number(d[`${a}Line`]), seen: d[`${a}Seen`],
+    over_file: d[b], over_line: Number(d[`${b}Line`]), over_seen: d[`${b}Seen`],
   });
   if (reply) say(side === "tie" ? "Neither is better." : side === "a" ? "Left is better." : "Right is better.");
 }

@@ -49,6 +49,19 @@ def test_tiles_and_alarms(made):
     assert ("seed", "7") in about.entries and ("teacher", "builtin b-1") in about.entries
 
 
+def test_what_was_typed_stands_there_with_its_stages_where_commands_differ(made):
+    *_, about = blocks(headline, made)
+    assert "command" not in dict(about.entries), "an older version, or Python"
+    for path in made.glob("*/manifest.json"):
+        edit(path, command="synthgen run made.yaml")
+    *_, about = blocks(headline, made)
+    assert ("command", "synthgen run made.yaml") in about.entries
+    edit(made / "filter" / "manifest.json", command="synthgen filter made.yaml --set '<b>'")
+    html = html_report(made)
+    assert "synthgen filter made.yaml --set &#39;&lt;b&gt;&#39;\nmade filter" in html
+    assert "synthgen run made.yaml\nmade load, " in html
+
+
 def test_of_a_split_that_students_were_trained_on_the_train_part_counts(made):
     inputs = {"rows": [{"artefact": "split.train", "file": "split/train.jsonl", "sha256": "0", "rows": 8}]}
     edit(made / "student" / "manifest.json", inputs=inputs)
@@ -75,6 +88,21 @@ def test_the_funnel_sets_test_rows_aside_and_lists_rules(made):
         ["dedup", "rouge_l", "rejected"],
     ]
     assert rules.rows[0][4] == "12.5%" and stages.rows[1][6] == "100.0%"
+
+
+def test_the_reasons_of_a_rule_stand_under_it(made):
+    extra = {"reasons": {"answer_match": {"no answer": 2, "wrong": 1}}}
+    edit(made / "filter" / "manifest.json", extra=extra)
+    _, rules, _ = blocks(funnel, made)
+    assert [row[:2] for row in rules.rows] == [
+        ["filter", "answer_match"],
+        ["", "answer_match: no answer"],
+        ["", "answer_match: wrong"],
+        ["dedup", "rouge_l"],
+    ]
+    assert (
+        'data-of="filter/manifest.json#/extra/reasons/answer_match/no%20answer">2</data>' in rules.rows[1][3]
+    )
 
 
 def test_held_out_rows_are_not_what_the_run_came_to(made):
