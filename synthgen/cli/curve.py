@@ -23,6 +23,9 @@ def curve(
     as_it_is: Annotated[
         bool, typer.Option("--as-it-is", help="do not also train the student on answers alone")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what it would train, ask and cost; do nothing")
+    ] = False,
     set: o.Set = None,
     values: o.Values = None,
     runs: o.Runs = o.RUNS,
@@ -39,14 +42,19 @@ def curve(
     the report of the run NAME.curve.
     """
     from synthgen.core.text import terminal_columns
-    from synthgen.operations.curve import curve
+    from synthgen.operations.curve import curve, curve_ahead
     from synthgen.reports.curve import curve_table
 
     chosen = o.run_options(
         runs=runs, ledger=ledger, accept_partial=accept_partial, grace=grace, workers=workers
     )
+    checked = o.load(pipeline, set, values, env_file)
+    if dry_run:
+        ahead = curve_ahead(checked, chosen, shares=_percentages(shares), student=student, bare=not as_it_is)
+        o.out_json(ahead.plain()) if as_json else o.out(ahead.text(terminal_columns()))
+        return
     found = curve(
-        o.load(pipeline, set, values, env_file),
+        checked,
         chosen,
         shares=_percentages(shares),
         student=student,

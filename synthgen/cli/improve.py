@@ -40,6 +40,9 @@ def improve(
     control: Annotated[
         bool, typer.Option("--control", help="also spend as much on all slices alike, to compare with")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what it would train, ask and cost; do nothing")
+    ] = False,
     set: o.Set = None,
     values: o.Values = None,
     runs: o.Runs = o.RUNS,
@@ -55,12 +58,29 @@ def improve(
     when a round gains less than chance may. Each round is a run; the same command goes on after a stop.
     """
     from synthgen.core.text import terminal_columns
+    from synthgen.operations.improve.ahead import improvement_ahead
     from synthgen.operations.improve.run import improve
     from synthgen.reports.improvement import improvement_table
 
+    checked = o.load(pipeline, set, values, env_file)
+    options = o.run_options(runs=runs, ledger=ledger, grace=grace, workers=workers)
+    if dry_run:
+        ahead = improvement_ahead(
+            checked,
+            options,
+            rounds=rounds,
+            usd=usd,
+            rows=rows,
+            by=by,
+            student=student,
+            evolve=evolve,
+            control=control,
+        )
+        o.out_json(ahead.plain()) if as_json else o.out(ahead.text(terminal_columns()))
+        return
     found = improve(
-        o.load(pipeline, set, values, env_file),
-        o.run_options(runs=runs, ledger=ledger, grace=grace, workers=workers),
+        checked,
+        options,
         rounds=rounds,
         usd=usd,
         rows=rows,

@@ -21,11 +21,14 @@ def run_kind(
     as_json: bool,
     shard: str | None,
     rehearse: bool = False,
+    require: str | None = None,
     **given: Any,
 ) -> None:
-    """Runs (or rehearses) the stages of one kind, or the one with an id."""
+    """Runs (or rehearses) the stages of one kind, or the one with an id; their verdicts may be required."""
     from synthgen.cli.run import execute, show_rehearsal
+    from synthgen.reports.verdict import require_of_stages, word_of
 
+    word = None if require is None else word_of(require)
     checked = o.load(path, set, values, env_file, kind)
     chosen = o.run_options(only=list(ids_of_kind(checked, kind, stage)), **given)
     if rehearse:
@@ -34,6 +37,8 @@ def run_kind(
     execute(
         *o.sharded(checked, chosen, shard), as_json, path, set=set, values=values, env_file=env_file, **given
     )
+    if word is not None:
+        require_of_stages(chosen.folder(checked), word, chosen.only)
 
 
 def ids_of_kind(checked: Pipeline, kind: str, stage: str | None) -> tuple[str, ...]:

@@ -133,6 +133,12 @@ Notify = Annotated[
     str | None,
     typer.Option("--notify", metavar="COMMAND", help="run this at the end; SYNTHGEN_TEXT says how it ended"),
 ]
+Require = Annotated[
+    str | None,
+    typer.Option(
+        "--require", metavar="WORD", help="exit with 1 unless all its verdicts are this: deploy, say"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 
 MOST_FAULTS = 20

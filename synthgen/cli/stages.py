@@ -114,7 +114,8 @@ def stage_command(kind: str) -> Callable[..., None]:
 
     on_files = find_stage(kind).on_files
     if on_files is None:
-        command = _pipeline_command(kind, trains=find_stage(kind).teaches is not None)
+        found = find_stage(kind)
+        command = _pipeline_command(kind, trains=found.teaches is not None, decides=found.decides)
     else:
         command = _files_command(kind, on_files)
     more = (
@@ -126,11 +127,12 @@ def stage_command(kind: str) -> Callable[..., None]:
     return command
 
 
-def _pipeline_command(kind: str, trains: bool) -> Callable[..., None]:
+def _pipeline_command(kind: str, trains: bool, decides: bool) -> Callable[..., None]:
     def command(
         pipeline: o.PipelinePath,
         stage: StageId = None,
         rehearse: o.Rehearse = False,
+        require: o.Require = None,
         force: o.Force = None,
         limit: o.Limit = None,
         set: o.Set = None,
@@ -157,6 +159,7 @@ def _pipeline_command(kind: str, trains: bool) -> Callable[..., None]:
             as_json,
             shard,
             rehearse,
+            require,
             force=force,
             limit=limit,
             runs=runs,
@@ -169,7 +172,7 @@ def _pipeline_command(kind: str, trains: bool) -> Callable[..., None]:
             workers=workers,
         )
 
-    left_out = () if trains else ("rehearse",)
+    left_out = tuple(name for name, has in (("rehearse", trains), ("require", decides)) if not has)
     return _taking(command, get_type_hints(command, include_extras=True), left_out)
 
 

@@ -12,7 +12,7 @@ from synthgen.cli import options as o
 def verdict(
     run: o.RunName,
     stage: Annotated[
-        str, typer.Option("--stage", help="the evaluate stage; the last one where left out")
+        str, typer.Option("--stage", help="an evaluate stage, the last where left out; or export_model")
     ] = "",
     metric: Annotated[str | None, typer.Option("--metric", help="what students are held to")] = None,
     margin: Annotated[
@@ -33,7 +33,8 @@ def verdict(
     student: Annotated[
         list[str] | None,
         typer.Option(
-            "--student", help="whose verdict is printed, and asked for by --require; all where left out"
+            "--student",
+            help="whose verdict is printed, and asked for by --require; all where left out, and all variants",
         ),
     ] = None,
     runs: o.Runs = o.RUNS,
@@ -41,16 +42,12 @@ def verdict(
 ) -> None:
     """Tell whether a student may replace its teacher.
 
-    From the answers that evaluate kept: no model is asked, so other margins cost nothing.
+    From the answers that evaluate kept: no model is asked, so other margins cost nothing. Variants that
+    export_model wrote are held to their student.
     """
-    from synthgen.core.errors import ConfigError
-    from synthgen.evaluation.verdict import verdict_lines
-    from synthgen.reports.verdict import WORDS, of_students, require, run_verdict
+    from synthgen.reports.verdict import of_students, require, run_verdict, run_verdict_lines, word_of
 
-    if required is not None and required.lower() not in WORDS:
-        raise ConfigError(
-            f"--require {required}: there is no such verdict", next=f"one of {', '.join(WORDS)}"
-        )
+    word = None if required is None else word_of(required)
     report = run_verdict(
         o.find_run(run, runs),
         stage=stage,
@@ -60,6 +57,6 @@ def verdict(
         teacher_least=o.share("--teacher-least", teacher_least),
     )
     report = of_students(report, student or ())
-    o.out_json(report) if as_json else o.out("\n".join(verdict_lines(report)))
-    if required is not None:
-        require(report, required.lower())
+    o.out_json(report) if as_json else o.out("\n".join(run_verdict_lines(report)))
+    if word is not None:
+        require(report, word)

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from synthgen.core.errors import BudgetReached
 from synthgen.dispatch.contract import Conversation, Rendered, Session
+
+
+class Failure(NamedTuple):
+    """Why there is no reply: a reason that is short enough to be counted, and the server's own words."""
+
+    reason: str
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,28 +54,28 @@ def fetch(
 
 @dataclass
 class Tally:
-    """Counts the requests of one pass over conversations."""
+    """Counts the requests of one pass over conversations, of which each may ask several."""
 
     states: dict[str, int] = field(default_factory=lambda: {"answered": 0, "failed": 0, "unsent": 0})
     reasons: dict[str, int] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
 
-    def add(self, rendered: Rendered[Any]) -> str:
-        """Counts a conversation; returns why it has no result, or "".
+    def add(self, rendered: Rendered[Any]) -> Failure | None:
+        """Counts a conversation's requests; returns why it has no result, None where it has one.
 
-        One that asked nothing is not counted.
+        Of one that has none, the last request is the one that got no reply.
         """
-        if rendered.state == "answered" and not rendered.requests:
-            return ""
-        self.states[rendered.state] += 1
         self.keys.extend(rendered.keys)
         if rendered.state == "answered":
-            return ""
+            self.states["answered"] += rendered.requests
+            return None
+        self.states["answered"] += max(rendered.requests, 1) - 1
+        self.states[rendered.state] += 1
         if rendered.state == "unsent":
-            return "budget"
+            return Failure("budget")
         reason = rendered.reason or "failed"
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
-        return reason
+        return Failure(reason, rendered.detail)
 
     def account(self, session: Session) -> Account:
         """What was counted, and what the replies that were used cost."""

@@ -8,7 +8,7 @@ from functools import partial
 
 from synthgen.core.rows import Row
 from synthgen.dispatch.contract import Session
-from synthgen.evaluation.asking import Account, Tally, fetch
+from synthgen.evaluation.asking import Account, Failure, Tally, fetch
 from synthgen.evaluation.compare import ModelAnswers
 from synthgen.evaluation.metrics.contract import JudgingMetric
 
@@ -17,7 +17,7 @@ from synthgen.evaluation.metrics.contract import JudgingMetric
 class Grading:
     """Why rows (by their index) were not graded, and the account of what the judge was asked."""
 
-    failed: dict[int, str]
+    failed: dict[int, Failure]
     account: Account
 
 
@@ -60,13 +60,13 @@ def grade_replies(
         accept_partial=accept_partial,
     )
     tally = Tally()
-    failed: dict[int, str] = {}
+    failed: dict[int, Failure] = {}
     grades: list[float | None] = []
     for index, rendered in enumerate(session.render(conversations())):
-        reason = tally.add(rendered)
-        if reason:
-            failed.setdefault(index % len(rows), reason)
-        grades.append(None if reason else metric.grade(replies[index][1], rendered.result))
+        failure = tally.add(rendered)
+        if failure is not None:
+            failed.setdefault(index % len(rows), failure)
+        grades.append(None if failure is not None else metric.grade(replies[index][1], rendered.result))
     for index, model in enumerate(models):
         model.scores[name] = grades[index * len(rows) : (index + 1) * len(rows)]
     return Grading(failed, tally.account(session))

@@ -14,12 +14,14 @@ from typing import Literal, NamedTuple
 from synthgen.core.chat import Reply, Request
 from synthgen.core.rows import Row
 from synthgen.dispatch.contract import Conversation, Session
-from synthgen.evaluation.asking import Account, Tally, fetch
+from synthgen.evaluation.asking import Account, Failure, Tally, fetch
 from synthgen.evaluation.compare import Answer, ModelAnswers
 from synthgen.evaluation.metrics.judge import with_answer
 from synthgen.tasks.grades import both_orders
 from synthgen.tasks.judge import Judge, Orders
 
+UNANSWERED, UNREAD = "unanswered", "unread"
+"""Why there is no verdict where the teacher gave no reply, or where the judge's cannot be read."""
 Outcome = Literal["won", "tied", "lost"]
 _OUTCOMES: dict[str, Outcome] = {"A": "won", "tie": "tied", "B": "lost"}
 
@@ -39,6 +41,8 @@ class Compared:
     orders: Orders | None = None
     """What the judge said; None where it was not asked."""
     why: str = ""
+    words: str = ""
+    """Where the judge gave no reply, its server's own."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Comparison:
     """All pairs with what came of each row, why rows (by index) have no verdict, and what was asked."""
 
     pairs: list[tuple[Pair, list[Compared]]]
-    failed: dict[int, str]
+    failed: dict[int, Failure]
     account: Account
 
 
@@ -113,12 +117,13 @@ def compare_pairs(
     asked = list(dict.fromkeys(shown.values()))
     texts = [(rows[index], mine, other) for index, mine, other in asked]
     fetch(session, conversations(judge, texts), total=len(asked), stage=stage, accept_partial=accept_partial)
-    tally, failed = Tally(), dict[int, str]()
+    tally, failed = Tally(), dict[int, Failure]()
     said: dict[tuple[int, str, str], Compared] = {}
     for one, rendered in zip(asked, session.render(conversations(judge, texts)), strict=True):
-        if reason := tally.add(rendered):
-            failed.setdefault(one[0], reason)
-        said[one] = decided(rendered.result) if rendered.result else Compared(None, why=reason or "failed")
+        if failure := tally.add(rendered):
+            failed.setdefault(one[0], failure)
+        reason, words = failure or Failure("failed")
+        said[one] = decided(rendered.result) if rendered.result else Compared(None, None, reason, words)
     whole = [one or said[shown[number]] for number, one in enumerate(found)]
     split = [(pair, whole[at * size : (at + 1) * size]) for at, pair in enumerate(pairs)]
     return Comparison(split, failed, tally.account(session))
@@ -142,7 +147,7 @@ def settle(pair: Pair, index: int) -> Compared | None:
     """What needs no judge: equal answers, a blank one, and questions to which the teacher gave no reply."""
     mine, other = pair.model.answers[index], pair.than.answers[index]
     if pair.than.role == "teacher" and other.failed:
-        return Compared(None, why="unanswered")
+        return Compared(None, why=UNANSWERED)
     said = [_words(one) for one in (mine, other)]
     if said[0] == said[1]:
         return Compared("tied")
@@ -156,4 +161,4 @@ def _words(answer: Answer) -> str:
 def decided(orders: Orders) -> Compared:
     """Who won both orders, else a tie; none where one of the two verdicts cannot be read."""
     side = both_orders(orders.straight, orders.swapped)
-    return Compared(None, orders, "unread") if side is None else Compared(_OUTCOMES[side], orders)
+    return Compared(None, orders, UNREAD) if side is None else Compared(_OUTCOMES[side], orders)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from synthgen.core.text import percent, table
 from synthgen.evaluation.compare import ModelAnswers
 from synthgen.evaluation.intervals import Interval, paired_difference, wilson
 from synthgen.evaluation.length_control import length_controlled
-from synthgen.evaluation.pairwise import Compared, Comparison, Pair
+from synthgen.evaluation.pairwise import UNANSWERED, UNREAD, Compared, Comparison, Pair
 from synthgen.tasks.grades import both_orders
 
 SCORES = {"won": 1.0, "tied": 0.5, "lost": 0.0}
@@ -29,14 +30,26 @@ def pairwise_report(comparison: Comparison, judge: str, rows: Sequence[Row]) -> 
         rows: the test rows.
     """
     ids = [str(row.get("id", number)) for number, row in enumerate(rows, 1)]
-    return {"judge": judge, "pairs": [_figures(pair, found, ids) for pair, found in comparison.pairs]}
+    refused = {
+        number for _, found in comparison.pairs for number, one in enumerate(found) if _without_reply(one)
+    }
+    return {
+        "judge": judge,
+        "questions_without_reply": len(refused),
+        "pairs": [_figures(pair, found, ids) for pair, found in comparison.pairs],
+    }
+
+
+def _without_reply(one: Compared) -> bool:
+    """Whether the judge was asked and gave no reply."""
+    return one.outcome is None and one.why not in (UNREAD, UNANSWERED)
 
 
 def _figures(pair: Pair, found: Sequence[Compared], ids: Sequence[str]) -> dict[str, Any]:
     at = [index for index, one in enumerate(found) if one.outcome]
     outcomes = [one.outcome for one in found if one.outcome]
     mine, other = ([len(model.answers[index].final_text) for index in at] for model in pair)
-    unread = [name for name, one in zip(ids, found, strict=True) if one.why == "unread"]
+    unread = [name for name, one in zip(ids, found, strict=True) if one.why == UNREAD]
     figures: dict[str, Any] = {
         "model": pair.model.name,
         "than": pair.than.name,
@@ -46,6 +59,8 @@ def _figures(pair: Pair, found: Sequence[Compared], ids: Sequence[str]) -> dict[
         "unread": len(unread),
         "unread_ids": unread[:LISTED_IDS],
         "uncompared": len(found) - len(at) - len(unread),
+        "unanswered": sum(one.why == UNANSWERED for one in found),
+        "no_reply": dict(sorted(Counter(one.why for one in found if _without_reply(one)).items())),
     }
     if not at:
         return figures
@@ -104,7 +119,7 @@ def comparison_remarks(report: Mapping[str, Any]) -> list[str]:
     compared = report.get("pairwise")
     if not compared:
         return []
-    return [*_remarks(compared["pairs"]), *_own_words(compared, report.get("models", {}))]
+    return [*_remarks(compared), *_own_words(compared, report.get("models", {}))]
 
 
 def _row(figures: Mapping[str, Any]) -> list[str]:
@@ -117,8 +132,9 @@ def _row(figures: Mapping[str, Any]) -> list[str]:
     return cells
 
 
-def _remarks(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+def _remarks(compared: Mapping[str, Any]) -> list[str]:
     lines = []
+    pairs, questions = compared["pairs"], compared.get("questions_without_reply", 0)
     firsts = [figures["first_wins"]["interval"] for figures in pairs if "first_wins" in figures]
     for place, found in (
         ("first", sum(low > 0.5 for low, _ in firsts)),
@@ -131,13 +147,24 @@ def _remarks(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
             )
     if any(figures.get("length_controlled", 0) is None for figures in pairs):
         lines.append("no rate at equal lengths where nearly all answers of one side are the longer ones")
+    total = f"of {sum(map(_all, pairs)):,} comparisons"
     for name, what in (
         ("not_asked", "are of equal or blank answers, decided without the judge"),
         ("unread", f"cannot be read and are left out; {FILE} has the judge's words"),
-        ("uncompared", "are left out, since an answer or the judge's reply is missing"),
+        ("unanswered", "are left out, since the teacher gave no answer"),
     ):
-        if number := sum(figures[name] for figures in pairs):
-            lines.append(f"{number:,} of {sum(map(_all, pairs)):,} comparisons {what}")
+        if number := sum(figures.get(name, 0) for figures in pairs):
+            lines.append(f"{number:,} {total} {what}")
+    reasons: Counter[str] = Counter()
+    for figures in pairs:
+        reasons.update(figures.get("no_reply", {}))
+    if reasons:
+        why = ", ".join(f"{reason} {number:,}" for reason, number in sorted(reasons.items()))
+        of = f"{questions:,} question{'s' * (questions != 1)}"
+        lines.append(
+            f"{reasons.total():,} {total}, on {of}, are left out, since the judge gave no reply ({why}); "
+            f"{FILE} has its server's words"
+        )
     return lines
 
 
@@ -166,6 +193,7 @@ def comparison_rows(comparison: Comparison, rows: Sequence[Row]) -> list[Row]:
             "model": pair.model.name,
             "than": pair.than.name,
             "outcome": one.outcome or one.why,
+            **({"words": one.words} if one.words else {}),
             **(_said(one, pair.model, pair.than) if one.orders else {}),
         }
         for pair, found in comparison.pairs

@@ -17,7 +17,7 @@ from synthgen.core.chat import Reply, Request, Sample
 from synthgen.core.errors import ConfigError, StageFailed, TeacherFailed, first_line
 from synthgen.core.rows import Row
 from synthgen.dispatch.contract import Conversation, Rendered, Session, Sessions
-from synthgen.evaluation.asking import Account, Tally
+from synthgen.evaluation.asking import Account, Failure, Tally
 from synthgen.evaluation.compare import ModelAnswers
 from synthgen.evaluation.generation import ChatTurns, GeneratedReply, end_tokens, opened_thinking
 from synthgen.evaluation.local import Local, prompts_of, told_by
@@ -274,15 +274,15 @@ def _samples(
     Raises:
         StageFailed: there is no reply: it would count as a wrong answer of a model that was not asked.
     """
-    reason = tally.add(rendered)
-    if not reason and rendered.result is not None:
+    failure = tally.add(rendered) or Failure("failed")
+    if rendered.result is not None:
         if len(rendered.result) == wanted:
             return rendered.result
-        reason = "too_few_samples"
+        failure = Failure("too_few_samples")
     address = session.config.base_url or session.config.provider
-    told = f": {rendered.detail}" if rendered.detail else ""
+    told = f": {failure.words}" if failure.words else ""
     raise StageFailed(
-        f"{local.name} gave no answer to a question ({reason or 'failed'}{told})",
+        f"{local.name} gave no answer to a question ({failure.reason}{told})",
         str(address),
         "see that the server holds this model, and a prompt with its answer (max-model-len); then run again "
         "with --retry-failed: replies are kept",

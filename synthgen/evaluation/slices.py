@@ -159,17 +159,32 @@ def _part(model: ModelAnswers, rows: Sequence[int], metric: str) -> ModelAnswers
 
 
 def fallen(report: Mapping[str, Any], student: str) -> list[str]:
-    """The slices in which a student lies below the margin, the worst first, as lines for a person."""
-    found = [
-        (figures["models"][student]["vs_teacher"]["value"], field, name, figures["rows"])
-        for field, of_field in report.items()
-        for name, figures in of_field["slices"].items()
-        if student in figures["fell"]
-    ]
-    return [
-        f"{field}: {name} ({points(value)} points, {rows:,} rows)"
-        for value, field, name, rows in sorted(found)
-    ]
+    """The slices in which a student lies below the margin, the worst first, as lines for a person.
+
+    Of a field in all of whose slices it does, one line.
+    """
+    found = []
+    for field, of_field in report.items():
+        slices = of_field["slices"]
+        fell = {
+            name: figures["models"][student]["vs_teacher"]["value"]
+            for name, figures in slices.items()
+            if student in figures["fell"]
+        }
+        if len(fell) == len(slices) > 1:
+            low, high = min(fell.values()), max(fell.values())
+            found.append((low, field, "", f"all {len(fell)} slices of {field} ({_between(low, high)})"))
+            continue
+        found += [
+            (value, field, name, f"{field}: {name} ({points(value)} points, {slices[name]['rows']:,} rows)")
+            for name, value in fell.items()
+        ]
+    return [line for *_, line in sorted(found)]
+
+
+def _between(low: float, high: float) -> str:
+    ends = [points(low), points(high)]
+    return f"{ends[0]} points" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]} points"
 
 
 def slice_lines(report: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from synthgen.core.chat import Reply, Request, Sample
 from synthgen.core.rows import Row
 from synthgen.dispatch.contract import Conversation, Session
-from synthgen.evaluation.asking import Account, Tally
+from synthgen.evaluation.asking import Account, Failure, Tally
 from synthgen.evaluation.compare import Answer, ModelAnswers
 from synthgen.teachers.config import TeacherConfig
 from synthgen.training.prompting import student_prompt
@@ -32,7 +32,7 @@ class TeacherAnswers:
     """The teacher among the models, why rows (by their index) got no answer, and the account."""
 
     model: ModelAnswers
-    failed: dict[int, str]
+    failed: dict[int, Failure]
     account: Account
 
 
@@ -58,13 +58,13 @@ def teacher_answers(
     """The answers that the ledger holds, in the order of the questions; nobody is asked."""
     model = ModelAnswers("teacher", "teacher", [], source=session.config.model)
     draws: list[list[Answer]] = [[] for _ in range(samples)]
-    failed: dict[int, str] = {}
+    failed: dict[int, Failure] = {}
     tally = Tally()
     for index, rendered in enumerate(session.render(conversations)):
-        reason = tally.add(rendered)
-        if reason or rendered.result is None:
-            failed[index] = reason or "failed"
-            said = [Answer("", None, "failed", failed[index])] * samples
+        failure = tally.add(rendered)
+        if failure is not None or rendered.result is None:
+            failed[index] = failure or Failure("failed")
+            said = [Answer("", None, "failed", failed[index].reason)] * samples
         else:
             said = [Answer.of(sample.text, sample.finish_reason) for sample in rendered.result]
             # An endpoint may give fewer choices than were asked for.

@@ -36,7 +36,7 @@ def variant_report(
             variant.name: {
                 **sizes[variant.name],
                 **_figures(variant, terms),
-                **_verdict(variant, student, terms, bool(sizes[variant.name].get("same_weights"))),
+                **held_to_student(variant, student, terms, bool(sizes[variant.name].get("same_weights"))),
             }
             for variant in variants
         },
@@ -53,9 +53,17 @@ def _figures(model: ModelAnswers, terms: Terms) -> dict[str, Any]:
     }
 
 
-def _verdict(
+def held_to_student(
     variant: ModelAnswers, student: ModelAnswers, terms: Terms, same_weights: bool
 ) -> dict[str, Any]:
+    """The verdict on a variant, and what it rests on.
+
+    Args:
+        variant: with its scores.
+        student: with its own, on the same rows.
+        terms: by how much the variant's score may be below.
+        same_weights: whether it is the student's own files; then equal replies suffice.
+    """
     same = sum(
         (one.text, one.ending) == (other.text, other.ending)
         for one, other in zip(variant.answers, student.answers, strict=True)
@@ -95,10 +103,14 @@ def variant_lines(report: Mapping[str, Any], name: str) -> list[str]:
     ]
     rows = [_row(name, report["student"])]
     rows += [_row(variant, figures) for variant, figures in report["variants"].items()]
+    return [table(header, rows), "", *variant_verdicts(report)]
+
+
+def variant_verdicts(report: Mapping[str, Any]) -> list[str]:
+    """The verdicts alone, from `variant_report`."""
+    metric = report["metric"].replace("_", " ")
     width = max(len(variant) for variant in report["variants"])
     lines = [
-        table(header, rows),
-        "",
         f"verdict (by {metric} on {report['rows']:,} rows; at most {100 * report['margin']:.1f} points below "
         f"the student, {100 * report['confidence']:g}% sure):",
     ]

@@ -19,6 +19,8 @@ import orjson
 from synthgen.core.errors import ConfigError, StageFailed
 from synthgen.core.progress import Reporter
 from synthgen.evaluation.trainings import apart, level
+from synthgen.operations.ahead import Ahead, Piece, pieces_of
+from synthgen.operations.alone import alone
 from synthgen.operations.measured import checked, measured, metric_of, scores_of, seed_of
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.run import run_pipeline
@@ -144,9 +146,16 @@ def curve(
     Raises:
         ConfigError: see `CurvePlan`.
         StageFailed: the students have no test row in common.
+        RunLocked: another process makes this pipeline's curve.
     """
     plan = CurvePlan(pipeline, shares, student, bare)
-    reporter = reporter or Reporter()
+    with alone(options.folder(plan.at(100))):
+        return _trained(plan, options, reporter or Reporter())
+
+
+def _trained(plan: CurvePlan, options: RunOptions, reporter: Reporter) -> dict[str, Any]:
+    """Trains on each share and writes the figures; see `curve`."""
+    pipeline = plan.pipeline
     options = replace(options, charged_run=options.charged_run or options.folder(pipeline).name)
     found: dict[float, tuple[Path, dict[str, int], dict[str, dict[str, float]]]] = {}
     # All rows first: the others link what it made.
@@ -164,6 +173,25 @@ def curve(
     whole = orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n"
     write_whole(found[100.0][0] / NAME, whole)
     return figures
+
+
+def curve_ahead(
+    pipeline: Pipeline,
+    options: RunOptions,
+    *,
+    shares: Sequence[float],
+    student: str | None = None,
+    bare: bool = True,
+) -> Ahead:
+    """What is left of a curve; arguments and errors are those of `curve`."""
+    plan = CurvePlan(pipeline, shares, student, bare)
+    pieces: list[Piece] = []
+    before: set[str] = set()
+    for share in reversed(plan.shares):
+        made = plan.at(share)
+        pieces += pieces_of(made, options, but=before, asked_once=[plan.evaluate.id] if before else [])
+        before |= {spec.id for spec in made.stages} - {*plan.curves, plan.evaluate.id}
+    return Ahead(pieces, budget=pipeline.budget.usd if pipeline.budget is not None else None)
 
 
 def _figures(

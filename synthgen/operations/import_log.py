@@ -17,7 +17,7 @@ from synthgen.core.hashing import file_sha256, value_hash
 from synthgen.core.redact import Redact, make_redactor
 from synthgen.core.rows import Row, RowIds, ordered, rejected
 from synthgen.core.secrets import without_keys
-from synthgen.core.text import amount
+from synthgen.core.text import amount, shortened
 from synthgen.filters.rules.pii import Pii, PiiConfig
 from synthgen.filters.said_data import mask_said
 from synthgen.formats.containers.read import read_file
@@ -25,12 +25,15 @@ from synthgen.formats.containers.records import Record
 from synthgen.formats.contract import Unfit
 from synthgen.formats.logged_chats import is_batch_request, read_logged
 from synthgen.operations.curate_files import check_files, check_out
+from synthgen.operations.logged_requests import DUPLICATE, LoggedRequests
 from synthgen.store.jsonl import RowWriter
 from synthgen.store.manifest import Manifest, record_outputs, write_manifest
 from synthgen.store.publish import publish
 
-VERSION = 1
+VERSION = 2
 STAGE = "import-log"
+LONGEST = 4_000_000
+"""Characters of a chat: no model reads more, and masking takes minutes for a hundred million."""
 LISTS = ("data", "runs", "items", "observations", "logs")
 """Under which an API's answer lists records."""
 _SECRET = re.compile(r"_(?:API_)?(?:KEY|TOKEN|SECRET)\Z")
@@ -41,8 +44,9 @@ def import_log(
 ) -> Manifest:
     """Makes rows of logged chats: `out` holds rows.jsonl, rejected.jsonl and manifest.json.
 
-    Lines that are no row are listed by number and reason alone, since what they hold is not masked. Memory:
-    the requests of Batch files, which other lines answer.
+    Lines that are no row are listed by number and reason alone, since what they hold is not masked. A line
+    that was logged twice, with the same id and the same words, is one row. Memory: the requests of Batch
+    files, which other lines answer, and some 200 bytes for each row with an id of its own.
 
     Args:
         files: logs, as docs/drift.md lists them.
@@ -61,43 +65,41 @@ def import_log(
     check_out(out, overwrite)
     out.parent.mkdir(parents=True, exist_ok=True)
     counts, mask = Counts(), Mask()
-    requests = _requests(files)
-    answered: set[str] = set()
+    requests, seen = LoggedRequests(_records(files)), dict[str, str]()
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
         staging = Path(scratch) / "rows"
         staging.mkdir()
         with RowWriter(staging / "rows.jsonl") as rows, RowWriter(staging / "rejected.jsonl") as refused:
             ids = RowIds()
             for path, record in _records(files):
-                fields = record.fields
-                meta: dict[str, Any] = {"source": path.name, "line": record.number}
-                request = None
-                if fields is not None and isinstance(fields.get("custom_id"), str):
-                    if is_batch_request(fields):
-                        continue  # a row, or a rejected line, once all answers are known
-                    request = requests.get(fields["custom_id"])
-                    answered.add(fields["custom_id"])
+                if record.fields is not None and is_batch_request(record.fields):
+                    continue  # a row, or a rejected line, once all answers are known
                 counts.in_ += 1
                 try:
-                    if fields is None:
-                        raise Unfit("broken_line", record.fault)
-                    row = read_logged(fields, request, keep)
+                    row = _row(record, requests, keep)
                 except Unfit as fault:
                     counts.reject(fault.rule)
+                    meta = {"source": path.name, "line": record.number}
+                    refused.write(rejected({"meta": meta}, stage=STAGE, rule=fault.rule, value=fault.value))
+                    continue
+                same = value_hash([row["messages"], name]) if (name := row["meta"].get("source_id")) else ""
+                if same in seen:
+                    counts.reject(DUPLICATE)
+                    meta = {"source": path.name, "line": record.number}
                     refused.write(
-                        rejected({"meta": meta}, stage=STAGE, rule=fault.rule, value=_plain(fault.value))
+                        rejected({"meta": meta}, stage=STAGE, rule=DUPLICATE, matched_id=seen[same])
                     )
                     continue
                 row = mask.row({**row, "meta": {"source": path.name, **row["meta"]}})
                 row["id"] = ids.assign(row)
+                if same:
+                    seen[same] = row["id"]
                 rows.write(ordered(row))
                 counts.kept += 1
-            for name, request in requests.items():
-                if name not in answered:
-                    counts.in_ += 1
-                    counts.reject("no_answer")
-                    told = {"source": request["source"], "line": request["line"]}
-                    refused.write(rejected({"meta": told}, stage=STAGE, rule="no_answer"))
+            for rule, place in requests.left_over():
+                counts.in_ += 1
+                counts.reject(rule)
+                refused.write(rejected({"meta": place}, stage=STAGE, rule=rule))
         counts.check(STAGE)
         if not counts.kept:
             reasons = ", ".join(f"{rule}: {count:,}" for rule, count in sorted(counts.rejected.items()))
@@ -182,18 +184,31 @@ def _is_list_of_objects(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
 
 
-def _requests(files: Iterable[Path]) -> dict[str, dict[str, Any]]:
-    """The requests of Batch input files by their ids, with where they stand."""
-    return {
-        record.fields["custom_id"]: {**record.fields["body"], "source": path.name, "line": record.number}
-        for path, record in _records(files)
-        if record.fields is not None and is_batch_request(record.fields)
-    }
+def _row(record: Record, requests: LoggedRequests, keep: Sequence[str]) -> Row:
+    """What a record holds, as a row without an id.
+
+    Raises:
+        Unfit: it is none; the value quotes nothing of the line.
+    """
+    fields = record.fields
+    if fields is None:
+        raise Unfit("broken_line", record.fault)
+    name = fields.get("custom_id")
+    request = requests.answered(name) if isinstance(name, str) else None
+    try:
+        row = read_logged(fields, request, keep)
+    except Unfit as fault:
+        raise Unfit(fault.rule, _unquoted(fault.value)) from None
+    if (length := sum(len(str(turn.get("content", ""))) for turn in row["messages"])) > LONGEST:
+        raise Unfit("too_long", f"{length:,} characters; at most {LONGEST:,} are read")
+    return row
 
 
-def _plain(value: Any) -> str | None:
+def _unquoted(value: Any) -> str | None:
     """A reason without what it quotes of the line."""
-    return None if value is None else str(value).partition("(")[0].partition("'")[0].strip()[:80]
+    if value is None:
+        return None
+    return shortened(str(value).partition("(")[0].partition("'")[0].strip(), 80)
 
 
 def _manifest(

@@ -21,6 +21,7 @@ from synthgen.dispatch.sending.retry import what_mends
 from synthgen.pipeline.counts_line import counts_line
 from synthgen.pipeline.graph import Graph
 from synthgen.pipeline.lazy_sessions import LazySessions
+from synthgen.pipeline.links import key_file, linkable
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.plan import StageState, stage_state
 from synthgen.pipeline.result import RunResult
@@ -34,12 +35,10 @@ from synthgen.store.machine import host, peak_memory_bytes, versions
 from synthgen.store.manifest import (
     InputRecord,
     Manifest,
-    altered,
-    read_manifest,
     record_outputs,
     write_manifest,
 )
-from synthgen.store.publish import KEYS, link_folder, publish, staging_folder, write_whole
+from synthgen.store.publish import link_folder, publish, staging_folder, write_whole
 from synthgen.tasks.guarded import blamed
 
 
@@ -266,33 +265,17 @@ class Engine:
             command=self.options.command,
         )
 
-    def _key_file(self, key: str) -> Path:
-        return self.run_dir.parent / KEYS / key
-
     def _remember_key(self, spec: StageSpec, manifest: Manifest) -> None:
-        key_file = self._key_file(manifest.key)
-        key_file.parent.mkdir(exist_ok=True)
-        write_whole(key_file, f"{self.run_dir.name}/{spec.id}".encode())
+        place = key_file(self.run_dir, manifest.key)
+        place.parent.mkdir(exist_ok=True)
+        write_whole(place, f"{self.run_dir.name}/{spec.id}".encode())
 
     def _link(self, spec: StageSpec, state: StageState) -> Manifest | None:
         """Another run's intact result with the same key, hard-linked here; None where there is none."""
-        try:
-            source = self.run_dir.parent / self._key_file(state.key).read_text()
-        except OSError:
+        found = linkable(self.run_dir, state.key)
+        if found is None or (self.options.retry_failed and found[1].failed_rows()):
             return None
-        original = read_manifest(source)
-        if (
-            source.parent.name == self.run_dir.name
-            or original is None
-            or original.key != state.key
-            or original.partial
-            or altered(source, original, verify=True)
-        ):
-            return None
-        if self.options.retry_failed and original.failed_rows():
-            return None
-        if original.extra.get("recorded_prompts"):
-            return None  # its prompts depend on what that run had shown before
+        source, original = found
         staging = staging_folder(self.run_dir, spec.id)
         link_folder(source, staging, list(original.outputs))
         manifest = original.model_copy(

@@ -70,6 +70,10 @@ class Graph:
     def __init__(self, pipeline: Pipeline, run_dir: Path, other_runs: Path | None = None) -> None:
         self.pipeline, self.run_dir, self.other_runs = pipeline, run_dir, other_runs or run_dir.parent
 
+    def folder_of(self, stage_id: str) -> Path:
+        """Where a stage's result is."""
+        return self.run_dir / stage_id
+
     def inputs(self, spec: StageSpec, missing_ok: tuple[str, ...] = ()) -> Inputs:
         """What a stage reads; a need whose kind is in `missing_ok` may be unpublished and is then empty."""
         return {
@@ -97,7 +101,7 @@ class Graph:
             return artefact_of(other.folder, other.part or None)
         stage_id, _, part = reference.partition(".")
         spec = self.pipeline.stage(stage_id)
-        folder = self.run_dir / stage_id
+        folder = self.folder_of(stage_id)
         if spec.stage.writes in missing_ok and read_manifest(folder) is None:
             return None
         return artefact_of(folder, part or None, self.inputs(spec, missing_ok))

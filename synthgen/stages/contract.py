@@ -243,6 +243,8 @@ class Stage(Generic[C]):
     """The filter rules that it applies to each row by itself, whose decisions a preview shows."""
     on_files: OnFiles | None = None
     """How its command takes data files; None: it takes a pipeline only."""
+    decides: bool = False
+    """Whether it gives verdicts, which its command can require."""
     internal: bool = False
     """Made by other commands only (a shard's parts): no command, no docs, may be empty."""
 

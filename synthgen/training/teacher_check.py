@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from synthgen.core.errors import ConfigError, Fault, SynthgenError
 from synthgen.training.architecture import (
     is_encoder_decoder,
+    model_class,
     read_config,
     reads_both_ways,
     without_weights,
@@ -93,15 +94,9 @@ def teacher_notes(
 
     from synthgen.training.student import loading
 
-    config = known_config(teacher)  # first: its errors are of fewer kinds
+    config = causal_config(teacher)  # first: its errors are of fewer kinds
     with loading(teacher.name, "teacher's tokenizer from"):
         theirs = AutoTokenizer.from_pretrained(teacher.source.name, **teacher.source.arguments())
-    if is_encoder_decoder(config) or reads_both_ways(config):
-        raise ConfigError(
-            f"the teacher is no causal language model ({config.model_type})",
-            teacher.name,
-            "a causal language model; or sft on the texts that this teacher writes",
-        )
     if faults := tokenizer_faults(student, theirs, texts, teacher.name):
         raise ConfigError.of(faults)
     rows = int(config.get_text_config().vocab_size)
@@ -109,6 +104,38 @@ def teacher_notes(
     memory = _memory_note(teacher, config) if frozen else ""
     notes = (memory, cut, template_note(student, theirs, teacher.name))
     return tuple(note for note in notes if note)
+
+
+def foreseen_kind_faults(teacher: LocalTeacherOptions) -> list[Fault]:
+    """What keeps a model that exists from being compared with, whoever its student is; asks no hub."""
+    if teacher.model is None:
+        return []
+    unfit = mistaken_name(teacher.model, "teacher") or unfit_folder(teacher.model, "teacher")
+    if unfit is not None or importlib.util.find_spec("transformers") is None:
+        return [unfit] if unfit is not None else []
+    try:
+        causal_config(local_teacher(teacher, None, local_only=True))
+    except SynthgenError as fault:
+        here = Path(teacher.model).is_dir()
+        return [one for one in fault.faults if here or not one.what.startswith("cannot load")]
+    return []
+
+
+def causal_config(teacher: LocalTeacher) -> PretrainedConfig:
+    """The config of a teacher that is loaded, and is a causal language model.
+
+    Raises:
+        ConfigError: it cannot be read; or it has an encoder, reads both ways, or writes no text.
+    """
+    config = known_config(teacher)
+    unknown = model_class(config) is None and not getattr(config, "auto_map", None)
+    if is_encoder_decoder(config) or reads_both_ways(config) or unknown:
+        raise ConfigError(
+            f"the teacher is no causal language model ({config.model_type})",
+            teacher.name,
+            "a causal language model; or sft on the texts that this teacher writes",
+        )
+    return config
 
 
 def known_config(teacher: LocalTeacher) -> PretrainedConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from synthgen.evaluation.asking import Account
+from synthgen.evaluation.asking import Account, Failure
 from synthgen.evaluation.compare import Answer, ModelAnswers
 from synthgen.evaluation.pairwise import Compared, Comparison, Pair, decided, pairs_of, settle
 from synthgen.evaluation.pairwise_report import comparison_lines, comparison_rows, pairwise_report
@@ -74,18 +74,19 @@ def test_the_figures_of_a_pair() -> None:
         orders("A", "tie"),
         orders("A", None),
         Compared("tied"),
-        Compared(None, why="http_500"),
+        Compared(None, why="http_500", words="too busy"),
     ]
     pair = Pair(
         model("one", "student", *["a" * (10 + at) for at in range(19)]),
         model("base", "base", *["b" * 15] * 19),
     )
     rows = [{"id": f"r{at}"} for at in range(19)]
-    comparison = Comparison([(pair, found)], {18: "http_500"}, Account({}, {}))
+    comparison = Comparison([(pair, found)], {18: Failure("http_500", "too busy")}, Account({}, {}))
     report = pairwise_report(comparison, "judge-1", rows)
     (figures,) = report["pairs"]
     assert (figures["won"], figures["tied"], figures["lost"]) == (6, 9, 2)
-    assert figures["rows"] == 17 and figures["unread_ids"] == ["r16"] and figures["uncompared"] == 1
+    assert figures["rows"] == 17 and figures["unread_ids"] == ["r16"]
+    assert figures["no_reply"] == {"http_500": 1} and figures["unanswered"] == 0
     assert figures["win_rate"]["value"] == pytest.approx((6 + 4.5) / 17, abs=1e-6)
     assert (figures["asked"], figures["not_asked"]) == (16, 1)
     assert figures["consistent"]["value"] == pytest.approx(9 / 16)
@@ -96,11 +97,22 @@ def test_the_figures_of_a_pair() -> None:
     lines = comparison_lines({"pairwise": report})
     assert lines[2].split()[:6] == ["one", "base", "6", "9", "2", "61.8%"]
     assert "1 of 19 comparisons cannot be read and are left out; pairwise.jsonl" in "\n".join(lines)
+    assert (
+        "1 of 19 comparisons, on 1 question, are left out, since the judge gave no reply (http_500 1)"
+        in lines[-1]
+    )
     assert "1 of 19 comparisons are of equal or blank answers" in "\n".join(lines)
     written = comparison_rows(comparison, rows)
     assert written[0]["winners"] == ["one", "one"] and written[6]["winners"] == ["base", "base"]
     assert written[16]["outcome"] == "unread" and written[16]["winners"] == ["one", None]
     assert written[17] == {"id": "r17", "model": "one", "than": "base", "outcome": "tied"}
+    assert written[18] == {
+        "id": "r18",
+        "model": "one",
+        "than": "base",
+        "outcome": "http_500",
+        "words": "too busy",
+    }
 
 
 def test_a_judge_who_favours_the_first_place_is_told() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from synthgen.core import registry
 from synthgen.core.errors import BudgetReached
 from synthgen.core.progress import Reporter
 from synthgen.dispatch.session import open_sessions
+from synthgen.evaluation.asking import Failure
 from synthgen.evaluation.pairwise import Comparison, Pair, compare_pairs
+from synthgen.evaluation.pairwise_report import comparison_lines, comparison_rows, pairwise_report
 from synthgen.tasks.judge import Judge, JudgeConfig
 from synthgen.teachers.config import Budget, Limits, Sampling
 from tests.evaluation.test_pairwise import model
@@ -31,7 +34,9 @@ def says(text: str, draw: random.Random) -> str:
     return f"Reason: length.\nVerdict: {'A' if len(first) > len(second.partition(chr(10))[0]) else 'B'}"
 
 
-def compared(folder: Path, url: str, requests: int | None, partial: bool = False) -> Comparison:
+def compared(
+    folder: Path, url: str, requests: int | None, partial: bool = False, pairs: Sequence[Pair] = (PAIR,)
+) -> Comparison:
     judge = registry.find("teacher", "openai").Config(
         provider="openai",
         model="judge-1",
@@ -48,9 +53,7 @@ def compared(folder: Path, url: str, requests: int | None, partial: bool = False
         stopping=lambda: 0,
     ) as sessions:
         asking = Judge(JudgeConfig(kind="pairwise", against=""), 0)
-        return compare_pairs(
-            sessions.open(""), asking, [PAIR], ROWS, stage="evaluate", accept_partial=partial
-        )
+        return compare_pairs(sessions.open(""), asking, pairs, ROWS, stage="evaluate", accept_partial=partial)
 
 
 def test_a_budget_a_rest_and_a_rerun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,5 +70,30 @@ def test_a_budget_a_rest_and_a_rerun(tmp_path: Path, monkeypatch: pytest.MonkeyP
         whole = compared(tmp_path, server.url, None)
         assert server.requests == 40 and whole.failed == {}
         assert {one.outcome for one in whole.pairs[0][1]} == {"lost"}
-        assert whole.account.requests == {"planned": 20, "answered": 20, "failed": {}, "unsent": 0}
+        assert whole.account.requests == {"planned": 40, "answered": 40, "failed": {}, "unsent": 0}
         assert compared(tmp_path, server.url, None).pairs == whole.pairs and server.requests == 40
+
+
+def test_what_a_judge_refuses_is_counted_by_comparison_question_and_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two students say the same, so one refusal is about two comparisons; one order alone is refused, too."""
+    monkeypatch.setenv("OPENAI_API_KEY", "not-needed-here")
+    twin = Pair(model("two", "student", *[one.text for one in PAIR.model.answers]), PAIR.than)
+
+    def refuse(text: str) -> str:
+        swapped = "Answer A:\nIt is 9, I am sure." in text
+        return "this prompt breaks our policy" if "Double 7." in text or swapped else ""
+
+    with ChatServer(says, refuse=refuse) as server:
+        found = compared(tmp_path, server.url, None, pairs=[PAIR, twin])
+    assert found.failed == dict.fromkeys((7, 9), Failure("http_400", "this prompt breaks our policy"))
+    assert found.account.requests == {"planned": 39, "answered": 37, "failed": {"http_400": 2}, "unsent": 0}
+    report = pairwise_report(found, "judge-1", ROWS)
+    assert [one["no_reply"] for one in report["pairs"]] == [{"http_400": 2}] * 2
+    assert report["questions_without_reply"] == 2
+    last = comparison_lines({"pairwise": report})[-1]
+    assert last.startswith("4 of 40 comparisons, on 2 questions, are left out") and "(http_400 4)" in last
+    written = [row for row in comparison_rows(found, ROWS) if row["outcome"] == "http_400"]
+    assert [row["id"] for row in written] == ["r7", "r9"] * 2
+    assert {row["words"] for row in written} == {"this prompt breaks our policy"}

@@ -59,6 +59,18 @@ def fallen_models():
     return models, {"topic": topics}
 
 
+def test_a_field_whose_slices_all_fell_is_one_line():
+    models, labels = fallen_models()
+    student = models[1]
+    student.scores["exact_match"] = [0.0] * 100 + [1.0] * 50 + [0.0] * 50 + [1.0] * 20 + [0.0] * 80
+    by = {**labels, "half": ["first"] * 150 + ["second"] * 150, "one": ["same"] * 300}
+    assert fallen(slice_report(models, by, TERMS), "student") == [
+        "all 3 slices of topic (-95.0 to -45.0 points)",
+        "all 2 slices of half (-80.0 to -63.3 points)",
+        "one: same (-71.7 points, 300 rows)",
+    ]
+
+
 def test_the_slice_that_fell_is_named_and_no_other():
     models, labels = fallen_models()
     report = slice_report(models, labels, TERMS)

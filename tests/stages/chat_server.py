@@ -18,12 +18,17 @@ class ChatServer:
     """`reply(text, draw)` gives a reply's text. A context manager.
 
     `draw` is a Random of the request's own; with `same` it is the same each time that the request comes.
+    Where `refuse(text)` has words, the answer is status 400 with them.
     """
 
     def __init__(
-        self, reply: Callable[[str, random.Random], str], slowest: float = 0.01, same: bool = False
+        self,
+        reply: Callable[[str, random.Random], str],
+        slowest: float = 0.01,
+        same: bool = False,
+        refuse: Callable[[str], str] = lambda text: "",
     ) -> None:
-        self.reply, self.slowest, self.same = reply, slowest, same
+        self.reply, self.slowest, self.same, self.refuse = reply, slowest, same, refuse
         self.requests = 0
         self._seen: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -35,8 +40,9 @@ class ChatServer:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                data = json.dumps(outer.answer(body)).encode()
-                self.send_response(200)
+                answer = outer.answer(body)
+                data = json.dumps(answer).encode()
+                self.send_response(400 if "error" in answer else 200)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()
@@ -54,6 +60,8 @@ class ChatServer:
             self.requests += 1
             self._seen[text] += 1
             number = self._seen[text]
+        if words := self.refuse(text):
+            return {"error": {"message": words, "type": "invalid_request_error"}}
         choices = []
         for index in range(body.get("n") or 1):
             draw = random.Random(

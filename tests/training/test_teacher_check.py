@@ -5,9 +5,15 @@ import json
 import pytest
 
 from synthgen.core.errors import ConfigError
+from synthgen.stages.evaluate import run as evaluate
 from synthgen.training.local_teacher import LocalTeacher, local_teacher, open_teacher
 from synthgen.training.student_options import StudentOptions
-from synthgen.training.teacher_check import foreseen_teacher_faults, shared_vocabulary, teacher_notes
+from synthgen.training.teacher_check import (
+    foreseen_kind_faults,
+    foreseen_teacher_faults,
+    shared_vocabulary,
+    teacher_notes,
+)
 from synthgen.training.teacher_options import LocalTeacherOptions
 from tests.training.families import family
 
@@ -73,6 +79,26 @@ def test_an_encoder_decoder_does_not_teach(models, tmp_path):
     (folder / "config.json").write_text(json.dumps({"model_type": "t5", "vocab_size": 500}))
     (fault,) = foreseen(models[0], folder)
     assert "no causal language model (t5)" in fault.what
+
+
+@pytest.mark.parametrize("kind", ["vit", "clip", "whisper", "bert", "t5"])
+def test_what_writes_no_text_is_told_without_a_student(models, tmp_path, kind):
+    folder = changed(models[1], tmp_path / kind, lambda tokenizer: None)
+    (folder / "config.json").write_text(json.dumps({"model_type": kind}))
+    (fault,) = foreseen_kind_faults(LocalTeacherOptions(model=str(folder)))
+    assert f"no causal language model ({kind})" in fault.what and foreseen(models[0], folder) == [fault]
+    assert foreseen_kind_faults(LocalTeacherOptions(model=str(models[1]))) == []
+    (missing,) = foreseen_kind_faults(LocalTeacherOptions(model="./not-there"))
+    assert "does not exist" in missing.what
+    assert foreseen_kind_faults(LocalTeacherOptions(model="nobody/nothing")) == [], "not here yet"
+
+
+def test_evaluate_says_so_before_a_student_is_trained(models, tmp_path):
+    folder = changed(models[1], tmp_path / "vit", lambda tokenizer: None)
+    (folder / "config.json").write_text(json.dumps({"model_type": "vit"}))
+    config = evaluate.STAGE.config.model_validate({"likelihood": {"teacher": {"model": str(folder)}}})
+    (fault,) = evaluate.STAGE.foresees(config, [])
+    assert "no causal language model (vit)" in fault.what
 
 
 def test_another_template_is_said(models, tmp_path):

@@ -18,6 +18,7 @@ from typing import Any
 from synthgen.core.errors import ConfigError, StageFailed
 from synthgen.core.progress import Reporter
 from synthgen.operations.ablate.plan import FULL, AblationPlan, Variant
+from synthgen.operations.alone import alone
 from synthgen.operations.measured import scores_of, seed_of
 from synthgen.pipeline.graph import Graph
 from synthgen.pipeline.options import RunOptions
@@ -65,9 +66,18 @@ def ablate(
     Raises:
         ConfigError: see `AblationPlan`; also where no test row has a reference.
         StageFailed: the variants were not measured on the same rows.
+        RunLocked: another process ablates this pipeline.
     """
     plan = AblationPlan(pipeline, without, student)
-    reporter = reporter or Reporter()
+    with alone(options.folder(pipeline)):
+        return _measured(plan, options, rows, reporter or Reporter())
+
+
+def _measured(
+    plan: AblationPlan, options: RunOptions, rows: int | None, reporter: Reporter
+) -> dict[str, Any]:
+    """Runs every variant and compares; see `ablate`."""
+    pipeline = plan.pipeline
     options = replace(options, charged_run=options.charged_run or options.folder(pipeline).name)
     kept: dict[str, dict[str, int]] = {}
     for number, variant in enumerate(plan.variants, 1):

@@ -86,6 +86,8 @@ def read_baseline(
             raise StageFailed(
                 f"{spec.id} asked other {name} than those that are there now", str(folder), again
             )
+        for one in artefacts:
+            _require_untouched(one, spec.id)
     report = orjson.loads((folder / "metrics.json").read_bytes())
     roles = {name: figures["role"] for name, figures in report["models"].items()}
     config: Any = spec.config
@@ -138,6 +140,18 @@ def score_of(answer: Mapping[str, Any], measure: str) -> float | None:
     """An answer's score by a metric; None where it has none."""
     score = (answer.get("scores") or {}).get(measure)
     return None if score is None else float(score)
+
+
+def _require_untouched(one: Artefact, asked_by: str) -> None:
+    """Raises StageFailed where what was asked has been changed by hand since."""
+    manifest = read_manifest(one.folder)
+    changed = altered(one.folder, manifest) if manifest is not None else []
+    if mine := [name for name in changed if name.startswith(one.file.name)]:
+        raise StageFailed(
+            f"{', '.join(mine[:3])} of {one.stage_id} was changed after {asked_by} had asked",
+            str(one.folder),
+            "run the pipeline again: what was changed by hand is made anew",
+        )
 
 
 def _evaluation(pipeline: Pipeline, run_dir: Path, wanted: str) -> StageSpec:

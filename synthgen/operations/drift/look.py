@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from synthgen.core.errors import ConfigError, StageFailed
 from synthgen.core.hashing import file_sha256
 from synthgen.core.interrupts import Stopping
 from synthgen.core.progress import Reporter
+from synthgen.core.text import shortened
 from synthgen.evaluation.slices import labels_since
 from synthgen.operations.curate_files import check_files
 from synthgen.operations.drift.baseline import AGREEMENT, ALL, Baseline, kept_up, read_baseline, score_of
@@ -158,6 +160,8 @@ def _take_look(
     looks.add({**look, "evidence": _evidence(baseline, [*earlier, look], measure)})
     shutil.rmtree(folder / WORK, ignore_errors=True)
     notes = [f"look {number}: {len(counted):,} questions from {source}"]
+    if silent := unanswered(entries, baseline.teacher, folder):
+        notes.append(silent)
     if known:
         notes.append(f"{known:,} questions were counted before, and were not asked again")
     if left:
@@ -236,11 +240,31 @@ def _measure(baseline: Baseline, entries: list[dict[str, Any]], folder: Path) ->
     for entry in entries:
         if kept_up(entry["answers"], student, baseline.teacher, AGREEMENT) is not None:
             return AGREEMENT
+    if silent := unanswered(entries, baseline.teacher, folder):
+        raise StageFailed(
+            f"no question has a right answer, and {silent}",
+            str(folder / "evaluate" / "rejected.jsonl"),
+            "nothing can be scored, and the look does not count: they need a teacher that can answer them",
+        )
     raise StageFailed(
         "no question has a right answer, and no final answer of the teacher can be read",
-        str(folder),
-        "nothing can be scored; look at evaluate/answers.jsonl there",
+        str(folder / "evaluate" / "answers.jsonl"),
+        "nothing can be scored, and the look does not count; `system:` of evaluate can tell the teacher how "
+        "to mark its answer",
     )
+
+
+def unanswered(entries: Sequence[Mapping[str, Any]], teacher: str, folder: Path) -> str:
+    """To how many questions the teacher gave no reply, why, and its server's words; "" where to none."""
+    found = [entry["answers"].get(teacher, {}).get("failed") for entry in entries] if teacher else []
+    reasons = Counter(reason for reason in found if reason)
+    if not reasons:
+        return ""
+    why = ", ".join(f"{reason} {number:,}" for reason, number in sorted(reasons.items()))
+    rejections = (row["rejection"] for row in read_rows(folder / "evaluate" / "rejected.jsonl"))
+    words = next((str(one["value"]) for one in rejections if one["rule"] in reasons and "value" in one), "")
+    said = f"; the first said: {shortened(words, 300)}" if words else ""
+    return f"the teacher gave no reply to {reasons.total():,} of {len(entries):,} questions ({why}){said}"
 
 
 def require(drift: Drift) -> None:

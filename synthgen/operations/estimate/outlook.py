@@ -67,7 +67,11 @@ class Outlook:
 
 
 def outlooks(
-    pipeline: Pipeline, options: RunOptions, chosen: Iterable[StageSpec], states: Mapping[str, StageState]
+    pipeline: Pipeline,
+    options: RunOptions,
+    chosen: Iterable[StageSpec],
+    states: Mapping[str, StageState],
+    graph: Graph | None = None,
 ) -> list[Outlook]:
     """What each chosen stage that asks a teacher, and is not done, would ask for.
 
@@ -76,16 +80,18 @@ def outlooks(
         options: where runs and ledger are.
         chosen: the stages of this command.
         states: of all stages, from `stage_states`.
+        graph: where their results are; in the run's folder where left out.
     """
     asking = [spec for spec in chosen if asks(spec) and states[spec.id].state != "done"]
     if not asking:
         return []
+    graph = graph or Graph(pipeline, options.folder(pipeline))
     with tempfile.TemporaryDirectory(prefix="synthgen-outlook-") as scratch:
         with Probe(pipeline, options, Path(scratch), Reporter("silent"), LOOKED_UP) as probe:
-            return [_outlook(probe, spec, states[spec.id]) for spec in asking]
+            return [_outlook(probe, spec, states[spec.id], graph) for spec in asking]
 
 
-def _outlook(probe: Probe, spec: StageSpec, state: StageState) -> Outlook:
+def _outlook(probe: Probe, spec: StageSpec, state: StageState, graph: Graph) -> Outlook:
     before = state.manifest
     requests = (before.requests or {}).get("planned", 0) if before else 0
     usd = (before.usage or {}).get("cost_usd") if before else None
@@ -93,7 +99,7 @@ def _outlook(probe: Probe, spec: StageSpec, state: StageState) -> Outlook:
     if state.state == "waits":
         return Outlook(spec.id, why=f"that depends on the stages before it{last}")
     try:
-        found = _looked_up(probe, spec)
+        found = _looked_up(probe, spec, graph)
     except SynthgenError as fault:
         return Outlook(spec.id, why=f"{fault.faults[0].what}{last}")
     if found.usd is None and usd and requests and found.calls is not None:
@@ -101,12 +107,12 @@ def _outlook(probe: Probe, spec: StageSpec, state: StageState) -> Outlook:
     return found
 
 
-def _looked_up(probe: Probe, spec: StageSpec) -> Outlook:
+def _looked_up(probe: Probe, spec: StageSpec, graph: Graph) -> Outlook:
     """Of the stage's first rows or calls, how many the ledger answers; the rest likewise."""
     task = probe.task(spec)
     if task is not None:
         return _pool(probe, spec, task)
-    inputs = Graph(probe.pipeline, probe.options.folder(probe.pipeline)).inputs(spec)
+    inputs = graph.inputs(spec, missing_ok=("model",))  # an evaluation may be looked at before its students
     rows = sum(artefact.rows for artefact in inputs[next(iter(spec.reads))])
     rows = min(rows, probe.options.limit or rows)
     models = [

@@ -9,6 +9,7 @@ more training has what the same dollars buy of all slices alike (`<name>.uniform
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from synthgen.core.progress import Reporter
 from synthgen.core.text import dollars, points
 from synthgen.evaluation.intervals import Interval
 from synthgen.evaluation.trainings import apart
+from synthgen.operations.alone import alone
 from synthgen.operations.improve.figures import IMPROVE, UNIFORM, Round, figures
 from synthgen.operations.improve.measure import Scored, question_costs, scored, sources, spent
 from synthgen.operations.improve.new_rows import new_rows
@@ -27,12 +29,15 @@ from synthgen.operations.improve.plan import ImprovePlan, Sizes
 from synthgen.operations.improve.training import FRESH, training
 from synthgen.operations.improve.weakness import shared, slice_scores, uniform
 from synthgen.pipeline.options import RunOptions
+from synthgen.pipeline.result import RunResult
 from synthgen.pipeline.run import run_pipeline
 from synthgen.pipeline.spec import Pipeline
 from synthgen.store.manifest import read_manifest
 from synthgen.store.publish import write_whole
 from synthgen.teachers.config import Budget
 
+CarryOut = Callable[[Pipeline, RunOptions, Reporter], RunResult]
+"""How a pipeline is run; a look ahead takes what is there."""
 NAME = "improve.json"
 """The figures, in the folder of the start."""
 AIM = 0.95
@@ -49,6 +54,7 @@ class _Start:
     cost: Mapping[str, float]
     """Of one question of a slice; 1 where questions are counted and not dollars."""
     first: Round
+    carry_out: CarryOut | None = None
 
 
 def improve(
@@ -63,6 +69,7 @@ def improve(
     evolve: bool = False,
     control: bool = False,
     reporter: Reporter | None = None,
+    carry_out: CarryOut | None = None,
 ) -> dict[str, Any]:
     """Runs the start and up to `rounds` rounds; after an interruption, the same call continues.
 
@@ -77,13 +84,60 @@ def improve(
         evolve: new questions are rewritten by the task evolve before they are answered.
         control: also spend as much on rows of all slices alike, to compare with.
         reporter: where progress goes.
+        carry_out: in place of running each pipeline; then nothing is written either.
 
     Returns:
         The figures, as `figures` gives them; they are also in `improve.json` of the start's folder.
 
     Raises:
         ConfigError: see `ImprovePlan`; or neither `usd` nor `rows`, or dollars where rows cost nothing.
+        RunLocked: another process improves this pipeline.
     """
+    plan = checked_plan(pipeline, usd, rows, by, student, evolve)
+    reporter = reporter or Reporter()
+    with nullcontext() if carry_out else alone(options.folder(training(plan, IMPROVE, 0, ()))):
+        return _rounds(plan, options, rounds, usd, rows, control, reporter, carry_out)
+
+
+def _rounds(
+    plan: ImprovePlan,
+    options: RunOptions,
+    rounds: int,
+    usd: float | None,
+    rows: int | None,
+    control: bool,
+    reporter: Reporter,
+    carry_out: CarryOut | None,
+) -> dict[str, Any]:
+    """The start and the rounds of both arms; see `improve`."""
+    pipeline = plan.pipeline
+    own = replace(options, charged_run=options.charged_run or options.folder(pipeline).name)
+    reporter.say("improve: the start")
+    done = (carry_out or run_pipeline)(training(plan, IMPROVE, 0, ()), own, reporter)
+    sizes, of_stage = sources(plan, done.run_dir)
+    cost = question_costs(plan, done.run_dir, sizes)
+    if usd is None:
+        cost = dict.fromkeys(cost, 1.0)
+    trained_on = _kept(done.run_dir / plan.students[0].id)
+    both = _both(plan, done.run_dir, of_stage)
+    first = Round("start", 0, done.run_dir.name, {}, 0, 0.0, trained_on, *both)
+    start = _Start(plan, own, reporter, sizes, of_stage, cost, first, carry_out)
+    arms: dict[str, list[Round]] = {IMPROVE: []}
+    stopped = _improve(start, rounds, usd, rows, arms[IMPROVE], lambda: _write(start, arms, usd, ""))
+    if control:
+        arms[UNIFORM] = _uniform(start, arms[IMPROVE], usd)
+    return _write(start, arms, usd, stopped)
+
+
+def checked_plan(
+    pipeline: Pipeline,
+    usd: float | None,
+    rows: int | None,
+    by: str | None,
+    student: str | None,
+    evolve: bool,
+) -> ImprovePlan:
+    """The plan of an improvement; see `improve`."""
     if (usd is None) == (rows is None):
         raise ConfigError(
             "an improvement needs dollars for all rounds or questions a round",
@@ -96,23 +150,7 @@ def improve(
             plan.where,
             "give it `price: {input_per_mtok: …, output_per_mtok: …}`, or --rows N in place of --usd",
         )
-    reporter = reporter or Reporter()
-    own = replace(options, charged_run=options.charged_run or options.folder(pipeline).name)
-    reporter.say("improve: the start")
-    done = run_pipeline(training(plan, IMPROVE, 0, ()), own, reporter)
-    sizes, of_stage = sources(plan, done.run_dir)
-    cost = question_costs(plan, done.run_dir, sizes)
-    if usd is None:
-        cost = dict.fromkeys(cost, 1.0)
-    trained_on = _kept(done.run_dir / plan.students[0].id)
-    both = _both(plan, done.run_dir, of_stage)
-    first = Round("start", 0, done.run_dir.name, {}, 0, 0.0, trained_on, *both)
-    start = _Start(plan, own, reporter, sizes, of_stage, cost, first)
-    arms: dict[str, list[Round]] = {IMPROVE: []}
-    stopped = _improve(start, rounds, usd, rows, arms[IMPROVE], lambda: _write(start, arms, usd, ""))
-    if control:
-        arms[UNIFORM] = _uniform(start, arms[IMPROVE], usd)
-    return _write(start, arms, usd, stopped)
+    return plan
 
 
 def _improve(
@@ -195,22 +233,22 @@ def _round(
     """
     plan, reporter = start.plan, start.reporter
     grown = new_rows(plan, arm, number, wanted, start.sizes)
-    options = start.options
+    options, carry_out = start.options, start.carry_out or run_pipeline
     if usd is not None:
         grown = replace(grown, budget=Budget(usd=usd))
         options = replace(options, charged_run=f"{plan.pipeline.name}.{arm}")
     out_of_money = False
     try:
-        run = run_pipeline(grown, options, reporter)
+        run = carry_out(grown, options, reporter)
     except BudgetReached as reached:
         reporter.say(f"{arm} {number}: {reached}; going on with the rows that are there")
         out_of_money = True
         try:
-            run = run_pipeline(grown, replace(options, accept_partial=True), reporter)
+            run = carry_out(grown, replace(options, accept_partial=True), reporter)
         except EmptyResult:
             return None, True
     names = [f"{plan.name(arm, one.number)}.rows" for one in earlier] + [grown.name]
-    done = run_pipeline(training(plan, arm, number, names), start.options, reporter)
+    done = carry_out(training(plan, arm, number, names), start.options, reporter)
     one = Round(
         arm,
         number,
@@ -238,6 +276,8 @@ def _write(
     start: _Start, arms: Mapping[str, Sequence[Round]], usd: float | None, stopped: str
 ) -> dict[str, Any]:
     found = figures(start.plan, start.first, arms, usd, stopped)
+    if start.carry_out is not None:
+        return found
     folder = start.options.folder(training(start.plan, IMPROVE, 0, ()))
     write_whole(folder / NAME, orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
     return found

@@ -208,6 +208,11 @@ class Config(StageConfig):
         if not every and all(name in ("base", "teacher") for name in self.models):
             raise ValueError("pairwise compares students, and models has none")
         if "against" not in pairwise.model_fields_set:
+            if not set(self.models) & set(pairwise.against):
+                raise ValueError(
+                    "pairwise has nobody to compare students with: put base or teacher into `models`, or "
+                    "name another student: against: [STAGE_ID]"
+                )
             return
         for name in pairwise.against:
             if name in self.models or (every and name not in ROLES):
@@ -259,11 +264,15 @@ def asked_by(config: Config) -> tuple[str, ...]:
 
 
 def foresees(config: Config, readers: Sequence[StageConfig]) -> list[Fault]:
-    """The program of lm_eval that is not there, before hours are spent on a student."""
-    if config.panel is None or config.panel.lm_eval is None:
-        return []
-    try:
-        require_program(config.panel.lm_eval.command)
-    except ConfigError as fault:
-        return list(fault.faults)
-    return []
+    """An lm_eval or a model to compare with that is not fit, before hours are spent on a student."""
+    found: list[Fault] = []
+    if config.panel is not None and config.panel.lm_eval is not None:
+        try:
+            require_program(config.panel.lm_eval.command)
+        except ConfigError as fault:
+            found += fault.faults
+    if config.likelihood is not None and config.likelihood.teacher is not None:
+        from synthgen.training.teacher_check import foreseen_kind_faults
+
+        found += foreseen_kind_faults(config.likelihood.teacher.loaded())
+    return found

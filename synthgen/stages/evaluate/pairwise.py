@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from synthgen.core.config import Unhashed
-from synthgen.core.errors import Fault
+from synthgen.core.errors import ConfigError, Fault
 from synthgen.core.rows import Row
 from synthgen.evaluation.compare import ModelAnswers
+from synthgen.evaluation.local import Local
 from synthgen.evaluation.pairwise import Comparison, compare_pairs, pairs_of
 from synthgen.evaluation.pairwise_report import FILE, comparison_rows, pairwise_report
 from synthgen.stages.contract import Context
@@ -109,6 +110,31 @@ def compare(
         accept_partial=context.accept_partial,
     )
     return Pairwise(comparison, pairwise_report(comparison, session.config.model, rows), rows)
+
+
+def require_pairs(locals_: Sequence[Local], models: Sequence[str], options: PairwiseOptions) -> None:
+    """Raises ConfigError where no student has anybody to be compared with, before anybody is asked.
+
+    Args:
+        locals_: the models at hand that are asked.
+        models: all that are asked.
+        options: whom students are compared with.
+    """
+    found = [ModelAnswers(one.name, one.role, [], one.base, seed_of=one.seed_of) for one in locals_]
+    if "teacher" in models:
+        found.append(ModelAnswers("teacher", "teacher", []))
+    empty = [name for name in options.against if not pairs_of(found, [name])]
+    named = "against" in options.model_fields_set
+    if not empty or (not named and len(empty) < len(options.against)):
+        return
+    raise ConfigError(
+        f"pairwise: no student can be compared with {empty[0]!r}"
+        if named
+        else "pairwise has nobody to compare students with",
+        "evaluate: {pairwise: …}",
+        "put base or teacher into `models`, or name another student: against: [STAGE_ID]"
+        f" (asked are {', '.join(one.name for one in found)})",
+    )
 
 
 def count_pairs(students: Sequence[Any], models: Sequence[str], against: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ import orjson
 
 from synthgen.core.artefacts import Artefact, Counts, Inputs
 from synthgen.core.rows import Row, question_text, rejected, with_system
-from synthgen.evaluation.asking import Account, total_account
+from synthgen.evaluation.asking import Account, Failure, total_account
 from synthgen.evaluation.compare import ModelAnswers, score
 from synthgen.evaluation.local import PEER, Local, locals_of, provenance_of
 from synthgen.evaluation.metrics.contract import Metric
@@ -50,7 +50,7 @@ from synthgen.stages.evaluate.options import (
     foresees,
     unasking,
 )
-from synthgen.stages.evaluate.pairwise import asked_in_vain, compare
+from synthgen.stages.evaluate.pairwise import asked_in_vain, compare, require_pairs
 from synthgen.stages.evaluate.questions import read_questions, select_questions
 from synthgen.stages.evaluate.report import entries, figures
 from synthgen.stages.evaluate.room import say_short
@@ -160,6 +160,8 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     locals_ = locals_of(students, config.models)
     general = locals_of(students, (*config.models, "base")) if config.panel else []
     require_addresses(locals_, general, config)
+    if config.pairwise is not None:
+        require_pairs(locals_, config.models, config.pairwise)
     counts = Counts()
     context.work.mkdir(parents=True, exist_ok=True)
     with RowWriter(out / "rejected.jsonl") as rejects:
@@ -230,26 +232,27 @@ def _panel(students: Sequence[Artefact], config: Config, context: Context, file:
 
 def _count(
     rows: Sequence[Row],
-    failures: Iterable[Mapping[int, str]],
+    failures: Iterable[Mapping[int, Failure]],
     stage: str,
     counts: Counts,
     rejects: RowWriter,
 ) -> None:
     """Counts each row as kept or failed, by the first failure that has it."""
-    reasons: dict[int, str] = {}
+    found: dict[int, Failure] = {}
     for failed in failures:
-        reasons = {**failed, **reasons}
+        found = {**failed, **found}
     for index, row in enumerate(rows):
-        if index in reasons:
-            counts.fail(reasons[index])
-            rejects.write(rejected(row, stage=stage, rule=reasons[index], kind="failed"))
+        if index in found:
+            reason, words = found[index]
+            counts.fail(reason)
+            rejects.write(rejected(row, stage=stage, rule=reason, kind="failed", value=words or None))
         else:
             counts.kept += 1
 
 
 STAGE = Stage(
     config=Config,
-    version=14,
+    version=15,
     writes="metrics",
     needs=needs,
     run=run,
@@ -264,6 +267,7 @@ STAGE = Stage(
     rehearsed=unasking,
     faults=faults,
     graceful=True,
+    decides=True,
     sharding=Whole("its scores are over all test rows"),
     example="- evaluate: {models: [base, students, teacher], metrics: [exact_match], max_new_tokens: 64}",
     see="How models are asked and scored: [evaluation.md](evaluation.md).",

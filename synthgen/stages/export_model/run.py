@@ -248,6 +248,7 @@ STAGE = Stage(
     faults=faults,
     provenance=provenance,
     graceful=True,
+    decides=True,
     sharding=Whole("its scores are over all test rows"),
     example="- export_model: {input: student, variants: [merged, int8, int4], margin: 1%}",
     see="Variants, checks and verdicts: [serving.md](serving.md).",

@@ -7,9 +7,11 @@ import re
 import pytest
 
 from synthgen.core.config import build
-from synthgen.core.errors import BudgetReached
+from synthgen.core.errors import BudgetReached, ConfigError
+from synthgen.evaluation.local import Local
 from synthgen.stages import sft
 from synthgen.stages.evaluate import run as evaluate
+from synthgen.stages.evaluate.pairwise import PairwiseOptions, require_pairs
 from synthgen.stages.evaluate.preview import times
 from synthgen.teachers.config import TeacherConfig
 from synthgen.teachers.providers.builtin import BuiltinConfig
@@ -89,7 +91,7 @@ def test_students_against_base_and_teacher(tmp_path, checkpoints):
     asked = [request for request in session.sent if request.label == "judge"]
     assert all("known to be: " in request.messages[-1]["content"] for request in asked)
     # good against base 6, poor against each of them 2; what both students said is compared once
-    assert len(asked) == 2 * 10 and outcome.requests["answered"] == 6 + 10
+    assert len(asked) == 2 * 10 and outcome.requests["answered"] == 6 + 2 * 10
 
 
 @pytest.mark.slow
@@ -117,16 +119,16 @@ def test_a_judge_who_fails_or_is_not_asked_leaves_rows_out(tmp_path, checkpoints
     given = {"models": config.models, "pairwise": config.pairwise}
     outcome, metrics, _ = bench.run("out", OneSession(judge(fails)), **given)
     pair = by_pair(metrics)["poor", "base"]
-    assert pair["uncompared"] == 1 and pair["rows"] + pair["unread"] == 5
+    assert pair["no_reply"] == {"http_400": 1} and pair["rows"] + pair["unread"] == 5
     assert sum(outcome.counts.failed.values()) == 1
-    assert "1 of 6 comparisons are left out, since an answer or the judge's reply is missing" in outcome.table
+    assert "on 1 question, are left out, since the judge gave no reply" in outcome.table
 
     capped = judge(honest)
     capped.cap = 10  # the teacher's six, and two rows in both orders
     with pytest.raises(BudgetReached):
         bench.run("stopped", OneSession(capped), **given)
     outcome, metrics, _ = bench.run("partial", OneSession(capped), accept_partial=True, **given)
-    assert by_pair(metrics)["poor", "base"]["uncompared"] > 0 and outcome.counts.failed["budget"] > 0
+    assert by_pair(metrics)["poor", "base"]["no_reply"]["budget"] > 0 and outcome.counts.failed["budget"] > 0
 
 
 def test_whom_students_can_be_compared_with():
@@ -137,10 +139,28 @@ def test_whom_students_can_be_compared_with():
         "pairwise: against 'one' is none of models: two, teacher"
     ]
     assert options(pairwise={}, models=["teacher"])[1] == ["pairwise compares students, and models has none"]
+    assert "nobody to compare students with" in options(pairwise={}, models=["students"])[1][0]
+    assert not options(pairwise={}, models=["students", "base"])[1]
     config, wrong = options(pairwise={"against": ["base", "one"], "judge": "grader"})
     assert not wrong and evaluate.needs(config)["against"].choose == ("one",)
     assert evaluate.teachers(config) == ("", "grader")
     assert "prompt" in options(pairwise={"prompt": "respond/question"})[1][0]
+
+
+def test_a_student_that_has_nobody_beside_it_is_refused_before_anybody_is_asked():
+    def local(name, role="student", **given):
+        return Local(name, role, "x", "x", "d", "s", **given)
+
+    named = PairwiseOptions(against=("one",))
+    with pytest.raises(ConfigError, match="no student can be compared with 'one'"):
+        require_pairs([local("one")], ["one"], named)
+    with pytest.raises(ConfigError, match="asked are one-seed0, one-seed1"):
+        seeds = [local(f"one-seed{seed}", seed_of="one") for seed in (0, 1)]
+        require_pairs(seeds, ["students"], PairwiseOptions(against=("one-seed0",)))
+    require_pairs([local("one"), local("two")], ["students"], named)
+    require_pairs([local("one")], ["one", "teacher"], PairwiseOptions())
+    with pytest.raises(ConfigError, match="nobody to compare"):
+        require_pairs([local("one")], ["one", "base"], PairwiseOptions())
 
 
 def test_how_often_a_judge_is_asked_about_a_row():
