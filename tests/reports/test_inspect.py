@@ -277,7 +277,8 @@ def test_without_full_an_example_is_one_line_and_a_verdict_one_a_student():
     table = (
         "scores\n\nverdict (by exact match):\n  student  DEPLOY: +1\n\n  student: +1 point\n    both right 9"
     )
-    of_stage = {"stage": "filter", "counts": {}, "drops": drops, "reasons": {"rule0": {"wrong": 1}}}
+    of_stage = {"stage": "filter", "counts": {}, "drops": drops, "versions": {}}
+    of_stage["reasons"] = {"rule0": {"wrong": 1}}
     figures = {
         **{"run": None, "folder": "filter", "live": None, "came_to_nothing": [], "under_way": None},
         **{"rows": None, "stages": [{**of_stage, "table": table, "curve": []}]},
