@@ -157,6 +157,54 @@ def test_trl_knows_each_format_for_what_it_is(tmp_path, monkeypatch):
     assert {record["label"] for record in written("unpaired")} == {True, False}
 
 
+TRAINERS = {
+    "messages": ("SFT", {"loss_type": "nll"}),
+    "prompt_completion": ("SFT", {"completion_only_loss": True}),
+    "preference": ("DPO", {}),
+    "unpaired": ("KTO", {}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", TRAINERS)
+def test_trls_trainer_takes_a_step_on_the_file(tmp_path, monkeypatch, layout):
+    trl = pytest.importorskip("trl")
+    import datasets
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from tests.evaluation.tiny_models import tiny_model
+    from tests.formats.test_trainer_lines import written
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps(one) + "\n" for one in written(layout)))
+    loaded = datasets.load_dataset("json", data_files=str(tmp_path / "d.jsonl"), split="train")
+    name, options = TRAINERS[layout]
+    folder = tiny_model(tmp_path / "model", positions=512)
+    settings = getattr(trl, f"{name}Config")(
+        output_dir=str(tmp_path / "out"),
+        max_steps=1,
+        per_device_train_batch_size=2,
+        report_to="none",
+        use_cpu=True,
+        bf16=False,
+        gradient_checkpointing=False,
+        save_strategy="no",
+        **options,
+    )
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    before = torch.cat([weight.detach().flatten() for weight in model.parameters()])
+    trainer = getattr(trl, f"{name}Trainer")(
+        model=model,
+        args=settings,
+        train_dataset=loaded,
+        processing_class=AutoTokenizer.from_pretrained(folder),
+    )
+    trainer.train()
+    after = torch.cat([weight.detach().flatten() for weight in model.parameters()])
+    assert not torch.equal(before, after)
+
+
 @pytest.mark.parametrize(
     ("words", "kind", "said"),
     [
