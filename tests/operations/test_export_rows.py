@@ -157,7 +157,7 @@ def test_trl_knows_each_format_for_what_it_is(tmp_path, monkeypatch):
     assert {record["label"] for record in written("unpaired")} == {True, False}
 
 
-TRAINERS = {
+TRAINERS: dict[str, tuple[str, dict[str, object]]] = {
     "messages": ("SFT", {"loss_type": "nll"}),
     "prompt_completion": ("SFT", {"completion_only_loss": True}),
     "preference": ("DPO", {}),
