@@ -11,6 +11,7 @@ Everything else is optional. Each optional ability is a protocol of its own, and
 having the members, without inheriting from anything:
 
 - `DigestMethod`: copies of a row are recognised without comparing keys.
+- `SketchMethod`: pairs of rows that cannot be similar are told from a few bytes of each.
 - `JoinMethod`: rows are compared in batches, and quickly where very many are alike.
 - `StorableMethod`: its bands may be kept in an index on disk (`index: true`).
 - `PackableMethod`: shards compute what is expensive, and `merge` takes it over.
@@ -105,6 +106,19 @@ class DigestMethod(BandMethod, Protocol):
         Texts have the same digest only if their keys are equal and score 1; 0 where there is nothing to
         compare.
         """
+        ...
+
+
+@runtime_checkable
+class SketchMethod(DigestMethod, Protocol):
+    """A method that tells from a sketch of two keys, a few bytes each, that they cannot be similar."""
+
+    def bands_digests_and_sketches(self, texts: Sequence[str]) -> tuple[Array, Array, Array]:
+        """The bands, the digests, and a sketch of each text's key, of shape (texts, width)."""
+        ...
+
+    def may_match(self, sketches: Array, others: Array) -> Array:
+        """False for pairs of sketches whose keys score no more than `threshold`; bool of shape (pairs,)."""
         ...
 
 

@@ -79,6 +79,14 @@ class RowFile:
         """The number of lines that were read so far."""
         return len(self._starts) - 1
 
+    def about(self) -> int:
+        """How many lines there are, about, by the length of the first ones of each file."""
+        lines = 0.0
+        for file in self._files:
+            head = os.pread(file.fileno(), SPAN, 0)
+            lines += max(1, head.count(b"\n")) * os.fstat(file.fileno()).st_size / max(1, len(head))
+        return round(lines)
+
     def lines(self) -> Iterator[bytes]:
         """Every line from the first on, with its line end; to be read to the end, once."""
         starts = self._starts

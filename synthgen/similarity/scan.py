@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from synthgen.core.registry import Choice
 from synthgen.core.rows import Row, value_at
 from synthgen.similarity.chosen import ChosenMethod, build_methods
-from synthgen.similarity.contract import Array, BandMethod, DigestMethod
+from synthgen.similarity.contract import Array, BandMethod, DigestMethod, SketchMethod
 from synthgen.similarity.fields import texts_of
 from synthgen.similarity.greedy import sample_group
 from synthgen.similarity.row_file import RowFile, Span
@@ -53,7 +53,7 @@ class RowScan:
         return np.concatenate([np.arange(given), order[order >= given]]) if given else order
 
 
-class _Block(NamedTuple):
+class Block(NamedTuple):
     """What a scan finds out about the lines of one span; `lengths` are those of the lines in bytes."""
 
     lengths: Array
@@ -62,33 +62,41 @@ class _Block(NamedTuple):
     ranks: Array | None
     scores: Array | None
     digests: list[Array | None]
+    sketches: list[Array | None]
 
 
 class Scanner:
     """Reads one span of lines after another; each process builds its own."""
 
-    def __init__(self, choices: Sequence[Choice], grouped: bool, preference: Preference | None) -> None:
-        self._chosen = build_methods(choices)
+    def __init__(
+        self,
+        choices: Sequence[Choice],
+        grouped: bool,
+        preference: Preference | None,
+        sketched: bool = False,
+    ) -> None:
+        self._chosen, self._sketched = build_methods(choices), sketched
         self._grouped, self._preference = grouped, preference
         sources = preference.sources if preference else ()
         self._rank_of_source = {source: rank for rank, source in enumerate(sources)}
 
-    def __call__(self, span: Span) -> _Block:
+    def __call__(self, span: Span) -> Block:
         """What can be said of the lines of a span."""
         rows, lengths = span.rows()
-        bands_and_digests = [_bands_and_digests(chosen, rows) for chosen in self._chosen]
+        surveys = [_surveyed(chosen, rows, self._sketched) for chosen in self._chosen]
         groups = (
             np.fromiter(map(sample_group, rows), np.int64, len(rows))
             if self._grouped
             else np.full(len(rows), -1, np.int64)
         )
-        return _Block(
+        return Block(
             lengths,
-            [bands for bands, _ in bands_and_digests],
+            [survey.bands for survey in surveys],
             groups,
             self._ranks(rows),
             self._scores(rows),
-            [digests for _, digests in bands_and_digests],
+            [survey.digests for survey in surveys],
+            [survey.sketches for survey in surveys],
         )
 
     def _ranks(self, rows: Sequence[Row]) -> Array | None:
@@ -106,14 +114,62 @@ class Scanner:
         return np.fromiter((-_score(row, name) for row in rows), np.float64, len(rows))
 
 
-def _bands_and_digests(chosen: ChosenMethod, rows: Sequence[Row]) -> tuple[Array | None, Array | None]:
-    """A method's bands, of shape (rows, bands), and digests, of shape (rows,), where it has them."""
+class _Survey(NamedTuple):
+    """A method's bands, of shape (rows, bands), digests and sketches, an entry a row, where it has them."""
+
+    bands: Array | None = None
+    digests: Array | None = None
+    sketches: Array | None = None
+
+
+def _surveyed(chosen: ChosenMethod, rows: Sequence[Row], sketched: bool) -> _Survey:
     method = chosen.method
+    if not isinstance(method, BandMethod):
+        return _Survey()
+    texts = texts_of(rows, chosen.field)
+    if sketched and isinstance(method, SketchMethod):
+        return _Survey(*method.bands_digests_and_sketches(texts))
     if isinstance(method, DigestMethod):
-        return method.bands_and_digests(texts_of(rows, chosen.field))
-    if isinstance(method, BandMethod):
-        return method.bands(texts_of(rows, chosen.field)), None
-    return None, None
+        return _Survey(*method.bands_and_digests(texts))
+    return _Survey(method.bands(texts))
+
+
+def scan_blocks(
+    rows: RowFile,
+    choices: Sequence[Choice],
+    *,
+    grouped: bool,
+    preference: Preference | None,
+    workers: int,
+    watch: Callable[[int], None],
+    number: int = 1,
+    of: int = 1,
+    sketched: bool = False,
+) -> Generator[Block, None, None]:
+    """Reads all rows once, or one part of them; close the iterator where it may not be read to its end.
+
+    Args:
+        rows: the files; afterwards their lines can be read by number.
+        choices: the methods.
+        grouped: whether to find out which rows are samples of one question.
+        preference: what ranks and scores are made from; None for file order.
+        workers: processes.
+        watch: called with the number of rows done so far, after each block; may raise.
+        number: which part of the lines is read, from 1.
+        of: how many parts there are.
+        sketched: whether to find out the sketches of methods that have them.
+
+    Returns:
+        What was found out about the rows of one block after another.
+    """
+    done = 0
+    target, setup = "synthgen.similarity.scan:Scanner", (tuple(choices), grouped, preference, sketched)
+    with closing(in_order(target, setup, rows.spans(number, of), workers)) as scanned:
+        for block in scanned:
+            rows.append_lengths(block.lengths)
+            yield block
+            done += len(block.lengths)
+            watch(done)
 
 
 def scan_rows(
@@ -127,30 +183,10 @@ def scan_rows(
     number: int = 1,
     of: int = 1,
 ) -> RowScan:
-    """Reads all rows once, or one part of them.
-
-    Args:
-        rows: the files; afterwards their lines can be read by number.
-        choices: the methods.
-        grouped: whether to find out which rows are samples of one question.
-        preference: what ranks and scores are made from; None for file order.
-        workers: processes.
-        watch: called with the number of rows done so far, after each block; may raise.
-        number: which part of the lines is read, from 1.
-        of: how many parts there are.
-
-    Returns:
-        What was found out about each row that was read.
-    """
-    blocks: list[_Block] = []
-    done = 0
-    target, arguments = "synthgen.similarity.scan:Scanner", (tuple(choices), grouped, preference)
-    with closing(in_order(target, arguments, rows.spans(number, of), workers)) as scanned:
-        for block in scanned:
-            rows.append_lengths(block.lengths)
-            blocks.append(block)
-            done += len(block.lengths)
-            watch(done)
+    """What `scan_blocks` finds out, in memory; its arguments are the same."""
+    options: dict[str, Any] = {"grouped": grouped, "preference": preference, "workers": workers}
+    with closing(scan_blocks(rows, choices, watch=watch, number=number, of=of, **options)) as scanned:
+        blocks = list(scanned)
     methods = range(len(choices))
     groups = _joined(block.groups for block in blocks)
     return RowScan(

@@ -141,6 +141,39 @@ def jaccard(one: Array, others: Sequence[Array]) -> Array:
     return np.asarray(common / (len(one) + sizes - common))
 
 
+def sketches(ngrams: Shingles) -> Array:
+    """Of each text 64 bits, of which each n-gram sets one, and how many n-grams it has, repeats included.
+
+    Returns:
+        uint64 of shape (texts, 2).
+    """
+    filled = np.flatnonzero(np.diff(ngrams.offsets))
+    of_texts = np.zeros((len(ngrams.offsets) - 1, 2), np.uint64)
+    if len(filled):
+        bits = np.uint64(1) << (ngrams.hashes >> np.uint64(58))
+        of_texts[filled, 0] = np.bitwise_or.reduceat(bits, ngrams.offsets[filled])
+    of_texts[:, 1] = np.diff(ngrams.offsets)
+    return of_texts
+
+
+def may_be_similar(one: Array, others: Array, threshold: float) -> Array:
+    """Whether the Jaccard similarity of texts with such sketches may be above a threshold, not 0.
+
+    Sets of m and n members are above t only if they differ in less than (m + n)(1 - t)/(1 + t) members, and
+    they differ in as many members as bits, at least. More n-grams than members only let more through.
+
+    Args:
+        one: sketches, of shape (pairs, 2).
+        others: those of the other texts.
+        threshold: the similarity.
+
+    Returns:
+        bool of shape (pairs,).
+    """
+    most = (one[:, 1] + others[:, 1]) * ((1 - threshold) / (1 + threshold)) + 1e-6
+    return np.asarray(np.bitwise_count(one[:, 0] ^ others[:, 0]) <= most)
+
+
 def stretches(starts: Array, counts: Array) -> Array:
     """The positions start, start + 1, … of each stretch, one stretch after another."""
     before = np.cumsum(counts) - counts

@@ -3,7 +3,9 @@
 The others are in rejected.jsonl and name the row that they matched.
 
 Rows are compared in file order (or by `prefer`, then file order), greedily: see `synthgen.similarity.greedy`.
-Memory: 16 bytes a row, 12 more with `prefer`, 25 for each dropped row, beside what each method holds.
+Memory: 16 bytes a row, 12 more with `prefer`, 25 for each dropped row, beside what each method holds. Where
+that would be more than `memory`, what exact and minhash hold is kept on disk: see
+`synthgen.similarity.stored_scan`.
 """
 
 from __future__ import annotations
@@ -15,17 +17,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from synthgen.core.artefacts import Counts, Inputs
-from synthgen.core.config import Component, InputFile, ManyOf
+from synthgen.core.config import Component, InputFile, ManyOf, Unhashed
 from synthgen.core.errors import ConfigError, EmptyResult, Interrupted, StageFailed
 from synthgen.core.registry import Choice
 from synthgen.core.rows import rejected
+from synthgen.core.sizes import bytes_of
 from synthgen.core.text import amount
 from synthgen.stages.contract import Ablation, Context, Need, OnFiles, Outcome, OverPairs, Stage, StageConfig
 
 if TYPE_CHECKING:
     from synthgen.similarity.chosen import ChosenMethod
     from synthgen.similarity.dataset_index import DatasetIndex
-    from synthgen.similarity.duplicates import Duplicates
+    from synthgen.similarity.decisions import Duplicates
     from synthgen.similarity.row_file import RowFile
     from synthgen.similarity.scan import Preference
     from synthgen.similarity.shard_parts import ShardResults
@@ -69,10 +72,23 @@ class Config(StageConfig):
     index: bool = Field(
         False, description="write an index beside the rows, so that a later `against` need not read them"
     )
+    memory: Annotated[str, Unhashed()] = Field(
+        "2GB",
+        description=(
+            "exact and minhash: where more rows are to be compared than fit, what is known of them is kept "
+            "on disk; a size such as 500MB"
+        ),
+    )
     across_samples: bool = Field(
         False,
         description="also compare samples of one question (same meta.parents and question) with each other",
     )
+
+    @field_validator("memory")
+    @classmethod
+    def _is_a_size(cls, value: str) -> str:
+        bytes_of(value)
+        return value
 
     @field_validator("against", mode="before")
     @classmethod
@@ -131,6 +147,8 @@ def run(
             workers=context.workers,
             watch=watch,
             shards=searched,
+            memory=bytes_of(config.memory),
+            folder=out,
         )
         total = len(rows) - duplicates.first
         if not total:

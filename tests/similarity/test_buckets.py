@@ -126,9 +126,10 @@ def crowd(request):
     before=datasets(),
     rows=datasets(),
     ways=st.sampled_from(["plain", "before", "old", "both", "both", "preferred"]),
+    memory=st.sampled_from([None, 0, 20_000]),
 )
 def test_rows_that_occur_many_times_are_decided_as_the_order_implies(
-    tmp_path_factory, crowd, methods, old, before, rows, ways
+    tmp_path_factory, crowd, methods, old, before, rows, ways, memory
 ):
     folder = tmp_path_factory.mktemp("groups")
     named = choices(methods)
@@ -152,7 +153,14 @@ def test_rows_that_occur_many_times_are_decided_as_the_order_implies(
         order.sort(key=lambda number: rows[number]["meta"]["source"] != "b")
     with RowFile(*files) as file:
         duplicates = find_duplicates(
-            file, named, given=len(files) - 1, earlier=earlier, preference=preference, watch=lambda done: None
+            file,
+            named,
+            given=len(files) - 1,
+            earlier=earlier,
+            preference=preference,
+            watch=lambda done: None,
+            memory=memory,
+            folder=folder,
         )
     for one in earlier:
         one.close()

@@ -33,7 +33,7 @@ def write(path, rows):
 def test_a_crowd_of_earlier_rows_is_decided_as_one_by_one_and_read_once(tmp_path, monkeypatch):
     options = {"threshold": 0.7, "ngram": 2}
     choices = [Choice("dedup method", "minhash", find("dedup method", "minhash").Config(**options), 1)]
-    monkeypatch.setattr("synthgen.similarity.duplicates.BATCH", 64)
+    monkeypatch.setattr("synthgen.similarity.decisions.BATCH", 64)
     (tmp_path / "old").mkdir()
     old = write(tmp_path / "old" / "rows.jsonl", family(1, 300, 20))
     write_index(old, choices, 1, lambda done: None)

@@ -2,11 +2,11 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthgen.similarity import tokenizers as module
-from synthgen.similarity.shingles import jaccard, shingles, tokenised, unique_sets
+from synthgen.similarity.shingles import jaccard, may_be_similar, shingles, sketches, tokenised, unique_sets
 from synthgen.similarity.tokenizers import token_texts
 
 TEXTS = st.lists(
@@ -84,3 +84,25 @@ def test_segments_change_nothing(texts, segment, unit):
         assert shingles(texts, 2, unit).hashes.tolist() == whole.shingles(2).hashes.tolist()
     assert parts.hashes.tolist() == whole.hashes.tolist()
     assert parts.counts.tolist() == whole.counts.tolist()
+
+
+@settings(deadline=None)
+@given(
+    common=st.lists(st.sampled_from("abcdefgh"), min_size=4, max_size=40),
+    ends=st.tuples(st.text("ijk", max_size=4), st.text("lmn", max_size=4)),
+    threshold=st.sampled_from([0.3, 0.5, 0.7, 0.9]),
+)
+def test_sketches_let_every_similar_pair_through(common, ends, threshold):
+    ngrams = shingles([" ".join([*common, *end]) for end in ends], 2)
+    one, other = unique_sets(ngrams)
+    of_texts = sketches(ngrams)
+    may = may_be_similar(of_texts[:1], of_texts[1:], threshold).tolist()
+    assert may == [True] or jaccard(one, [other])[0] <= threshold
+
+
+def test_sketches_tell_unlike_texts_apart():
+    texts = [" ".join(f"{number}x{word}" for word in range(12)) for number in range(200)]
+    of_texts = sketches(shingles(["", *texts], 3))
+    assert of_texts[0].tolist() == [0, 0] and set(of_texts[1:, 1].tolist()) == {10}
+    assert may_be_similar(of_texts[1:-1], of_texts[2:], 0.7).sum() == 0
+    assert may_be_similar(of_texts[1:], of_texts[1:], 0.7).all()

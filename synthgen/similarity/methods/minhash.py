@@ -102,12 +102,16 @@ class MinHash:
         Texts with the same hash have the same n-grams, but for odds of 1 in 2^64.
         """
         shingles = self._shingles(texts)
-        filled = np.flatnonzero(np.diff(shingles.offsets))
-        digests = np.zeros(len(texts), np.uint64)
-        if len(filled):
-            sums = np.add.reduceat(shingles.hashes, shingles.offsets[filled])
-            digests[filled] = np.maximum(sums, np.uint64(1))
-        return self.bands_of(shingles), digests
+        return self.bands_of(shingles), _digests(shingles)
+
+    def bands_digests_and_sketches(self, texts: Sequence[str]) -> tuple[Array, Array, Array]:
+        """As `bands_and_digests`, with `grams.sketches` of each text, uint64 of shape (texts, 2)."""
+        shingles = self._shingles(texts)
+        return self.bands_of(shingles), _digests(shingles), grams.sketches(shingles)
+
+    def may_match(self, sketches: Array, others: Array) -> Array:
+        """Whether sets with such sketches may be similar, of shape (pairs,)."""
+        return grams.may_be_similar(sketches, others, self._config.threshold)
 
     def bands_of(self, shingles: grams.Shingles) -> Array:
         """The bands of the n-grams of texts, uint32 of shape (texts, bands), as `bands` gives them."""
@@ -143,6 +147,16 @@ class MinHash:
                 mixed ^= mixed >> np.uint64(32)
             bands[:, band] = np.maximum(mixed & np.uint64(0xFFFFFFFF), np.uint64(1))
         return bands
+
+
+def _digests(shingles: grams.Shingles) -> Array:
+    """A uint64 hash of all n-grams of each text, of shape (texts,); 0 for none."""
+    filled = np.flatnonzero(np.diff(shingles.offsets))
+    digests = np.zeros(len(shingles.offsets) - 1, np.uint64)
+    if len(filled):
+        sums = np.add.reduceat(shingles.hashes, shingles.offsets[filled])
+        digests[filled] = np.maximum(sums, np.uint64(1))
+    return digests
 
 
 def band_rows(threshold: float) -> int:
