@@ -54,8 +54,13 @@ def divide(pipeline: Pipeline, shards: int, chosen: Sequence[str] = ()) -> list[
             stages behind them that work row by row.
 
     Raises:
-        ConfigError: a chosen stage cannot be sharded; each with its reason.
+        ConfigError: a chosen stage cannot be sharded, each with its reason; or there is one shard only.
     """
+    if chosen and shards == 1:
+        raise ConfigError(
+            "--sharded says which stages are divided, and there is one shard",
+            next="say into how many: --shards N",
+        )
     if faults := [
         Fault(f"{name} cannot be sharded: {reason}", str(pipeline.path), "leave it out of --sharded")
         for name in chosen

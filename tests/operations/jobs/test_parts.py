@@ -54,6 +54,11 @@ def test_a_stage_that_cannot_be_sharded_is_told_with_its_reason():
     ]
 
 
+def test_stages_that_are_named_need_a_number_of_shards():
+    with pytest.raises(ConfigError, match="one shard"):
+        divide(pipeline("quickstart"), 1, ("filter",))
+
+
 def test_a_server_of_ones_own_needs_a_gpu_and_an_address_needs_none():
     sets = ["teacher={provider: vllm, model: m}", "budget=null"]
     (asking,) = [part for part in divide(pipeline("respond", *sets), 2) if part.shards == 2]
