@@ -16,6 +16,8 @@ from tests.docs.pages import taken_apart
 
 LONG = "more_questions"
 """The run of 4,000 questions, which takes two minutes: its commands are not run here."""
+SCORES = re.compile(r"(base|student) ([\d.]+%|[A-Z]+:)")
+"""What a model that was hardly trained says differs from one processor to the next."""
 
 
 def shown() -> list[tuple[str, list[str]]]:
@@ -27,7 +29,7 @@ def shown() -> list[tuple[str, list[str]]]:
         for line in block.text.split("\n"):
             if line.startswith("$ "):
                 found.append((line[2:], []))
-            elif line.strip() not in ("", "…"):
+            elif line.strip() not in ("", "…") and not SCORES.match(plain(line)):
                 found[-1][1].append(plain(line))
     return [(command, lines) for command, lines in found if LONG not in command]
 
@@ -76,3 +78,4 @@ def test_a_line_that_is_not_printed_is_found() -> None:
     assert missing(["a", "c", "b"], ["a", "b", "c", "d"]) == ["b"]
     assert plain("student:   23 kept of 23 in 11 s") == plain("student: 23 kept of 23 in 2 min")
     assert any(command == "cd bakery" for command, _ in shown())
+    assert SCORES.match("student 0.0% 0.0–56.1") and not SCORES.match("student: 23 kept of 23 in N s")
