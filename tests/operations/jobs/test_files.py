@@ -118,6 +118,21 @@ def test_what_a_batch_script_does_about_each_exit_code(tmp_path, project, codes,
     assert len(runs) == len(codes) and all(line.endswith("--shard 2/2") for line in runs)
 
 
+def test_a_batch_script_that_is_stopped_is_queued_again_whatever_the_run_makes_of_it(tmp_path, project):
+    """torchrun ends with 1 where its processes were told to stop."""
+    file = script(write("slurm", "--shards", "2"))
+    log = shlex.quote(str(tmp_path / "said"))
+    stand_in(tmp_path / "bin", "synthgen", "trap 'exit 1' TERM\necho up\nwhile :; do sleep 0.05; done")
+    stand_in(tmp_path / "bin", "scontrol", f'echo "$@" >> {log}')
+    env = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "SLURM_ARRAY_TASK_ID": "1"}
+    env |= {"SLURM_JOB_ID": "77", "SLURM_RESTART_COUNT": "50"}  # more than a run that failed by itself gets
+    job = subprocess.Popen(["bash", str(file)], env=env, stdout=subprocess.PIPE, text=True)
+    assert job.stdout.readline() == "up\n"
+    job.terminate()
+    assert job.wait(20) == 0 and (tmp_path / "said").read_text() == "requeue 77\n"
+    job.stdout.close()
+
+
 def test_a_task_of_a_later_array_does_a_later_shard(tmp_path, project):
     file = script(write("slurm", "--shards", "1500"))
     _, said = run_script(file, tmp_path, [0], SLURM_ARRAY_TASK_ID="500", FIRST="1000")
