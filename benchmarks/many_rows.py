@@ -102,9 +102,9 @@ def make_rows(path: Path, count: int) -> None:
         for first in range(0, count, AT_ONCE):
             numbers = np.arange(first, min(first + AT_ONCE, count), dtype=np.uint64)
             kinds = numbers % np.uint64(COPIED)
-            sources = np.where(kinds < 2, _mixed(numbers) % (numbers + np.uint64(1)), numbers)
+            sources = np.where(kinds < 2, mixed(numbers) % (numbers + np.uint64(1)), numbers)
             places = sources[:, None] * np.uint64(LENGTH) + np.arange(LENGTH, dtype=np.uint64)
-            chosen = words[_mixed(places) % np.uint64(WORDS)].tolist()
+            chosen = words[mixed(places) % np.uint64(WORDS)].tolist()
             out.write(
                 "".join(
                     f'{{"id":"r{number}","instruction":"{" ".join(text)}{" more" if kind == 1 else ""}",'
@@ -114,7 +114,7 @@ def make_rows(path: Path, count: int) -> None:
             )
 
 
-def _mixed(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def mixed(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Every bit of each value spread over all bits, as splitmix64 does."""
     values = (values + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
     values ^= values >> np.uint64(27)
