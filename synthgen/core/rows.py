@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import xxhash
 
 from synthgen.core.hashing import canonical_json
+from synthgen.core.number_set import NumberSet
 
 Row = dict[str, Any]
 """One row; the module's docstring lists its fields."""
@@ -89,12 +90,14 @@ def shape_of(row: Mapping[str, Any]) -> Shape | None:
 class RowIds:
     """Gives rows their ids: a hash of content and parents, `-2`, `-3` … from the second occurrence on.
 
-    Deterministic in the order of calls. Memory: about 100 bytes a row, 200 for one whose id was kept.
+    Deterministic in the order of calls. Memory: about 16 bytes a row, 200 for one that occurs again.
     """
 
     def __init__(self) -> None:
-        self._seen: dict[int, int] = {}
-        self._kept: set[str] = set()
+        self._given, self._kept = NumberSet(), NumberSet()
+        self._again: dict[int, int] = {}
+        self._kept_again: set[str] = set()
+        self._has_kept = False
 
     def assign(self, row: Mapping[str, Any], parents: Iterable[str] = ()) -> str:
         """The id of a new row: 16 hex digits, with the occurrence number where it is not the first."""
@@ -105,17 +108,26 @@ class RowIds:
         """The id that a row already has, or the next free occurrence where another row has it."""
         base, _, occurrence = id.partition("-")
         number = int(base, 16)
-        if id in self._kept or int(occurrence or 1) <= self._seen.get(number, 0):
+        given = self._again.get(number) or (number in self._given)
+        if int(occurrence or 1) <= given or self._was_kept(id, number):
             return self._next(number)
-        self._kept.add(id)
+        self._has_kept = True
+        if id == f"{number:016x}":
+            self._kept.add(number)
+        else:
+            self._kept_again.add(id)
         return id
+
+    def _was_kept(self, id: str, number: int) -> bool:
+        return id in self._kept_again or (number in self._kept and id == f"{number:016x}")
 
     def _next(self, number: int) -> str:
         while True:
-            occurrence = self._seen.get(number, 0) + 1
-            self._seen[number] = occurrence
+            occurrence = 1
+            if not self._given.add(number):
+                occurrence = self._again[number] = self._again.get(number, 1) + 1
             id = f"{number:016x}" if occurrence == 1 else f"{number:016x}-{occurrence}"
-            if id not in self._kept:
+            if not self._has_kept or not self._was_kept(id, number):
                 return id
 
 

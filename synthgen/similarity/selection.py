@@ -20,19 +20,19 @@ def ranks(groups: Array, scores: Array) -> tuple[Array, Array]:
         scores: score of each row, of shape (rows,); NaN comes after every number.
 
     Returns:
-        The ranks (0 is the best, file order among equals) and the numbers of the best rows, int64 of shape
-        (rows,) each.
+        The ranks (0 is the best, file order among equals) and the numbers of the best rows, int32 of shape
+        (rows,) each; int64 where there are more rows than that can number.
     """
-    order = np.lexsort((-scores, groups))
-    starts = (
-        np.flatnonzero(np.r_[True, groups[order][1:] != groups[order][:-1]])
-        if len(order)
-        else np.zeros(0, np.int64)
-    )
-    lengths = np.diff(np.r_[starts, len(order)])
-    rank, best = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order)) - np.repeat(starts, lengths)
-    best[order] = np.repeat(order[starts], lengths)
+    rows = len(groups)
+    kind = np.int32 if rows < np.iinfo(np.int32).max else np.int64
+    order = np.lexsort((-scores, groups)).astype(kind)
+    begins = np.ones(rows, bool)
+    begins[1:] = np.diff(groups[order]) != 0
+    places = np.arange(rows, dtype=kind)
+    first = np.maximum.accumulate(np.where(begins, places, kind(0)))
+    rank, best = np.empty(rows, kind), np.empty(rows, kind)
+    rank[order] = places - first
+    best[order] = order[first]
     return rank, best
 
 
@@ -132,5 +132,9 @@ def drawn(strata: Array, hashes: Array, parts: Sequence[int]) -> Array:
     Returns:
         Which rows are drawn, bool of shape (rows,).
     """
-    rank, _ = ranks(strata, -hashes.astype(np.float64))
-    return np.asarray(rank < np.asarray(parts, np.int64)[strata])
+    order = np.lexsort((hashes.astype(np.float64), strata))
+    chosen, start = np.zeros(len(strata), bool), 0
+    for size, part in zip(np.bincount(strata, minlength=len(parts)).tolist(), parts, strict=True):
+        chosen[order[start : start + min(part, size)]] = True
+        start += size
+    return chosen

@@ -1,5 +1,6 @@
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -146,3 +147,26 @@ def test_bad_sizes_are_refused(raw):
     misfits = []
     assert build(split.Config, raw, (), misfits) is None
     assert misfits
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 7, 1 << 16])
+def test_runs_of_sorted_values_are_whole_wherever_the_blocks_end(monkeypatch, at_once):
+    monkeypatch.setattr(split, "AT_ONCE", at_once)
+    draw = random.Random(at_once)
+    for longest in (1, 2, 9, 30):
+        expected = [(value, draw.randint(1, longest)) for value in range(40)]
+        values = np.repeat(np.arange(40, dtype=np.uint64), [size for _, size in expected])
+        assert list(split._runs(values)) == expected
+    assert list(split._runs(np.zeros(0, np.uint64))) == []
+
+
+def test_parts_are_the_same_however_many_rows_are_looked_up_together(tmp_path, monkeypatch):
+    rows = [{"id": str(number), "instruction": f"Question {number // 3}"} for number in range(300)]
+    whole = curate("split", tmp_path, rows, {"test": 40, "validation": 30})
+    monkeypatch.setattr(split, "AT_ONCE", 7)
+    in_blocks = curate("split", tmp_path, rows, {"test": 40, "validation": 30})
+    assert (whole.test, whole.validation, whole.train) == (
+        in_blocks.test,
+        in_blocks.validation,
+        in_blocks.train,
+    )

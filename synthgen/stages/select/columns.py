@@ -55,15 +55,15 @@ class Columns:
     scores: Array
     """float64: what `per_group` prefers, NaN for none; empty without that step."""
     answers: Array
-    """int64: a hash of the final answer, 0 for none; empty without that step."""
+    """int64: a hash of the final answer, 0 for none; empty unless `per_group` prefers `agreement`."""
     mix: Labels | None
     strata: Labels | None
     step: Array
     """int8: the position in STEPS of the step that dropped the row; 0 where it is kept."""
     rank: Array
-    """int64: the row's rank in its group."""
+    """The row's rank in its group; empty without that step."""
     best: Array
-    """int64: the number of the best row of its group."""
+    """The number of the best row of its group; empty without that step."""
 
     @property
     def left(self) -> Array:
@@ -107,9 +107,8 @@ def read_columns(rows: RowFile, config: Config, context: Context, progress: Prog
             score = _score(row, per_group)
             scored += score == score
             scores.append(score)
-            agreement = per_group.prefer == "agreement"
-            answer = normalised(str(row.get("final_answer") or "")) if agreement else ""
-            answers.append(_positive_hash(answer) or 0)
+            if per_group.prefer == "agreement":
+                answers.append(_positive_hash(normalised(str(row.get("final_answer") or ""))) or 0)
         for column in labels:
             column.add(row)
         if number % EVERY == 0:
@@ -130,15 +129,15 @@ def read_columns(rows: RowFile, config: Config, context: Context, progress: Prog
                 f"fields of the first row: {', '.join(rows.row(0))}",
             )
     return Columns(
-        np.array(hashes, np.uint64),
-        np.array(groups, np.int64),
-        np.array(scores, np.float64),
-        np.array(answers, np.int64),
+        np.frombuffer(hashes, np.uint64),
+        np.frombuffer(groups, np.int64),
+        np.frombuffer(scores, np.float64),
+        np.frombuffer(answers, np.int64),
         mix,
         strata,
         np.zeros(len(rows), np.int8),
-        np.zeros(len(rows), np.int64),
-        np.zeros(len(rows), np.int64),
+        np.zeros(0, np.int32),
+        np.zeros(0, np.int32),
     )
 
 

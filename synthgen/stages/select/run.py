@@ -3,7 +3,7 @@
 Each row that goes names the one that was preferred to it.
 
 Steps in this order, each only where it is asked for: the best of each group, the mix of sources, the most
-diverse, the sample to a size. Rows keep their order. Memory: about 60 bytes a row at the peak; `diverse`
+diverse, the sample to a size. Rows keep their order. Memory: about 50 bytes a row at the peak; `diverse`
 adds 4 bytes a number of each row's vector.
 """
 

@@ -46,7 +46,7 @@ def mix_sources(columns: Columns, step: Mix, stage: str) -> str:
     """
     assert columns.mix is not None
     names = list(columns.mix.names)
-    codes = np.array(columns.mix.codes, np.int32)
+    codes = np.frombuffer(columns.mix.codes, np.int32)
     left = columns.left
     sizes = np.bincount(codes[left], minlength=len(names)).tolist()
     unweighted = [name for name, size in zip(names, sizes, strict=True) if size and name not in step.weights]
@@ -103,7 +103,7 @@ def keep_sample(columns: Columns, step: Sample) -> str:
     if columns.strata is None:
         codes, strata = np.zeros(len(left), np.int32), 1
     else:
-        codes, strata = np.array(columns.strata.codes, np.int32), len(columns.strata.names)
+        codes, strata = np.frombuffer(columns.strata.codes, np.int32), len(columns.strata.names)
     sizes = np.bincount(codes[left], minlength=strata).tolist()
     wanted = int(step.size) if step.size >= 1 else max(1, round(step.size * rows_left))
     total = min(rows_left, wanted)
