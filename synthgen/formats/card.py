@@ -89,8 +89,10 @@ class Summary:
             value = meta.get(name) if isinstance(meta, dict) else None
             if isinstance(value, str) and (value in self.origins[name] or len(self.origins[name]) < _COUNTED):
                 self.origins[name][value] += 1
-        for name in CONTENT_FIELDS:
-            if row.get(name) is not None and name not in record and name not in _used(row):
+        behind = [name for name in CONTENT_FIELDS if row.get(name) is not None and name not in record]
+        used = _used(row) if behind else ()
+        for name in behind:
+            if name not in used:
                 self.left_out[name] = self.left_out.get(name, 0) + 1
         self.uneven += _is_uneven(record.get("conversations") or record.get("messages") or ())
 

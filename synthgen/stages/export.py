@@ -155,8 +155,9 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     counts, lacking = Counts(), Counter[str]()
     said = said_by_row(config.reviews) if config.reviews is not None else {}
     reviewed = 0
+    as_lines = config.file_name.endswith(".jsonl")
     context.work.mkdir(parents=True, exist_ok=True)
-    plain = context.work / "records.jsonl"
+    plain = out / config.file_name if as_lines else context.work / "records.jsonl"
     plain.unlink(missing_ok=True)
     source = inputs["rows"][0]
     with (
@@ -189,14 +190,15 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
     def again() -> Iterator[Row]:
         return read_rows(plain)
 
-    written = write_file(out / config.file_name, again)
-    plain.unlink()
+    if not as_lines:
+        write_file(out / config.file_name, again)
+        plain.unlink()
     about = About(
         config.title, config.license, config.language, source.sha256, steps_behind([source]), terms_of
     )
     (out / "README.md").write_text(make_card(summary, counts.plain(), about), encoding="utf-8")
     files: dict[str, int | None] = {
-        config.file_name: written,
+        config.file_name: counts.kept,
         "rejected.jsonl": refused.rows,
         "README.md": None,
     }
