@@ -4,11 +4,14 @@ from random import Random
 
 import pytest
 
-from benchmarks import copies, generate, improving, logprobs, memory, viewing
+from benchmarks import copies, each_stage, forgetting, generate, improving, logprobs, memory, viewing
 from benchmarks.asking import different
 from benchmarks.deduplicating.table import side_by_side
 from benchmarks.environments import python_of, run_tool
 from benchmarks.rules import find_dropped, format_figures
+from synthgen.evaluation.compare import Answer
+from synthgen.evaluation.panel.checks import passes
+from synthgen.evaluation.panel.items import panel_items
 from synthgen.pipeline.file import load_pipeline
 from synthgen.stages.logprobs.options import Config as LogprobsConfig
 from tests.evaluation.tiny_models import tiny_model
@@ -193,3 +196,22 @@ def test_a_viewer_is_measured_over_http(tmp_path):
     figures = viewing.measure(path, 300)
     assert {"first page", "search, nothing there", "words indexed", "peak memory, MB"} <= figures.keys()
     assert all(value > 0 for value in figures.values())
+
+
+def test_bases_that_may_forget_are_taught_what_the_panel_passes():
+    items = {item.ask: item for item in panel_items(forgetting.PARTS)}
+    replies = {ask: forgetting.passing_reply(item) for ask, item in items.items()}
+    known = [ask for ask, reply in replies.items() if passes(items[ask], Answer.of(reply, "stop"))]
+    assert len(known) > 0.9 * len(items)
+    taught = forgetting.taught(3)
+    assert 0.5 * len(items) < sum(taught[ask] == replies[ask] for ask in known) < 0.8 * len(items)
+    assert taught == forgetting.taught(3) != forgetting.taught(4)
+
+
+def test_the_rows_of_stages_have_their_copies_and_a_stage_is_measured(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    each_stage.make_rows(file, 2_000)
+    found = each_stage.measured("dedup: exact", file, 1)
+    assert 0.85 * file.stat().st_size < found["written"] < 1.1 * file.stat().st_size
+    questions = [json.loads(line)["instruction"] for line in file.read_bytes().splitlines()]
+    assert 1_700 < len(set(questions)) < 1_900
