@@ -167,7 +167,8 @@ def _end(text: str, code: int, **figures: Any) -> None:
     from synthgen.core.progress import json_line, wants_json, write_stderr
 
     if wants_json():
-        write_stderr(json_line(f"error: {text.removeprefix('error: ')}", "end", exit_code=code, **figures))
+        line = json_line(f"error: {text.removeprefix('error: ')}", "end", exit_code=code, **figures)
+        write_stderr(line, as_it_is=True)
     else:
         write_stderr(f"{text}\n")
     try:

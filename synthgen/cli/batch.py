@@ -32,6 +32,7 @@ def prepare(
     runs: o.Runs = o.RUNS,
     run_dir: o.RunDir = None,
     ledger: o.Ledger = o.LEDGER,
+    env_file: o.EnvFile = None,
     retry_failed: o.RetryFailed = None,
     as_json: o.AsJson = False,
 ) -> None:
@@ -45,9 +46,10 @@ def prepare(
         "runs": runs,
         "run_dir": run_dir,
         "ledger": ledger,
+        "env_file": env_file,
     }
     done = prepare_batch(
-        o.load(pipeline, set, values),
+        o.load(pipeline, set, values, env_file),
         o.run_options(limit=limit, runs=runs, run_dir=run_dir, ledger=ledger, retry_failed=retry_failed),
     )
     if as_json:

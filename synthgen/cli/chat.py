@@ -17,18 +17,24 @@ def chat(
         list[str] | None,
         typer.Option(
             "--model",
-            help="a student, <stage>.<variant>, base or teacher; repeatable; base, the last student and the "
+            metavar="MODEL",
+            help="a student, <stage>.<variant>, base or teacher; repeatable; base, the best student and the "
             "teacher where left out",
         ),
     ] = None,
     system: Annotated[
-        str | None, typer.Option("--system", help="a system turn; that of evaluate where left out")
+        str | None,
+        typer.Option("--system", metavar="TEXT", help="a system turn; that of evaluate where left out"),
     ] = None,
     max_tokens: Annotated[
-        int | None, typer.Option("--max-tokens", min=1, help="of an answer; evaluate's where left out")
+        int | None,
+        typer.Option("--max-tokens", metavar="N", min=1, help="of an answer; evaluate's where left out"),
     ] = None,
-    columns: Annotated[int, typer.Option("--columns", min=20, help="of the terminal")] = 80,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads")] = None,
+    columns: Annotated[
+        int | None,
+        typer.Option("--columns", metavar="N", min=20, help="how wide; the terminal's where left out"),
+    ] = None,
+    threads: Annotated[int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads")] = None,
     runs: o.Runs = o.RUNS,
     ledger: o.Ledger = o.LEDGER,
 ) -> None:
@@ -37,6 +43,7 @@ def chat(
     A line of stdin is a turn; /new begins another conversation, /quit ends. The teacher is asked through the
     ledger, within the pipeline's budget.
     """
+    from synthgen.core.text import terminal_columns
     from synthgen.operations.serve.chat import chat as talk
 
     talk(
@@ -46,7 +53,7 @@ def chat(
         lambda answers: o.out(f"{answers}\n"),
         ledger=ledger,
         system=system,
-        columns=columns,
+        columns=columns or terminal_columns(),
         max_tokens=max_tokens,
         threads=threads,
         echo=not sys.stdin.isatty(),

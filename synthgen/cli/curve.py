@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from synthgen.cli import options as o
+from synthgen.cli.next_commands import next_command
 from synthgen.core.errors import ConfigError
 
 
@@ -61,6 +62,7 @@ def curve(
         bare=not as_it_is,
     )
     o.out_json(found) if as_json else o.out(curve_table(found, terminal_columns()))
+    o.hint(next_command("report", runs / f"{checked.name}.curve", ledger=ledger))
 
 
 def _percentages(text: str) -> list[float]:

@@ -13,10 +13,11 @@ from synthgen.cli import options as o
 def drift(
     run: o.RunName,
     rows: Annotated[
-        int, typer.Option("-n", min=0, help="questions of this look; 0 shows where things stand")
+        int, typer.Option("-n", metavar="N", min=0, help="questions of this look; 0 shows where things stand")
     ] = 200,
     log: Annotated[
-        Path | None, typer.Option("--log", help="logged chats to ask about, in place of fresh questions")
+        Path | None,
+        typer.Option("--log", metavar="FILE", help="logged chats to ask about, in place of fresh questions"),
     ] = None,
     by: Annotated[
         list[str] | None,
@@ -25,14 +26,18 @@ def drift(
         ),
     ] = None,
     student: Annotated[
-        list[str] | None, typer.Option("--student", help="whom it is about; all where left out")
+        list[str] | None,
+        typer.Option("--student", metavar="STUDENT", help="whom it is about; all where left out"),
     ] = None,
     stage: Annotated[
-        str, typer.Option("--stage", help="the evaluate stage; the last one where left out")
+        str,
+        typer.Option("--stage", metavar="STAGE_ID", help="the evaluate stage; the last one where left out"),
     ] = "",
     confidence: Annotated[
         str | None,
-        typer.Option("--confidence", help="the share of runs that never raise a false alarm: 95%"),
+        typer.Option(
+            "--confidence", metavar="SHARE", help="the share of runs that never raise a false alarm: 95%"
+        ),
     ] = None,
     regenerate: Annotated[
         int,

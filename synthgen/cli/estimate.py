@@ -16,6 +16,7 @@ def estimate(
         int,
         typer.Option(
             "-n",
+            metavar="N",
             min=2,
             help=(
                 "rows to try each stage that asks a teacher with (at most 10 calls, where rows are made "

@@ -39,7 +39,9 @@ def export(
     keep: Annotated[
         list[str] | None, typer.Option("--keep", metavar="FIELD", help="a field to keep beside; repeatable")
     ] = None,
-    title: Annotated[str | None, typer.Option("--title", help="the dataset's name on its card")] = None,
+    title: Annotated[
+        str | None, typer.Option("--title", metavar="TEXT", help="the dataset's name on its card")
+    ] = None,
     license: Annotated[
         str | None, typer.Option("--license", metavar="ID", help="on the card: cc-by-4.0, apache-2.0, mit …")
     ] = None,

@@ -12,7 +12,7 @@ from synthgen.cli.next_commands import next_command
 
 def gate(
     pipeline: o.PipelinePath,
-    rows: Annotated[int, typer.Option("-n", min=10, help="test questions that are asked")] = 100,
+    rows: Annotated[int, typer.Option("-n", metavar="N", min=10, help="test questions that are asked")] = 100,
     required: Annotated[
         bool, typer.Option("--require", help="exit with 1 unless it says PROCEED, for scripts")
     ] = False,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from synthgen.cli import options as o
+from synthgen.cli.next_commands import next_command
 
 
 def improve(
@@ -90,3 +91,4 @@ def improve(
         control=control,
     )
     o.out_json(found) if as_json else o.out(improvement_table(found, terminal_columns()))
+    o.hint(next_command("report", runs / f"{checked.name}.improve", ledger=ledger))

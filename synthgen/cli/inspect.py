@@ -17,8 +17,8 @@ def inspect(
             help="a row file, a run's name, folder or pipeline file, or one stage's folder (what -o wrote)",
         ),
     ],
-    samples: Annotated[int, typer.Option("-n", min=0, help="random rows to show")] = 1,
-    seed: Annotated[int, typer.Option("--seed", help="of the random rows")] = 0,
+    samples: Annotated[int, typer.Option("-n", metavar="N", min=0, help="random rows to show")] = 1,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="of the random rows")] = 0,
     full: Annotated[
         bool, typer.Option("--full", help="more examples of each rule, whole sample rows and verdicts")
     ] = False,

@@ -40,8 +40,12 @@ Out = Annotated[
     typer.Option("-o", "--out", metavar="DIR", help="where the files go; jobs/NAME where left out"),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace files that are there")]
-Gpus = Annotated[int, typer.Option("--gpus", min=1, help="GPUs of a job that trains or asks a model")]
-AtOnce = Annotated[int, typer.Option("--at-once", min=1, help="how many shards may run at the same time")]
+Gpus = Annotated[
+    int, typer.Option("--gpus", metavar="N", min=1, help="GPUs of a job that trains or asks a model")
+]
+AtOnce = Annotated[
+    int, typer.Option("--at-once", metavar="N", min=1, help="how many shards may run at the same time")
+]
 
 
 @app.command("slurm")
@@ -50,7 +54,7 @@ def slurm(
     shards: Shards = 1,
     sharded: Sharded = None,
     time: Annotated[
-        str, typer.Option("--time", help="time limit of a job; it queues itself again")
+        str, typer.Option("--time", metavar="H:M:S", help="time limit of a job; it queues itself again")
     ] = "12:00:00",
     directive: Annotated[
         list[str] | None,
@@ -61,12 +65,16 @@ def slurm(
         typer.Option("--gpu-directive", metavar="LINE", help="one for jobs that need a GPU; repeatable"),
     ] = None,
     gpus: Gpus = 1,
-    nodes: Annotated[int, typer.Option("--nodes", min=1, help="nodes that train a student together")] = 1,
+    nodes: Annotated[
+        int, typer.Option("--nodes", metavar="N", min=1, help="nodes that train a student together")
+    ] = 1,
     at_once: Annotated[
-        int | None, typer.Option("--at-once", min=1, help="how many shards may run at the same time")
+        int | None,
+        typer.Option("--at-once", metavar="N", min=1, help="how many shards may run at the same time"),
     ] = None,
     array_size: Annotated[
-        int, typer.Option("--array-size", min=1, help="most tasks of an array (MaxArraySize - 1)")
+        int,
+        typer.Option("--array-size", metavar="N", min=1, help="most tasks of an array (MaxArraySize - 1)"),
     ] = 1000,
     setup: Setup = "",
     grace: o.Grace = 30.0,
@@ -109,16 +117,18 @@ def kubernetes(
     pipeline: o.PipelinePath,
     shards: Shards = 1,
     sharded: Sharded = None,
-    image: Annotated[str, typer.Option("--image", help="what the pods run; a Dockerfile is written")] = (
-        "synthgen:latest"
-    ),
+    image: Annotated[
+        str, typer.Option("--image", metavar="IMAGE", help="what the pods run; a Dockerfile is written")
+    ] = ("synthgen:latest"),
     claim: Annotated[
-        str, typer.Option("--claim", help="the volume claim that holds the project")
+        str, typer.Option("--claim", metavar="NAME", help="the volume claim that holds the project")
     ] = "synthgen-work",
-    storage: Annotated[str, typer.Option("--storage", help="its size")] = "100Gi",
-    secret: Annotated[str, typer.Option("--secret", help="the secret that holds the keys")] = "synthgen-keys",
-    cpus: Annotated[str, typer.Option("--cpus", help="CPUs of a pod")] = "2",
-    memory: Annotated[str, typer.Option("--memory", help="memory of a pod")] = "8Gi",
+    storage: Annotated[str, typer.Option("--storage", metavar="SIZE", help="its size")] = "100Gi",
+    secret: Annotated[
+        str, typer.Option("--secret", metavar="NAME", help="the secret that holds the keys")
+    ] = "synthgen-keys",
+    cpus: Annotated[str, typer.Option("--cpus", metavar="N", help="CPUs of a pod")] = "2",
+    memory: Annotated[str, typer.Option("--memory", metavar="SIZE", help="memory of a pod")] = "8Gi",
     gpus: Gpus = 1,
     at_once: AtOnce = 8,
     setup: Setup = "",
@@ -159,7 +169,9 @@ def kubernetes(
 @app.command("cron")
 def cron(
     pipeline: o.PipelinePath,
-    minutes: Annotated[int, typer.Option("--minutes", min=1, max=59, help="between two attempts")] = 15,
+    minutes: Annotated[
+        int, typer.Option("--minutes", metavar="N", min=1, max=59, help="between two attempts")
+    ] = 15,
     setup: Setup = "",
     grace: o.Grace = 30.0,
     set: o.Set = None,

@@ -26,13 +26,14 @@ TAKES: dict[str, tuple[str, ...]] = {
     "preview": (*_PIPELINE, "env_file"),
     "run": (*_BATCH, "env_file"),
     "merge": ("values", "set", "runs", "run_dir"),
-    "batch prepare": _BATCH,
+    "batch prepare": (*_BATCH, "env_file"),
     "batch submit": (*_BATCH, "env_file"),
     "batch status": (*_BATCH, "env_file"),
     "batch collect": (*_BATCH, "env_file"),
     "inspect": ("ledger",),
     "status": ("ledger",),
     "diff": (),
+    "report": ("ledger",),
 }
 """Which of them each command takes. A run's folder needs no `--runs`."""
 

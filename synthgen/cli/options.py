@@ -38,11 +38,14 @@ Values = Annotated[
     list[Path] | None,
     typer.Option("--values", metavar="FILE", help="a YAML file of values by stage id; repeatable"),
 ]
-Runs = Annotated[Path, typer.Option("--runs", help="the folder that holds all runs")]
+Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="the folder that holds all runs")]
 RunDir = Annotated[
-    Path | None, typer.Option("--run-dir", help="this run's folder, instead of data/runs/<name>")
+    Path | None,
+    typer.Option("--run-dir", metavar="DIR", help="this run's folder, instead of data/runs/<name>"),
 ]
-Ledger = Annotated[Path, typer.Option("--ledger", help="the folder of the ledger that all runs share")]
+Ledger = Annotated[
+    Path, typer.Option("--ledger", metavar="DIR", help="the folder of the ledger that all runs share")
+]
 Limit = Annotated[
     int | None,
     typer.Option(
@@ -75,11 +78,17 @@ Verify = Annotated[
 Grace = Annotated[
     float,
     typer.Option(
-        "--grace", min=0, help="seconds that requests in flight get to finish after SIGINT or SIGTERM"
+        "--grace",
+        metavar="SECONDS",
+        min=0,
+        help="seconds that requests in flight get to finish after SIGINT or SIGTERM",
     ),
 ]
 Workers = Annotated[
-    int, typer.Option("--workers", min=0, help="processes for CPU-heavy stages; 0: one for each core")
+    int,
+    typer.Option(
+        "--workers", metavar="N", min=0, help="processes for CPU-heavy stages; 0: one for each core"
+    ),
 ]
 Shard = Annotated[
     str | None,
@@ -296,6 +305,13 @@ def _print(text: str) -> None:
             "stdout",
             "what the command made is there; ask for the result again",
         ) from None
+
+
+def say(text: str) -> None:
+    """A line of the log, to stderr."""
+    from synthgen.core.progress import Reporter
+
+    Reporter().say(text)
 
 
 def hint(*commands: str) -> None:

@@ -13,7 +13,10 @@ from synthgen.cli.next_commands import next_command
 def preview(
     pipeline: o.PipelinePath,
     rows: Annotated[
-        int, typer.Option("-n", min=1, help="how many rows (or calls, where the task makes rows from seeds)")
+        int,
+        typer.Option(
+            "-n", metavar="N", min=1, help="how many rows (or calls, where the task makes rows from seeds)"
+        ),
     ] = 5,
     stage: Annotated[
         str | None,

@@ -21,7 +21,9 @@ def push(
     model: Annotated[
         str,
         typer.Option(
-            "--model", help="a student, or <stage>.<variant> of export_model; the last student where left out"
+            "--model",
+            metavar="MODEL",
+            help="a student, or <stage>.<variant> of export_model; the best student where left out",
         ),
     ] = "",
     public: Annotated[bool, typer.Option("--public", help="a repository that is made is public")] = False,

@@ -12,7 +12,7 @@ from synthgen.cli import options as o
 
 def report(
     run: o.RunName,
-    samples: Annotated[int, typer.Option("-n", min=0, help="example rows of each kind")] = 5,
+    samples: Annotated[int, typer.Option("-n", metavar="N", min=0, help="example rows of each kind")] = 5,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="where to; report.html in the run")
     ] = None,

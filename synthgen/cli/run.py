@@ -169,7 +169,7 @@ def show(result: RunResult, as_json: bool, ledger: Path | None = None) -> None:
         if not table:
             continue
         if manifest.writes == "metrics" or len(result.stages) == 1:
-            shown.append(f"{stage_id}\n\n{table}")
+            shown.append(f"{stage_id}, in {result.run_dir / stage_id}:\n\n{table}")
         elif manifest.writes == "model" and result.done[stage_id] == "ran":
             shown.append(table)  # it begins with the stage's id
     if shown:

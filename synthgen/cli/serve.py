@@ -15,22 +15,26 @@ def serve(
         str,
         typer.Option(
             "--model",
-            help="a student, <stage>.<variant> of export_model, or base; the last student where left out",
+            metavar="MODEL",
+            help="a student, <stage>.<variant> of export_model, or base; the best student where left out",
         ),
     ] = "",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one")] = 8000,
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0: any free one")
+    ] = 8000,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="requests that are answered together")
+        int, typer.Option("--batch-size", metavar="N", min=1, help="requests that are answered together")
     ] = 16,
     max_tokens: Annotated[
         int | None,
         typer.Option(
             "--max-tokens",
+            metavar="N",
             min=1,
             help="of a reply, where a request does not say; evaluate's where left out",
         ),
     ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads")] = None,
     runs: o.Runs = o.RUNS,
     as_json: o.AsJson = False,
 ) -> None:

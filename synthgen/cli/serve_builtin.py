@@ -9,7 +9,10 @@ import typer
 
 def serve_builtin(
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="0: any free one; the first line says which")
+        int,
+        typer.Option(
+            "--port", metavar="PORT", min=0, max=65535, help="0: any free one; the first line says which"
+        ),
     ] = 8008,
     log: Annotated[bool, typer.Option("--log", help="a line to stderr for each request")] = False,
 ) -> None:

@@ -18,6 +18,7 @@ from synthgen.cli import options as o
 from synthgen.cli.export import export
 from synthgen.cli.kinds import run_kind
 from synthgen.cli.map import map_rows
+from synthgen.cli.sections import sections
 from synthgen.stages import STAGES
 
 if TYPE_CHECKING:
@@ -87,6 +88,16 @@ class StageCommands(TyperGroup):
             ctx,
             [f"{o.BARE_RETRY}=failed" if word == o.BARE_RETRY else word for word in args[:end]] + args[end:],
         )
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Writes the commands in their sections, all in one column."""
+        longest = max(map(len, self.commands))
+        room = formatter.width - 6 - longest
+        for title, names in sections(self.commands).items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(f"{name:<{longest}}", self.commands[name].get_short_help_str(room)) for name in names]
+                )
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the first word names, and the words after it."""

@@ -15,7 +15,9 @@ def status(
     pipeline: Annotated[
         Path | None,
         typer.Option(
-            "--pipeline", help="the pipeline file to hold it against; its recorded one where left out"
+            "--pipeline",
+            metavar="FILE",
+            help="the pipeline file to hold it against; its recorded one where left out",
         ),
     ] = None,
     watch: Annotated[
@@ -71,7 +73,10 @@ def status(
     if wait:
         from synthgen.reports.waiting import wait_for
 
-        report, code = wait_for(lambda: (run_status(folder, checked, ledger), somebody_at_work(folder)))
+        report, code = wait_for(
+            lambda: (run_status(folder, checked, ledger), somebody_at_work(folder)),
+            o.say,
+        )
     else:
         report = run_status(folder, checked, ledger, unchecked)
     o.out_json(report) if as_json else o.out(status_table(report))

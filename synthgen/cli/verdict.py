@@ -12,28 +12,39 @@ from synthgen.cli import options as o
 def verdict(
     run: o.RunName,
     stage: Annotated[
-        str, typer.Option("--stage", help="an evaluate stage, the last where left out; or export_model")
+        str,
+        typer.Option(
+            "--stage", metavar="STAGE_ID", help="an evaluate stage, the last where left out; or export_model"
+        ),
     ] = "",
-    metric: Annotated[str | None, typer.Option("--metric", help="what students are held to")] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="METRIC", help="what students are held to")
+    ] = None,
     margin: Annotated[
         str | None,
-        typer.Option("--margin", help="by how much a student may be below its teacher: 0.03 or 3%"),
+        typer.Option(
+            "--margin", metavar="SHARE", help="by how much a student may be below its teacher: 0.03 or 3%"
+        ),
     ] = None,
     confidence: Annotated[
-        str | None, typer.Option("--confidence", help="how sure a verdict has to be: 0.95 or 95%")
+        str | None,
+        typer.Option("--confidence", metavar="SHARE", help="how sure a verdict has to be: 0.95 or 95%"),
     ] = None,
     teacher_least: Annotated[
         str | None,
-        typer.Option("--teacher-least", help="the score below which a teacher is too weak: 0.5 or 50%"),
+        typer.Option(
+            "--teacher-least", metavar="SHARE", help="the score below which a teacher is too weak: 0.5 or 50%"
+        ),
     ] = None,
     required: Annotated[
         str | None,
-        typer.Option("--require", help="exit with 1 unless this is the verdict: deploy, say"),
+        typer.Option("--require", metavar="WORD", help="exit with 1 unless this is the verdict: deploy, say"),
     ] = None,
     student: Annotated[
         list[str] | None,
         typer.Option(
             "--student",
+            metavar="STUDENT",
             help="whose verdict is printed, and asked for by --require; all where left out, and all variants",
         ),
     ] = None,

@@ -17,8 +17,12 @@ def view(
             help="a run's name, folder or pipeline file, one stage's folder, or a .jsonl (.gz, .zst)",
         ),
     ],
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one")] = 0,
-    reviewer: Annotated[str, typer.Option("--reviewer", help="who makes the marks; you where left out")] = "",
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0: any free one")
+    ] = 0,
+    reviewer: Annotated[
+        str, typer.Option("--reviewer", metavar="NAME", help="who makes the marks; you where left out")
+    ] = "",
     read_only: Annotated[bool, typer.Option("--read-only", help="nobody can make a mark")] = False,
     runs: o.Runs = o.RUNS,
     ledger: o.Ledger = o.LEDGER,

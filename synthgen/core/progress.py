@@ -246,7 +246,7 @@ class Reporter:
             self._write("", blank if self.mode == "notebook" else _ERASED)
 
     def _write(self, text: str, control: str = "") -> None:
-        if not write_stderr(text, control):
+        if not write_stderr(text, control, as_it_is=self.mode == "json"):
             self.mode, self._bar = "silent", False
 
     def _write_status(self, progress: Progress) -> None:
@@ -291,14 +291,16 @@ def write_stderr(text: str, control: str = "", as_it_is: bool = False) -> bool:
     Args:
         text: may hold anything that came from a row or a server: a terminal shows it, and obeys none of it.
         control: what a terminal is to obey before.
-        as_it_is: leave lines that are wider than the terminal, for commands that are copied from it.
+        as_it_is: leave lines that are wider than the terminal, for commands that are copied from it, and for
+            JSON, of which a line is an object.
     """
     if sys.stderr is None:
         return False
     try:
         shown = printable(text)
         if not control and sys.stderr.isatty():
-            shown = painted(shown if as_it_is else wrapped(shown, terminal_columns(2)), sys.stderr)
+            shown = shown if as_it_is else wrapped(shown, terminal_columns(2))
+            shown = shown if wants_json() else painted(shown, sys.stderr)
         sys.stderr.write(control + shown)
         sys.stderr.flush()
     except (OSError, ValueError):

@@ -289,7 +289,7 @@ def _summary(start: str, figures: Mapping[str, Any]) -> str:
     low, high = apart["interval"]
     line = f"{start}{points(apart['value'])} points ({points(low)} to {points(high)})"
     needed = figures.get("rows_needed")
-    longer = f"{line}, {needed:,} rows decide" if needed else line
+    longer = f"{line}, {needed:,} rows would decide" if needed else line
     return longer if len(longer) <= LINE else line
 
 
@@ -309,7 +309,7 @@ def _details(figures: Mapping[str, Any]) -> list[str]:
         )
     if kept := figures.get("retention"):
         low, high = kept["interval"]
-        ends = f"{percent(low)} to {'any' if high is None else percent(high)}"
+        ends = f"at least {percent(low)}" if high is None else f"{percent(low)} to {percent(high)}"
         lines.append(f"it keeps {percent(kept['value'])} of the teacher's score ({ends})")
     if noise := figures.get("noise"):
         lines.append(noise)

@@ -64,13 +64,20 @@ def export_rows(
         check_files(places)
         check_out(out, overwrite)
         return run_on_files(
-            KIND, dict(options), places, out, columns=columns, reporter=reporter, place=_place
+            KIND,
+            {"title": out.absolute().name, **options},
+            places,
+            out,
+            columns=columns,
+            reporter=reporter,
+            place=_place,
         )
     if columns:
         raise ConfigError("--columns is for files; a run's rows have synthgen's fields", str(places[0]))
     check_out(out, overwrite)
     named = stage or found or last_rows(folder)
-    return _export_run(folder, named, out, {"title": folder.name, **options}, reporter)
+    title = folder.name if (folder / RESOLVED).is_file() else out.absolute().name
+    return _export_run(folder, named, out, {"title": title, **options}, reporter)
 
 
 def _published(place: Path, runs: Path) -> tuple[Path | None, str]:
@@ -80,7 +87,8 @@ def _published(place: Path, runs: Path) -> tuple[Path | None, str]:
             return run, ""
     if place.name.endswith(".jsonl") and place.is_file() and _STAGE.fullmatch(place.parent.name):
         manifest = read_manifest(place.parent)
-        if manifest is not None and place.name in manifest.outputs and place.name != "rejected.jsonl":
+        own = manifest is not None and manifest.writes in ("rows", "split")
+        if manifest is not None and own and place.name in manifest.outputs and place.name != "rejected.jsonl":
             part = place.stem if manifest.writes == "split" else ""
             return place.parent.resolve().parent, place.parent.name + (f".{part}" if part else "")
     if place.is_dir() and read_manifest(place) is not None and _STAGE.fullmatch(place.name):

@@ -129,10 +129,9 @@ def agreement_text(path: Path, files: Iterable[Path] = ()) -> str:
         f"and to reject {figures['rejected']:,}",
     ]
     for file, seen in figures["overruled"].items():
-        against = "kept after all" if _is_rejected(file) else "rejected"
-        lines.append(
-            f"{file}: {seen['against']:,} of the {amount(seen['seen'], 'row')} with a verdict {against}"
-        )
+        against = f"{seen['against']:,}"
+        said = f"kept {against} after all" if _is_rejected(file) else f"rejected {against}"
+        lines.append(f"{file}: of {amount(seen['seen'], 'row')} with a verdict, people {said}")
     if figures["agreement"]:
         rows = [
             [

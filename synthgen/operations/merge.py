@@ -18,7 +18,7 @@ from synthgen.core.artefacts import Counts, Inputs
 from synthgen.core.errors import ConfigError, InputError, StageFailed
 from synthgen.core.progress import Reporter
 from synthgen.core.text import amount
-from synthgen.operations.shard import Shard, block_id, shard_pipeline
+from synthgen.operations.shard import Shard, block_id, is_merged, shard_pipeline
 from synthgen.pipeline.graph import Graph
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.plan import stage_state
@@ -74,7 +74,7 @@ def merge(
     Args:
         pipeline: the whole pipeline.
         options: where the run is.
-        of: how many shards there are; left out where the folder holds shards of one number only.
+        of: how many shards there are; where left out, those of the only division that is not merged yet.
         reporter: where progress goes.
 
     Returns:
@@ -126,10 +126,18 @@ def _number_of_shards(pipeline: Pipeline, run_dir: Path, of: int | None) -> int:
             f"make them first: synthgen run {pipeline.path} --only STAGE_ID --shard 1/4",
         )
     if of is None and len(numbers) > 1:
+        waiting = {
+            number
+            for number in numbers
+            if not is_merged(run_dir, (run_dir / "shards").glob(f"*-of-{number}"), number)
+        }
+        if len(waiting) == 1:
+            return waiting.pop()
         raise ConfigError(
-            f"there are shards of {' and of '.join(map(str, sorted(numbers)))}",
+            f"there are shards of {' and of '.join(map(str, sorted(numbers)))}"
+            f"{'' if waiting else ', and all of them are merged'}",
             str(run_dir / "shards"),
-            f"say which: --of {max(numbers)}",
+            f"say which: --of {max(waiting or numbers)}",
         )
     return of or max(numbers)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from synthgen.core.errors import SynthgenError
 from synthgen.core.exit_codes import EXIT_CODES
-from synthgen.core.progress import write_stderr
+from synthgen.core.progress import json_line, wants_json, write_stderr
 from synthgen.core.text import duration
 
 SECONDS = 60
@@ -69,7 +69,12 @@ def _tell(command: str, pipeline: str, run_dir: Path, code: int, error: str, sec
             command, shell=True, env={**os.environ, **plain}, stdout=subprocess.DEVNULL, timeout=SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as fault:
-        write_stderr(f"warning: --notify: {fault}\n")
+        _warn(f"warning: --notify: {fault}")
         return
     if done.returncode:
-        write_stderr(f"warning: --notify: the command ended with exit code {done.returncode}\n")
+        _warn(f"warning: --notify: the command ended with exit code {done.returncode}")
+
+
+def _warn(text: str) -> None:
+    json = wants_json()
+    write_stderr(json_line(text, "note") if json else f"{text}\n", as_it_is=json)

@@ -170,6 +170,7 @@ def _stages(
                         f"did you mean {near!r}?" if near else "add `teacher: {provider: …, model: …}`",
                     )
                 )
+        config = stage.named(config, str(tree["name"]))
         reads = resolve_reads(stage_id, stage.needs(config), config, specs, (*path, kind), misfits)
         specs.append(StageSpec(stage_id, str(kind), stage, config, reads))
     return [with_later_reads(spec, index, specs, misfits) for index, spec in enumerate(specs)]

@@ -177,8 +177,8 @@ def _drop_lines(
             )
             if "matched" in example:
                 matched = example["matched"]
-                said = shortened(gist(matched, ""), 140) if matched else _elsewhere(rejection)
-                yield cut_line(f"    = {rejection['matched_id']}: {said}", limit)
+                said = f": {shortened(gist(matched, ''), 140)}" if matched else _elsewhere(rejection)
+                yield cut_line(f"    = {rejection['matched_id']}{said}", limit)
 
 
 def _place(row: Row) -> str:
@@ -192,4 +192,4 @@ def _place(row: Row) -> str:
 def _elsewhere(rejection: Row) -> str:
     value = rejection.get("value")
     file = value.get("evaluation") if isinstance(value, dict) else None
-    return f"(in {file})" if file else "(not in this run)"
+    return f" of {file}" if file else ": (not in this run)"

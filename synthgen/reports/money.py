@@ -129,19 +129,19 @@ def money_lines(money: Mapping[str, Any]) -> list[str]:
         if total["usd_per_kept_row"]
         else ""
     )
-    lines = [f"came to {_figures_text(total)}{'' if ahead['requests'] else cost}"]
+    lines = [f"replies in its results: {_figures_text(total)}{'' if ahead['requests'] else cost}"]
     if ahead["requests"]:
         both = {name: total[name] + ahead[name] for name in ("requests", *FIGURES)}
         lines += [
             f"sent ahead and not needed, kept in the ledger: {_figures_text(ahead)}",
-            f"together {_figures_text(both)}{cost}",
+            f"together: {_figures_text(both)}{cost}",
         ]
     expected = total["estimated"]
     if expected is not None:
         of = " (with other options than now)" if total["other_options"] else ""
         waiting = f" (with {', '.join(total['unfinished'])}, not finished yet)" if total["unfinished"] else ""
         lines.append(
-            f"estimated{of}{waiting} {_both(expected['requests'], '{:,.0f}')} requests, "
+            f"estimated{of}{waiting}: {_both(expected['requests'], '{:,.0f}')} requests, "
             f"{_both(expected['tokens'], '{:,.0f}')} tokens, {_both(expected['cost_usd'], dollars)}"
         )
     return lines

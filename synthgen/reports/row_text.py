@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from synthgen.core.rows import Row, question_text
@@ -13,15 +13,26 @@ def measured(rejection: Row, names: Sequence[str], limit: int) -> list[str]:
     """What a rule measured: numbers to four places, and a value that is the score only once."""
     twice = rejection.get("score") is not None and rejection.get("value") == rejection["score"]
     return [
-        f"{name} {shortened(str(rounded(rejection[name])), limit)}"
+        f"{name} {shortened(in_words(rejection[name]), limit)}"
         for name in names
         if name in rejection and not (twice and name == "value")
     ]
 
 
 def rounded(value: Any) -> Any:
-    """A float to four places, anything else as it is."""
+    """A float to four places, yes or no for what is true or not; anything else as it is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return round(value, 4) if isinstance(value, float) else value
+
+
+def in_words(value: Any) -> str:
+    """A value as people read it: numbers to four places, objects and lists without the signs of a program."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {in_words(part)}" for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(in_words, value))
+    return str(rounded(value))
 
 
 def gist(row: Row, rule: str) -> str:

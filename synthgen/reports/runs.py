@@ -10,11 +10,11 @@ from typing import Any
 
 from synthgen.core.errors import InputError
 from synthgen.core.text import dollars, percent, shortened, table, width
+from synthgen.evaluation.recorded import best_student
 from synthgen.pipeline.attempts import last_attempts
 from synthgen.pipeline.recorded import is_run, recorded_stages
 from synthgen.pipeline.spec import RESOLVED
-from synthgen.reports.run_folder import PublishedStage, dataset_of, stages_of
-from synthgen.reports.standing import scores
+from synthgen.reports.run_folder import dataset_of, stages_of
 from synthgen.reports.status import somebody_at_work
 from synthgen.store.disk import bytes_of
 from synthgen.store.jsonl import read_log
@@ -36,10 +36,12 @@ def list_runs(folder: Path, ledger: Path | None = None) -> dict[str, Any]:
         ledger: the folder of the ledger, which knows what was paid.
 
     Returns:
-        `folder`, `bytes` (a file that several runs share counts once), `paid_usd` (None without a ledger) and
-        `runs`. Each of these has `run`, `folder`, `state`, `at` (when it last did something), `done` and
-        `stages` (how many have a result, and are in its pipeline), `dataset` (see `dataset_of`), `best` (see
-        `best_student`), `paid_usd`, `bytes`, and `fault` where something in it cannot be read.
+        `folder`, `bytes` (a file that several runs share counts once), `paid_usd` (None without a ledger),
+        `paid_elsewhere` (name -> dollars of runs that are not here; a curve or an improvement is charged to
+        its pipeline's name) and `runs`. Each of these has `run`, `folder`, `state`, `at` (when it last did
+        something), `done` and `stages` (how many have a result, and are in its pipeline), `dataset` (see
+        `dataset_of`), `best` (see `best_student`), `paid_usd`, `bytes`, and `fault` where something in it
+        cannot be read.
 
         `state` is done, part (stages are left that no one has started), running, failed, stopped (by a
         signal, a kill, or at the budget), waits (for its batches) or broken.
@@ -57,34 +59,9 @@ def list_runs(folder: Path, ledger: Path | None = None) -> dict[str, Any]:
         "folder": str(folder),
         "bytes": bytes_of([path.resolve() for path in found]),
         "paid_usd": None if paid is None else sum(run["paid_usd"] for run in runs),
+        "paid_elsewhere": {} if paid is None or found == [folder] else _elsewhere(runs, paid),
         "runs": runs,
     }
-
-
-def best_student(run_dir: Path, stages: Sequence[PublishedStage]) -> dict[str, Any] | None:
-    """The student with the highest score in the run's last evaluation that has one.
-
-    Returns:
-        `stage`, `student`, `metric` (the evaluation's first), `value`, `verdict` (None where there is none).
-    """
-    evaluations = [stage.id for stage in stages if stage.manifest.kind == "evaluate"]
-    for found in reversed(scores(run_dir, evaluations)):
-        metric = next(iter(found["metrics"]), "")
-        students = {
-            name: figures[metric]["value"]
-            for name, figures in found["models"].items()
-            if name in found["students"] and metric in figures and figures[metric]["value"] is not None
-        }
-        if students:
-            best = max(students, key=lambda name: (students[name], name))
-            return {
-                "stage": found["stage"],
-                "student": best,
-                "metric": metric,
-                "value": students[best],
-                "verdict": found["verdicts"].get(best),
-            }
-    return None
 
 
 def _looks_like_a_run(path: Path) -> bool:
@@ -115,7 +92,7 @@ def _run(path: Path, paid: Mapping[str, float] | None) -> dict[str, Any]:
         "done": done,
         "stages": len(planned or ()),
         "dataset": dataset_of(stages),
-        "best": best_student(path, stages),
+        "best": best_student(path, [stage.id for stage in stages if stage.manifest.kind == "evaluate"]),
         "paid_usd": None if paid is None else _of_run(name, paid),
         "bytes": bytes_of([path.resolve()]),
         **({"fault": fault} if fault else {}),
@@ -159,24 +136,41 @@ def _of_run(name: str, paid: Mapping[str, float]) -> float:
     return sum((usd for run, usd in paid.items() if run == name or shard.fullmatch(run)), 0.0)
 
 
+def _elsewhere(runs: Sequence[Mapping[str, Any]], paid: Mapping[str, float]) -> dict[str, float]:
+    """What was paid for runs that are not listed."""
+    listed = "|".join(re.escape(run["run"]) for run in runs)
+    own = re.compile(rf"({listed})(\.shard-\d+-of-\d+)?")
+    return {name: usd for name, usd in paid.items() if usd and not own.fullmatch(name)}
+
+
 def _changed(path: Path) -> str:
     when = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
     return when.isoformat(timespec="milliseconds")
 
 
 def runs_table(listed: Mapping[str, Any], columns: int, now: datetime.datetime) -> str:
-    """The runs as text, a line each; names are cut where the terminal has no room, and versions left out."""
+    """The runs as text, a line each.
+
+    Where the terminal has no room, versions and sums of nothing are left out, and names are cut.
+    """
     runs = listed["runs"]
     if not runs:
         return f"no runs in {listed['folder']}"
     header = ["run", "state", "age", "rows", "version", "score", "verdict", "paid", "size"]
     rows = [_cells(run, now) for run in runs]
-    if _width(header, rows) > columns:
-        header, rows = [*header[:4], *header[5:]], [[*row[:4], *row[5:]] for row in rows]
+    needless = [name for at, name in enumerate(header) if not any(row[at] for row in rows)]
+    spared = ["version", *([] if any(run["paid_usd"] for run in runs) else ["paid"])]  # the last line says so
+    for name in [*needless, *spared]:
+        if name in header and (name in needless or _width(header, rows) > columns):
+            at = header.index(name)
+            header, rows = header[:at] + header[at + 1 :], [row[:at] + row[at + 1 :] for row in rows]
     if (over := _width(header, rows) - columns) > 0:
         longest = max(width(row[0]) for row in rows)
-        rows = [[shortened(row[0], max(longest - over, _LEAST_NAME)), *row[1:]] for row in rows]
+        rows = [[_cut(row[0], max(longest - over, _LEAST_NAME)), *row[1:]] for row in rows]
     paid = "" if listed["paid_usd"] is None else f", {dollars(listed['paid_usd'])} paid"
+    if others := listed["paid_elsewhere"]:
+        names = ", ".join([*list(others)[:3], *(["…"] if len(others) > 3 else [])])
+        paid += f", and {dollars(sum(others.values()))} as {names}"
     return "\n".join(
         [
             table(header, rows, left=2, columns=columns),
@@ -185,6 +179,14 @@ def runs_table(listed: Mapping[str, Any], columns: int, now: datetime.datetime) 
             *(f"{run['run']} is broken: {run['fault']}" for run in runs if run.get("fault")),
         ]
     )
+
+
+def _cut(name: str, room: int) -> str:
+    """A name without its middle, where it has no room: runs of one pipeline differ at the end."""
+    if width(name) <= room:
+        return name
+    end = room // 2
+    return f"{shortened(name, room - end)}{name[-end:]}"
 
 
 def _cells(run: Mapping[str, Any], now: datetime.datetime) -> list[str]:

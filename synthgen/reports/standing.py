@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from synthgen.core.text import amount, dollars, percent, table
 from synthgen.operations.shard import is_merged
@@ -70,37 +68,6 @@ def charged_lines(status: Mapping[str, Any]) -> list[str]:
 def _figures_text(figures: Mapping[str, Any], most: str = "") -> str:
     cost = dollars(figures["cost_usd"])
     return f"{amount(figures['requests'], 'request')}, {most}{figures['tokens']:,} tokens, {cost}"
-
-
-def scores(run_dir: Path, evaluations: Iterable[str]) -> list[dict[str, Any]]:
-    """Of each finished evaluation the models' scores and the students' verdicts, from its `metrics.json`."""
-    found = []
-    for stage in evaluations:
-        try:
-            report = orjson.loads((run_dir / stage / "metrics.json").read_bytes())
-            models = {
-                name: {
-                    metric: {key: figures[metric][key] for key in ("value", "interval")}
-                    for metric in report["metrics"]
-                    if metric in figures
-                }
-                for name, figures in report["models"].items()
-            }
-            roles = {name: figures.get("role") for name, figures in report["models"].items()}
-            students = [name for name, role in roles.items() if role == "student"]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue
-        verdicts = (report.get("verdict") or {}).get("students", {})
-        found.append(
-            {
-                "stage": stage,
-                "metrics": report["metrics"],
-                "models": models,
-                "students": students,
-                "verdicts": {name: figures["verdict"] for name, figures in verdicts.items()},
-            }
-        )
-    return found
 
 
 def score_lines(status: Mapping[str, Any], columns: int) -> list[str]:

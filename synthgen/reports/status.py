@@ -13,10 +13,11 @@ import orjson
 
 from synthgen.core.errors import InputError
 from synthgen.core.text import amount, dollars, duration, table, terminal_columns
+from synthgen.evaluation.recorded import scores
 from synthgen.pipeline.attempts import Attempt, last_attempts
 from synthgen.reports.money import account, money_lines, read_estimate
 from synthgen.reports.run_folder import dataset_of, rows_stage, stages_of
-from synthgen.reports.standing import charged, charged_lines, score_lines, scores, shard_lines, shards
+from synthgen.reports.standing import charged, charged_lines, score_lines, shard_lines, shards
 from synthgen.store.failed import Failure, read_failure
 from synthgen.store.manifest import read_manifest
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 
 _ENDED = {"failed": "failed", "waits": "waits"}
+_SPARED = ("cost", "time", "why")
+"""Columns that are left out where no stage has anything in them."""
+_WRAPPED = 3
+"""So many lines at most may a table of stages be longer for the reasons that are wrapped in it."""
 
 
 def run_status(
@@ -186,6 +191,7 @@ def _alive_here(lock: dict[str, Any]) -> bool:
 def status_table(status: dict[str, Any]) -> str:
     """The figures as aligned text."""
     columns = terminal_columns()
+    line = "" if status["live"] is None else status["live"]["line"]
     header = ("stage", "state", "in", "kept", "rejected", "failed", "cost", "time", "why")
     rows = []
     for stage in status["stages"]:
@@ -201,12 +207,10 @@ def status_table(status: dict[str, Any]) -> str:
                 _number(sum(counts.get("failed", {}).values()) if counts else None),
                 dollars(cost) if cost else "",
                 duration(stage["seconds"]) if "seconds" in stage else "",
-                "" if stage["why"] == "unchanged" else stage["why"],
+                "" if stage["why"] in ("unchanged", line) else stage["why"],
             )
         )
-    head = f"run {status['run']} in {status['folder']}" + (
-        "" if status["live"] is None else f" · at work now: {status['live']['line']}"
-    )
+    head = f"run {status['run']} in {status['folder']}" + (f"\nat work now: {line}" if line else "")
     students = [
         f"{stage['stage']} ({stage['completion']})" for stage in status["stages"] if "completion" in stage
     ]
@@ -238,11 +242,17 @@ def _unchecked(why: str) -> list[str]:
 
 
 def _stage_table(header: Sequence[str], rows: Sequence[Sequence[str]], columns: int) -> str:
-    """A line a stage; reasons that leave no room for the figures stand below."""
+    """A line a stage, without empty columns; reasons that leave no room for the figures stand below."""
+    filled = [at for at, title in enumerate(header) if title not in _SPARED or any(row[at] for row in rows)]
+    header, rows = [header[at] for at in filled], [[row[at] for at in filled] for row in rows]
+    if header[-1] != "why":
+        return table(header, rows, left=2, columns=columns)
     whole = table(header, rows, left=2, columns=columns, prose=True)
-    if "\n\n" not in whole:
+    if "\n\n" not in whole and whole.count("\n") <= len(rows) + _WRAPPED:
         return whole
-    reasons = "\n".join(f"{row[0]}: {row[-1]}" for row in rows if row[-1])
+    reasons = "\n".join(
+        f"{row[0]}: {'waits ' if row[-1].startswith('for ') else ''}{row[-1]}" for row in rows if row[-1]
+    )
     figures = table(header[:-1], [row[:-1] for row in rows], left=2, columns=columns)
     return f"{figures}\n\n{reasons}"
 

@@ -33,18 +33,37 @@ def ended(status: dict[str, Any], at_work: bool) -> int | None:
     return None
 
 
-def wait_for(look: Callable[[], tuple[dict[str, Any], bool]]) -> tuple[dict[str, Any], int]:
+def waits_for(status: dict[str, Any], at_work: bool) -> str:
+    """What those who wait for a run wait for."""
+    if at_work:
+        live = status.get("live")
+        return f"waiting for {status['run']}: at work{'' if live is None else ' on ' + live['stage']}"
+    stage = next(stage for stage in status["stages"] if stage["state"] != "done")
+    return (
+        f"waiting for {status['run']}: nobody is at work in it now; {stage['stage']}: {stage['why']} "
+        "(Ctrl-C ends the waiting, not the run)"
+    )
+
+
+def wait_for(
+    look: Callable[[], tuple[dict[str, Any], bool]], say: Callable[[str], None]
+) -> tuple[dict[str, Any], int]:
     """Looks again and again until a run has come to an end.
 
     Args:
         look: its status, and whether somebody is at work in it.
+        say: tells what is waited for, whenever that is something else than before.
 
     Returns:
         Its last status, and its exit code.
     """
+    told = ""
     while True:
         status, at_work = look()
         code = ended(status, at_work)
         if code is not None:
             return status, code
+        if (now := waits_for(status, at_work)) != told:
+            say(now)
+            told = now
         time.sleep(SECONDS)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from synthgen.core.errors import InputError
 from synthgen.core.rows import Row
 from synthgen.reports.relatives import descent, neighbours, row_ancestors
+from synthgen.reports.row_text import in_words
 from synthgen.reports.run_folder import (
     PublishedStage,
     failed_stages,
@@ -155,11 +156,9 @@ def _rules(stage: PublishedStage) -> list[str]:
     for rule in listed if isinstance(listed, list) else []:
         if isinstance(rule, dict) and len(rule) == 1:
             ((name, options),) = rule.items()
-            rules.append(
-                f"{name}({', '.join(f'{key}={value}' for key, value in options.items())})"
-                if isinstance(options, dict)
-                else str(name)
-            )
+            given = options.items() if isinstance(options, dict) else ()
+            said = in_words({key: value for key, value in given if value not in (None, "", [], {})})
+            rules.append(f"{name} ({said})" if said else str(name))
         else:
             rules.append(str(rule))
     return rules

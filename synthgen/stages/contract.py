@@ -212,6 +212,8 @@ class Stage(Generic[C]):
     """How often each part of it (`Preview.asks`) asks about one row, given the options of the stages whose
     models it reads.
     """
+    named: Callable[[C, str], C] = lambda config, pipeline: config
+    """Its options in a pipeline of that name, which some take it from where they are left out."""
     faults: Callable[[C], list[Fault]] = lambda config: []
     """What `validate` can know to be wrong, beyond the checks of the options."""
     warnings: Callable[[C], list[Fault]] = lambda config: []

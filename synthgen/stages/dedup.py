@@ -314,8 +314,9 @@ def _table(counts: Counts, duplicates: Duplicates, rules: Sequence[Rule]) -> str
     """How many rows each method dropped, and could not compare."""
     lines = [f"{amount(counts.in_, 'row')}, {counts.kept:,} kept ({counts.kept / counts.in_:.1%})"]
     for (rule, (method, field)), uncompared in zip(rules, duplicates.uncompared, strict=True):
-        limit = f" > {method.threshold}" if method.threshold is not None else ""
-        lines.append(f"  {rule:<12} {counts.rejected.get(rule, 0):>9,} dropped   {field}{limit}")
+        limit = method.threshold
+        alike = f"the same {field}" if limit is None else f"{field} more than {limit} alike"
+        lines.append(f"  {rule:<12} {counts.rejected.get(rule, 0):>9,} dropped   {alike}")
         if uncompared:
             lines.append(f"  {'':<12} {uncompared:>9,} not compared: nothing to compare in {field}")
     return "\n".join(lines)

@@ -59,7 +59,7 @@ class Config(StageConfig):
     )
     keep: tuple[str, ...] = Field(("id",), description="fields that are kept beside the format's own")
     title: str = Field(
-        About.title, min_length=1, max_length=200, description="the dataset's name on its card"
+        "", max_length=200, description="the dataset's name on its card; the pipeline's name where left out"
     )
     license: str = Field(
         About.license,
@@ -133,6 +133,11 @@ class Config(StageConfig):
         return self.file or ("data.parquet" if self.format == "parquet" else "data.jsonl")
 
 
+def named(config: Config, pipeline: str) -> Config:
+    """The card bears the pipeline's name, unless it has a title of its own."""
+    return config if config.title else config.model_copy(update={"title": pipeline})
+
+
 def faults(config: Config) -> list[Fault]:
     """A format of the user's own that cannot be loaded."""
     return format_faults(config.format, "write")
@@ -194,7 +199,12 @@ def run(inputs: Inputs, config: Config, context: Context, out: Path) -> Outcome:
         write_file(out / config.file_name, again)
         plain.unlink()
     about = About(
-        config.title, config.license, config.language, source.sha256, steps_behind([source]), terms_of
+        config.title or About.title,
+        config.license,
+        config.language,
+        source.sha256,
+        steps_behind([source]),
+        terms_of,
     )
     (out / "README.md").write_text(make_card(summary, counts.plain(), about), encoding="utf-8")
     files: dict[str, int | None] = {
@@ -265,10 +275,11 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 STAGE = Stage(
     config=Config,
-    version=3,
+    version=4,
     writes="metrics",
     needs=needs,
     run=run,
+    named=named,
     faults=faults,
     provenance=provenance,
     see="Without a pipeline, and what reads which format: [data.md](data.md#export).",

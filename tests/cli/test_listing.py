@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
 from synthgen import __version__
-from synthgen.cli import main
+from synthgen.cli import app, main
+from synthgen.cli.sections import SECTIONS, sections
 
 
 @pytest.fixture
@@ -29,7 +33,19 @@ def synthgen(in_tmp, monkeypatch, capsys):
 def test_no_line_of_help_is_cut_at_80_columns(synthgen):
     code, out, _ = synthgen("--help")
     assert code == 0 and "  ablate " in out
-    assert [line for line in out.partition("Commands:")[2].splitlines() if line.endswith("...")] == []
+    assert [line for line in out.splitlines()[1:] if line.endswith("...") or len(line) > 80] == []
+
+
+def test_every_command_stands_in_one_section_of_help(synthgen):
+    group: Any = typer.main.get_command(app)
+    names = re.findall(r"^  (\w\S+)  +[A-Z]", synthgen("--help")[1], re.MULTILINE)
+    assert sorted(names) == sorted(group.commands)
+    assert names[0] == "init" and names.index("status") > names.index("measure")
+    assert sections(["new", "run", "gc"]) == {
+        **{title: [] for title in SECTIONS},
+        "Begin": ["run"],
+        "Look up and tidy": ["gc", "new"],
+    }
 
 
 def test_the_version(synthgen):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from synthgen.cli import ablate, batch, diff, merge, preview, run, status
+from synthgen.cli import ablate, batch, diff, merge, preview, report, run, status
 from synthgen.cli import inspect as inspect_command
 from synthgen.cli.next_commands import DEFAULTS, FLAGS, TAKES, next_command
 
@@ -17,6 +17,8 @@ ROWS = (
     '{"instruction": "Name a colour.", "output": "Blue."}\n'
     '{"instruction": "Name a bird.", "output": "Wren."}\n'
 )
+READERS = ("inspect", "status", "diff", "report")
+"""Commands that are given a run's folder, which needs no `--runs`."""
 LOAD = "  - load: {sources: [rows.jsonl]}\n"
 PIPELINES = {
     "load only": LOAD,
@@ -136,12 +138,13 @@ def test_every_option_that_is_passed_on_is_one_that_the_next_command_takes():
         "inspect": inspect_command.inspect,
         "status": status.status,
         "diff": diff.diff,
+        "report": report.report,
         **{f"batch {name}": getattr(batch, name) for name in ("prepare", "submit", "status", "collect")},
     }
     assert set(TAKES) == set(functions) and ablate
     for command, function in functions.items():
         parameters = inspect.signature(function).parameters
-        of_runs = {"runs", "run_dir", "set", "values"} if command in ("inspect", "status", "diff") else set()
+        of_runs = {"runs", "run_dir", "set", "values"} if command in READERS else set()
         assert set(TAKES[command]) == (set(parameters) & set(FLAGS)) - of_runs, command
         for name in set(TAKES[command]) & set(DEFAULTS):
             assert parameters[name].default == DEFAULTS[name]

@@ -1,10 +1,13 @@
 """A bar on a terminal, plain lines elsewhere, nothing on stdout, a status file that is always whole."""
 
+import fcntl
 import json
 import os
 import pty
+import struct
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -25,13 +28,15 @@ reporter.say("generate: done")
 """
 
 
-def test_on_a_terminal_one_line_is_rewritten():
+def on_a_terminal(**environment):
+    """What the script writes to a terminal of 80 columns."""
     master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT],
         stdout=subprocess.PIPE,
         stderr=slave,
-        env={**os.environ, "TERM": "xterm"},
+        env={**os.environ, "TERM": "xterm", **environment},
     )
     os.close(slave)
     written = b""
@@ -44,7 +49,11 @@ def test_on_a_terminal_one_line_is_rewritten():
             break
         written += block
     assert process.wait() == 0 and process.stdout.read() == b""
-    text = written.decode()
+    return written.decode()
+
+
+def test_on_a_terminal_one_line_is_rewritten():
+    text = on_a_terminal()
     assert (
         "\r\x1b[2K" in text
         and "generate 200/300" in text
@@ -53,6 +62,13 @@ def test_on_a_terminal_one_line_is_rewritten():
         and "left" in text
     )
     assert text.rstrip().endswith("generate: done")
+
+
+def test_a_log_in_json_is_an_object_a_line_on_a_terminal_too():
+    lines = on_a_terminal(SYNTHGEN_LOG_FORMAT="json").splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert max(map(len, lines)) > 80 and "\x1b" not in "".join(lines)
+    assert [entry["event"] for entry in entries][-1] == "note" and entries[-1]["text"] == "generate: done"
 
 
 def test_in_a_notebook_one_line_is_rewritten_without_control_sequences(monkeypatch):

@@ -87,6 +87,36 @@ def commands(path: Path) -> Iterator[tuple[str, list[str]]]:
                     yield f"{shown(path)}:{block.line + number}", words[1:]
 
 
+def outputs(path: Path) -> list[tuple[str, list[str]]]:
+    """(command, the lines that the page shows of its output) of blocks that begin with a command."""
+    found: list[tuple[str, list[str]]] = []
+    for block in taken_apart(path.read_text("utf-8"))[0]:
+        if not block.text.startswith("$ "):
+            continue
+        for line in block.text.split("\n"):
+            if line.startswith("$ "):
+                found.append((line[2:], []))
+            elif line.strip() not in ("", "…"):
+                found[-1][1].append(plain(line))
+    return found
+
+
+def plain(line: str) -> str:
+    """A line without what differs from one run to the next: seconds, and room between columns."""
+    return re.sub(r"in [\d.]+ (s|min)\b", "in N s", " ".join(line.split()))
+
+
+def missing(lines: list[str], printed: list[str]) -> list[str]:
+    """The lines that are not printed in this order; those after a missing one are looked for all the same."""
+    lost, at = [], 0
+    for line in lines:
+        if line in printed[at:]:
+            at = printed.index(line, at) + 1
+        else:
+            lost.append(line)
+    return lost
+
+
 def mentioned(path: Path) -> Iterator[tuple[str, list[str]]]:
     """(place, words after `synthgen`) of each command in backquotes in a page's text."""
     _, prose = taken_apart(path.read_text("utf-8"))

@@ -10,6 +10,7 @@ import pytest
 import typer.main
 
 from synthgen.cli import app
+from synthgen.cli.reference import commands_page
 from synthgen.core.resources import shipped
 from synthgen.pipeline.file import load_pipeline
 from tests import DOCS, ROOT
@@ -118,3 +119,7 @@ def test_the_readme_names_every_page_that_a_newcomer_needs() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     for page in ("tutorial.md", "howto/laptop.md", "howto/budget.md", "howto/cluster.md", "howto/curator.md"):
         assert f"(docs/{page})" in readme, page
+
+
+def test_every_option_says_in_a_word_what_it_takes() -> None:
+    assert not re.findall(r"`-[^`|]* <[^`]*`", commands_page())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import DOCS
-from tests.docs.pages import taken_apart
+from tests.docs.pages import missing, outputs, plain
 
 LONG = "more_questions"
 """The run of 4,000 questions, which takes two minutes: its commands are not run here."""
@@ -22,32 +22,11 @@ SCORES = re.compile(r"(base|student) ([\d.]+%|[A-Z]+:)")
 
 def shown() -> list[tuple[str, list[str]]]:
     """(command, the lines that the tutorial shows of its output) in the order of the page."""
-    found: list[tuple[str, list[str]]] = []
-    for block in taken_apart((DOCS / "tutorial.md").read_text("utf-8"))[0]:
-        if not block.text.startswith("$ "):
-            continue
-        for line in block.text.split("\n"):
-            if line.startswith("$ "):
-                found.append((line[2:], []))
-            elif line.strip() not in ("", "…") and not SCORES.match(plain(line)):
-                found[-1][1].append(plain(line))
-    return [(command, lines) for command, lines in found if LONG not in command]
-
-
-def plain(line: str) -> str:
-    """A line without what differs from one run to the next: seconds, and room between columns."""
-    return re.sub(r"in [\d.]+ (s|min)\b", "in N s", " ".join(line.split()))
-
-
-def missing(lines: list[str], printed: list[str]) -> list[str]:
-    """The lines that are not printed in this order; those after a missing one are looked for all the same."""
-    lost, at = [], 0
-    for line in lines:
-        if line in printed[at:]:
-            at = printed.index(line, at) + 1
-        else:
-            lost.append(line)
-    return lost
+    return [
+        (command, [line for line in lines if not SCORES.match(line)])
+        for command, lines in outputs(DOCS / "tutorial.md")
+        if LONG not in command
+    ]
 
 
 @pytest.mark.slow

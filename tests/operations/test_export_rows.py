@@ -102,6 +102,20 @@ def test_files_are_exported_and_accounted_for(here, tmp_path):
         "in": 2, "kept": 1, "rejected": {"broken_line": 1}, "failed": {},
     }  # fmt: skip
     assert "More" not in (card := (tmp_path / "out" / "README.md").read_text()) and "license: unknown" in card
+    assert "\n# out\n" in card and 'pretty_name: "out"' in card
+
+
+def test_the_card_bears_the_pipelines_name_or_its_own_title(here, tmp_path):
+    stages = "  - export: {format: messages}\n  - export: {id: other, format: messages, title: My sums}\n"
+    (here / "titled.yaml").write_text(PIPELINE.replace("name: sums", "name: titled") + stages)
+    assert command("run", "titled.yaml").exit_code == 0
+    run = here / "data/runs/titled"
+    assert "\n# titled\n" in (run / "export/README.md").read_text()
+    assert "\n# My sums\n" in (run / "other/README.md").read_text()
+    assert "unchanged" in command("run", "titled.yaml").stderr
+    exported = run / "export/data.jsonl"
+    assert command("export", exported, "--format", "alpaca", "-o", tmp_path / "mine").exit_code == 0
+    assert "\n# mine\n" in (tmp_path / "mine/README.md").read_text()
 
 
 def test_the_command_and_the_stage_write_the_same_file(here, tmp_path):

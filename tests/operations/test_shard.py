@@ -436,3 +436,20 @@ def test_shard_and_merge_from_the_command_line(in_tmp):
     assert "next: synthgen run small.yaml --set 'dedup.methods=[exact]'" in done.stderr
     assert done.exit_code == 0 and "rows of 2 shards" in done.stdout
     assert read_manifest(Path("data/runs/small/filter")).extra["shards"] == 2
+
+
+def test_the_division_that_is_not_merged_yet_is_merged(in_tmp):
+    pipeline = curation()
+    run(pipeline, until="split")
+    for number in (1, 2):
+        run_shard(pipeline, number, 2, only=("filter",))
+    for number in (1, 2, 3):
+        run_shard(pipeline, number, 3, only=("filter",))
+    with pytest.raises(ConfigError, match=r"there are shards of 2 and of 3\n"):
+        merge(pipeline, RunOptions(), reporter=Reporter("silent"))
+    merge(pipeline, RunOptions(), 3, Reporter("silent"))
+    run(pipeline, only=("decontaminate",))
+    for number in (1, 2):
+        run_shard(pipeline, number, 2, only=("dedup",))
+    result = merge(pipeline, RunOptions(), reporter=Reporter("silent"))
+    assert result.stages["dedup"].extra["shards"] == 2

@@ -234,6 +234,8 @@ def test_figures_are_rounded_and_said_once():
     assert measured(rejection, ("value", "threshold", "score"), 60) == ["threshold 0.7", "score 0.963"]
     assert measured({"value": 2 / 3}, ("value", "score"), 60) == ["value 0.6667"]
     assert measured({"value": "x" * 100}, ("value",), 60) == ["value " + "x" * 59 + "…"]
+    told = measured({"value": {"evaluation": "e.csv", "coverage": 2 / 3, "rows": ["a", "b"]}}, ("value",), 80)
+    assert told == ["value evaluation e.csv, coverage 0.6667, rows a, b"]
     assert "judge 0.3333" in "\n".join(row_lines({"meta": {"scores": {"judge": 1 / 3}}}))
 
 
@@ -267,7 +269,7 @@ def test_a_line_without_an_id_and_a_match_in_an_evaluation_file_are_named_by_the
         )
     )
     assert '    a.jsonl:6 (value not JSON): {"prompt": "x"' in lines
-    assert "    = line 2: (in eval.csv)" in lines
+    assert "    = line 2 of eval.csv" in lines
     assert "    = b0: (not in this run)" in lines
 
 

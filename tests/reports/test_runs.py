@@ -9,7 +9,7 @@ import pytest
 from synthgen.core.errors import InputError
 from synthgen.core.text import width
 from synthgen.reports.run_folder import dataset_of, stages_of
-from synthgen.reports.runs import best_student, list_runs, runs_table
+from synthgen.reports.runs import list_runs, runs_table
 from synthgen.store.jsonl import AppendLog
 from synthgen.store.ledger.ledger import open_ledger
 from synthgen.store.ledger.writer import ReserveWrite
@@ -93,7 +93,7 @@ def test_rows_and_their_version_are_those_that_the_run_came_to(tmp_path):
     # Another folder, another time, the same rows: the same version.
     assert dataset_of(stages_of(make_run(tmp_path / "b"))) == dataset
     assert dataset["version"] in runs_table(list_runs(tmp_path), 120, NOW)
-    assert dataset["version"] not in runs_table(list_runs(tmp_path), 64, NOW)
+    assert dataset["version"] not in runs_table(list_runs(tmp_path), 50, NOW)
 
 
 def test_what_a_run_and_its_shards_paid(tmp_path):
@@ -115,6 +115,10 @@ def test_what_a_run_and_its_shards_paid(tmp_path):
     listed = list_runs(tmp_path / "runs", tmp_path / "ledger")
     assert {run["run"]: run["paid_usd"] for run in listed["runs"]} == {"one": 3.0, "one.shard": 0.0}
     assert listed["paid_usd"] == 3.0 and "$3.00 paid" in runs_table(listed, 80, NOW)
+    assert listed["paid_elsewhere"] == {"other": 8.0}
+    assert runs_table(listed, 80, NOW).endswith("$3.00 paid, and $8.00 as other")
+    alone = list_runs(tmp_path / "runs/one", tmp_path / "ledger")
+    assert alone["paid_elsewhere"] == {} and alone["paid_usd"] == 3.0
     assert list_runs(tmp_path / "runs", tmp_path / "none")["paid_usd"] is None
 
 
@@ -131,27 +135,12 @@ def scored(run, models, verdicts=(), stage="evaluate"):
     file.write_bytes(orjson.dumps(report))
 
 
-def test_the_best_student_has_its_own_verdict(tmp_path):
+def test_the_score_is_that_of_the_best_student(tmp_path):
     run = made(tmp_path / "one")
     models = {"base": ("base", 0.1), "a": ("student", 0.4), "b": ("student", 0.9), "t": ("teacher", 1.0)}
     scored(run, models, [("a", "RETUNE"), ("b", "DEPLOY")])
-    best = best_student(run, stages_of(run))
-    assert best is not None
-    assert (best["student"], best["value"], best["verdict"]) == ("b", 0.9, "DEPLOY")
-    assert "90.0%" in runs_table(list_runs(tmp_path), 80, NOW)
-    stage(run, "later", "evaluate", "metrics", {"metrics.json": b"{}"}, finished="2026-02-01")
-    (run / "pipeline.resolved.yaml").write_text(
-        "name: one\nstages: [{a: {id: evaluate}}, {a: {id: later}}]\n"
-    )
-    assert best_student(run, stages_of(run)) == best
-    scored(run, {"c": ("student", 0.2)}, stage="later")
-    latest = best_student(run, stages_of(run))
-    assert latest is not None and (latest["stage"], latest["student"]) == ("later", "c")
-    scored(run, {"c": ("student", None)}, stage="later")
-    scored(run, {"a": ("student", None), "t": ("teacher", 1.0)})
-    assert best_student(run, stages_of(run)) is None
-    (run / "evaluate/metrics.json").write_bytes(b"{")
-    assert best_student(run, stages_of(run)) is None
+    line = runs_table(list_runs(tmp_path), 80, NOW).splitlines()[1]
+    assert "90.0%" in line and "DEPLOY" in line
 
 
 @pytest.mark.parametrize(
@@ -209,3 +198,34 @@ def test_it_fits_the_terminal_in_a_line_a_run(tmp_path, columns):
     lines = runs_table(listed, columns, NOW).splitlines()
     assert lines[3] == "" and (columns < 80 or max(map(width, lines[:3])) <= columns)
     assert "INCONCLUSIVE" in lines[1] + lines[2]
+
+
+def test_runs_of_one_pipeline_keep_the_ends_of_their_names(tmp_path):
+    ends = [".curve-50", ".curve-25"]
+    for end in ends:
+        scored(
+            made(tmp_path / f"a-pipeline-of-mine{end}"),
+            {"s": ("student", 0.1)},
+            [("s", "INCONCLUSIVE")],
+        )
+    listed = list_runs(tmp_path)
+    for one in listed["runs"]:
+        one["dataset"]["rows"], one["paid_usd"] = 1_234_567, 0.0
+    header, *lines = runs_table(listed, 80, NOW).splitlines()
+    assert "paid" not in header and {line.split()[0] for line in lines[:2]} == {
+        f"a-pipeline-of-mine{end}" for end in ends
+    }
+    for one in listed["runs"]:
+        one["paid_usd"] = 1234.5
+    header, *lines = runs_table(listed, 80, NOW).splitlines()
+    names = [line.split()[0] for line in lines[:2]]
+    assert "paid" in header and all("…" in name and name.startswith("a-pi") for name in names)
+    assert {name[-8:] for name in names} == {end[1:] for end in ends}
+
+
+def test_no_column_is_empty(tmp_path):
+    run = tmp_path / "one"
+    stage(run, "filter", "filter", "rows", {"rows.jsonl": [{"id": "a"}]})
+    (run / "pipeline.resolved.yaml").write_text("name: one\nstages: [{filter: {}}]\n")
+    header = runs_table(list_runs(tmp_path), 80, NOW).splitlines()[0]
+    assert header.split() == ["run", "state", "age", "rows", "version", "size"]

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import orjson
-import pytest
 
 from synthgen.core.text import width
+from synthgen.evaluation.recorded import scores
 from synthgen.reports import watch as watch_module
-from synthgen.reports.standing import charged, charged_lines, score_lines, scores, shard_lines, shards
+from synthgen.reports.standing import charged, charged_lines, score_lines, shard_lines, shards
 from synthgen.reports.watch import watch
 from synthgen.store.ledger.ledger import open_ledger
 from synthgen.store.ledger.writer import ReserveWrite
@@ -59,13 +59,6 @@ def test_scores_stand_beside_the_verdict(tmp_path):
     assert max(map(width, lines)) <= 80
     status["stages"][0]["state"] = "run"
     assert "evaluate (would run again)" in score_lines(status, 80)[1]
-
-
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"models": {"a": 3}, "metrics": ["b"]}'])
-def test_a_metrics_file_that_is_none_has_no_scores(tmp_path, content):
-    run = make_run(tmp_path / "run")
-    (run / "evaluate/metrics.json").write_bytes(content)
-    assert scores(run, ["evaluate"]) == []
 
 
 def test_shards_say_when_to_merge(in_tmp):

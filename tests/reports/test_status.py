@@ -63,7 +63,9 @@ def test_before_and_after(teacher, in_tmp):
     run(made)
     state, stage, text = states(made)
     assert (
-        set(state.values()) == {"done"} and "came to 40 requests" in text and "each of 40 kept rows" in text
+        set(state.values()) == {"done"}
+        and "in its results: 40 requests" in text
+        and "each of 40 kept rows" in text
     )
 
 
@@ -121,7 +123,7 @@ def test_a_run_that_stopped_at_its_budget(teacher, in_tmp):
         and "paid by this run, over all its tries: 12 requests" in status_table(report)
     )
     run(made, accept_partial=True)
-    assert states(made)[2].count("came to 12 requests") == 1
+    assert states(made)[2].count("in its results: 12 requests") == 1
 
 
 def test_too_many_rows_that_failed(in_tmp):
@@ -227,7 +229,7 @@ def test_what_was_estimated_stands_beside_what_it_came_to(teacher, in_tmp):
     made = asking_pipeline(teacher.url, LOAD + WORK + "  - score: {judge: {kind: score}}\n")
     foreseen = estimate_pipeline(made, 5, reporter=QUIET)
     run(made, until="worked")
-    assert "estimated (with score, not finished yet) 80 (p95 80) requests" in status_table(
+    assert "estimated (with score, not finished yet): 80 (p95 80) requests" in status_table(
         run_status(RUN, made)
     )
     run(made)
@@ -243,7 +245,7 @@ def test_what_was_estimated_stands_beside_what_it_came_to(teacher, in_tmp):
         assert entry["usd_per_kept_row"] == pytest.approx(entry["cost_usd"] / 40)
     total, ledger = money["total"], open_ledger(Path("data/ledger")).stats()
     assert total["cost_usd"] == pytest.approx(ledger["cost_usd"]) == pytest.approx(teacher.billed)
-    assert "estimated 80 (p95 80) requests" in status_table(run_status(RUN, made))
+    assert "estimated: 80 (p95 80) requests" in status_table(run_status(RUN, made))
     changed = asking_pipeline(
         teacher.url,
         LOAD + "  - generate: {id: worked, task: rationale, draw: 2}\n  - score: {judge: {kind: score}}\n",
@@ -279,7 +281,7 @@ def test_what_was_sent_ahead_is_paid_for_too(teacher, in_tmp):
     text = status_table(run_status(RUN, made))
     assert (
         f"sent ahead and not needed, kept in the ledger: {requests['ahead']} requests" in text
-        and f"together {teacher.requests} requests" in text
+        and f"together: {teacher.requests} requests" in text
     )
 
 
@@ -292,5 +294,38 @@ def test_amounts_below_a_cent_are_told():
         "usage": {"prompt_tokens": 10, "completion_tokens": 20, "cost_usd": 0.0012},
     }
     assert money_lines(account([stage], None)) == [
-        "came to 4 requests, 30 tokens, $0.0012, $0.00030 for each of 4 kept rows"
+        "replies in its results: 4 requests, 30 tokens, $0.0012, $0.00030 for each of 4 kept rows"
     ]
+
+
+def shown(stages, live=None, columns=80):
+    """What `status` prints of stages that are given by their state and why."""
+    return status_table(
+        {
+            "run": "r",
+            "folder": "data/runs/r",
+            "live": live,
+            "stages": [{"stage": name, "state": state, "why": why} for name, state, why in stages],
+            "dataset": None,
+            "money": account([], None),
+            "ledger": False,
+            "paid": None,
+            "set_aside": None,
+            "scores": [],
+            "shards": [],
+            "unchecked": "",
+        }
+    )
+
+
+def test_no_column_is_empty_and_no_reason_makes_the_table_tall(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = shown([("load", "done", "unchanged")])
+    assert text.splitlines()[2].split() == ["stage", "state", "in", "kept", "rejected", "failed"]
+    line = "worked 3/40 · 2 rows/s"
+    text = shown([("load", "done", "unchanged"), ("worked", "running", line)], {"line": line})
+    assert text.count(line) == 1 and f"at work now: {line}" in text
+    long = "at 12 of 40; the next request could pass the budget: 12 of 12 requests, as the pipeline says " * 2
+    lines = shown([("worked", "stopped", long.strip()), ("filter", "waits", "for worked")]).splitlines()
+    assert lines[5] == "" and lines[6].startswith("worked: at 12 of 40; ")
+    assert lines[7] == "filter: waits for worked" and lines[3].split() == ["worked", "stopped"]

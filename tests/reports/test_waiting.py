@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from typer.testing import CliRunner
@@ -69,6 +70,18 @@ def test_status_waits_until_another_process_is_done(tmp_path, monkeypatch):
     result = CliRunner().invoke(app, ["status", "small.yaml", "--wait"])
     runner.join()
     assert result.exit_code == 0 and "dedup" in result.output
+    first = "waiting for small: nobody is at work in it now; load: has no result yet"
+    assert result.stderr.startswith(first) and first not in result.stdout
+
+
+def test_what_is_waited_for_is_told_once_and_again_when_it_changes():
+    at_load = {**status({"stage": "load", "state": "run", "why": "new"}), "run": "small", "live": None}
+    at_dedup = {**at_load, "live": {"stage": "dedup"}}
+    done = {**at_load, **status("done")}
+    looks, said = iter([(at_load, False), (at_load, False), (at_dedup, True), (done, False)]), []
+    with patch.object(waiting, "SECONDS", 0):
+        assert waiting.wait_for(lambda: next(looks), said.append) == (done, 0)
+    assert len(said) == 2 and "load: new" in said[0] and said[1] == "waiting for small: at work on dedup"
 
 
 def test_status_that_waits_ends_as_the_run_did(tmp_path, monkeypatch):

@@ -20,14 +20,14 @@ def test_a_row_that_was_kept(run):
         ("dedup", "kept"),
         ("student", "trained on"),
     ]
-    assert story["path"][1]["rules"] == ["answer_match", "length(max_words=50)"]
+    assert story["path"][1]["rules"] == ["answer_match", "length (max_words 50)"]
     assert [parent["id"] for parent in story["parents"]] == ["a000"]
     assert [(other["id"], other["rule"], other["score"]) for other in story["took_out"]] == [
         ("b007", "rouge_l", 0.95)
     ]
     assert len(story["neighbours"]) == 3 and "b000" not in [other["id"] for other in story["neighbours"]]
     shown = why_text(story)
-    assert "made from a000" in shown and "filter: kept (held to answer_match, length(max_words=50))" in shown
+    assert "made from a000" in shown and "filter: kept (held to answer_match, length (max_words 50))" in shown
     assert orjson.dumps(story)
 
 

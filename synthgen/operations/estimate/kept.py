@@ -48,7 +48,7 @@ def keep_estimate(folder: Path, made: Mapping[str, Any]) -> list[str]:
     if not finished:
         return []
     ran = ", ".join(name for name in order if name in finished)
-    return [f"{ran} ran already: the run is still judged by what was estimated before, if anything was"]
+    return [f"{ran} ran already: `status` and the report compare with the estimate before that, if any"]
 
 
 def _has_run(folder: Path, entry: Mapping[str, Any]) -> bool:

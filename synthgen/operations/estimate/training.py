@@ -108,7 +108,7 @@ def _hours(
     spec: StageSpec, training: Training, earlier: Manifest | None, rows: int | None
 ) -> tuple[float | None, str]:
     """How long it takes, by an earlier training of the same student; and what that rests on."""
-    unknown = "hours: known after the first steps"
+    unknown = "time: known after the first steps"
     if earlier is None or earlier.linked_from is not None or earlier.host != host():
         return None, unknown
     now = resolved(spec.config)
@@ -121,7 +121,7 @@ def _hours(
     tokens = trained["tokens"] / epochs * training.options.epochs * (rows or before) / before
     seconds = tokens / rate
     return seconds / 3600, (
-        f"hours: about {duration(seconds)}, at the {rate:,.0f} tokens/s of the training that is there"
+        f"time: about {duration(seconds)}, at the {rate:,.0f} tokens/s of its last training"
     )
 
 

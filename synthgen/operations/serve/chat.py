@@ -19,6 +19,7 @@ from synthgen.evaluation.local import Local
 from synthgen.evaluation.teacher import LABEL
 from synthgen.operations.serve.columns import side_by_side
 from synthgen.operations.serve.models import asked_turns, find_model, last_evaluation, models_of, pipeline_of
+from synthgen.stages.asking.preview import why_failed
 from synthgen.training.templates import TemplateRefused
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class TeacherSpeaker:
         self._session.fetch(asked, total=1, stage="chat")
         (rendered,) = self._session.render(asked)
         if rendered.state != "answered" or rendered.result is None:
-            raise InputError(rendered.reason or "the request was not sent")
+            raise InputError(why_failed(rendered) or "the request was not sent")
         return rendered.result
 
 
@@ -116,7 +117,7 @@ def chat(
 
     Args:
         run_dir: the run's folder.
-        names: the models, as `models_of` has them, and teacher; base, the last student and the teacher where
+        names: the models, as `models_of` has them, and teacher; base, the best student and the teacher where
             left out.
         words: what is said, a turn each; /new begins another conversation, /quit ends.
         show: writes the answers.

@@ -10,6 +10,7 @@ from shlex import quote
 from synthgen.core.artefacts import Artefact
 from synthgen.core.errors import InputError, nearest
 from synthgen.evaluation.local import Local, locals_of
+from synthgen.evaluation.recorded import best_student
 from synthgen.pipeline.file import load_pipeline
 from synthgen.pipeline.graph import artefact_of
 from synthgen.pipeline.spec import RESOLVED, Pipeline
@@ -66,7 +67,8 @@ def find_model(run_dir: Path, name: str = "", beside: Sequence[str] = ()) -> Loc
 
     Args:
         run_dir: the run's folder.
-        name: as `models_of` has it; the student that was trained last where left out.
+        name: as `models_of` has it; where left out, the student with the best score in the last
+            evaluation, else the one that was trained last.
         beside: other names that the caller knows, to be told where this one is unknown.
 
     Raises:
@@ -77,7 +79,8 @@ def find_model(run_dir: Path, name: str = "", beside: Sequence[str] = ()) -> Loc
     if not students:
         raise InputError("this run has no finished student", str(run_dir), "sft, distill or prefer train one")
     if not name:
-        local = students[-1]
+        best = best_student(run_dir, _evaluations(run_dir))
+        local = next((one for one in students if best and one.name == best["student"]), students[-1])
     elif name in models:
         local = models[name]
     else:
@@ -90,6 +93,12 @@ def find_model(run_dir: Path, name: str = "", beside: Sequence[str] = ()) -> Loc
         )
     _require_whole(run_dir, local)
     return local
+
+
+def _evaluations(run_dir: Path) -> list[str]:
+    found = [manifest for folder in run_dir.iterdir() if (manifest := read_manifest(folder)) is not None]
+    found.sort(key=lambda manifest: manifest.finished_at)
+    return [manifest.stage for manifest in found if manifest.kind == "evaluate"]
 
 
 def _require_whole(run_dir: Path, local: Local) -> None:

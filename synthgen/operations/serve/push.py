@@ -40,7 +40,7 @@ def push_model(run_dir: Path, repo: str, name: str = "", *, public: bool = False
     Args:
         run_dir: the run's folder.
         repo: `owner/name` on the hub; made, private, where it is not there.
-        name: the model, see `models.models_of`; the student that was trained last where left out.
+        name: the model, see `models.models_of`; the best student where left out.
         public: whether a repository that is made is public.
 
     Raises:

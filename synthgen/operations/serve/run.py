@@ -39,7 +39,7 @@ def serve_model(
 
     Args:
         run_dir: the run's folder.
-        name: the model's, see `models.models_of`; the student that was trained last where left out.
+        name: the model's, see `models.models_of`; the best student where left out.
         port: 0 for any free one.
         ready: called when the server answers.
         batch_size: requests that are answered together.

@@ -110,6 +110,10 @@ class Facts:
     kind: str = field(default="facts", init=False)
 
 
+CONSOLE = 110
+"""Columns of what a console prints, on a page that is wide enough for them."""
+
+
 @dataclass(frozen=True)
 class Code:
     """A text in a font of one width: a pipeline file, a prompt, what a console prints."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from synthgen.reports.svg.axes import Axis, count_axis, difference_axis, share_axis
-from synthgen.reports.svg.canvas import Canvas, colour
+from synthgen.reports.svg.canvas import LETTER, Canvas, colour
 from synthgen.reports.visible import named
 
 WIDTH = 640
@@ -14,8 +14,6 @@ RIGHT, TOP = 96, 10
 ROW, THICK = 30, 16
 LABELS = 36
 """How long the labels beside bars may be."""
-LETTER = 7.2
-"""About how wide a letter is."""
 
 
 class Bar(NamedTuple):

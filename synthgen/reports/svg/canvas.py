@@ -15,6 +15,8 @@ COLOURS = ("#1f5fa8", "#c4571b", "#2e7d4f", "#7a4fa3", "#8a6d1f", "#5a5a5a")
 """Of the light page; `page.css` sets --s0 to --s5 for both."""
 DASHES = ("", "6 3", "2 3", "8 3 2 3")
 GRID = "var(--grid,#8885)"
+LETTER = 7.2
+"""About how wide a letter is."""
 Anchor = Literal["start", "middle", "end"]
 
 

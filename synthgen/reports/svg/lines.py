@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from synthgen.reports.svg.axes import Axis, count_axis, share_axis
-from synthgen.reports.svg.canvas import Canvas, colour, dash
+from synthgen.reports.svg.canvas import LETTER, Canvas, colour, dash
 from synthgen.reports.visible import named
 
-WIDTH, HEIGHT = 640, 360
-LEFT, RIGHT, TOP, BOTTOM = 60, 170, 22, 48
+WIDTH, HEIGHT = 640, 340
+"""Of the drawing without its legend, which stands above: a phone shows the left of a drawing first."""
+LEFT, RIGHT, TOP, BOTTOM = 60, 24, 26, 48
+LEGEND = 18
+"""How high a row of the legend is."""
 DOTTED = 40
 """Above so many points of a line none is marked."""
 
@@ -50,30 +53,43 @@ def line_chart(
     if not points:
         return ""
     ends = [end for point in points for end in (point.y, point.low, point.high)]
+    names = list(_legend([name for name, _ in lines]))
+    top, whole = TOP + LEGEND * (names[-1][1] + 1), HEIGHT + LEGEND * (names[-1][1] + 1)
     across = count_axis(max(point.x for point in points))
     up = y_axis(ends) if y_axis is not None else share_axis(min(ends), max(ends))
 
     def at(x: float, y: float) -> tuple[float, float]:
         return (
             LEFT + (WIDTH - LEFT - RIGHT) * across.at(x),
-            TOP + (HEIGHT - TOP - BOTTOM) * (1 - up.at(y)),
+            top + (HEIGHT - TOP - BOTTOM) * (1 - up.at(y)),
         )
 
-    canvas = Canvas(WIDTH, HEIGHT, f"{y_label} by {x_label}")
+    canvas = Canvas(WIDTH, whole, f"{y_label} by {x_label}")
     for tick in up.ticks:
         x0, y0 = at(across.low, tick)
         canvas.line(f"M{x0:.1f} {y0:.1f}H{WIDTH - RIGHT}")
         canvas.text(LEFT - 6, y0 + 4, up.label(tick), "end")
     for tick in across.ticks:
-        canvas.text(at(tick, up.low)[0], HEIGHT - BOTTOM + 16, across.label(tick), "middle")
-    canvas.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, x_label, "middle")
-    canvas.text(6, TOP - 10, y_label)
-    for place, (name, line) in enumerate(lines):
+        canvas.text(at(tick, up.low)[0], whole - BOTTOM + 16, across.label(tick), "middle")
+    canvas.text((LEFT + WIDTH - RIGHT) / 2, whole - 8, x_label, "middle")
+    canvas.text(6, top - 10, y_label)
+    for place, ((name, line), (x, row)) in enumerate(zip(lines, names, strict=True)):
         _draw(canvas, place, line, at)
-        height = TOP + 14 + 18 * place
-        canvas.line(f"M{WIDTH - RIGHT + 12} {height - 4}h16", colour(place), 2, dash(place))
-        canvas.text(WIDTH - RIGHT + 34, height, named(name))
+        y = 12 + LEGEND * row
+        canvas.line(f"M{x:.1f} {y - 4}h16", colour(place), 2, dash(place))
+        canvas.text(x + 22, y, named(name))
     return canvas.done()
+
+
+def _legend(names: Sequence[str]) -> Iterator[tuple[float, int]]:
+    """Where each name of the legend stands: from the left, and in which row."""
+    x, row = 6.0, 0
+    for name in names:
+        room = 22 + LETTER * len(named(name))
+        if x > 6 and x + room > WIDTH:
+            x, row = 6.0, row + 1
+        yield x, row
+        x += room + 14
 
 
 def _draw(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 import orjson
 from markupsafe import Markup, escape
 
+from synthgen.core.text import percent
+from synthgen.evaluation.recorded import scores
 from synthgen.reports.run_folder import PublishedStage, failed_stages, stages_of, under_way
 from synthgen.reports.status import live_status
+from synthgen.reports.svg.axes import value_axis
 from synthgen.reports.viewer.catalogue import Catalogue, RowFile
 from synthgen.reports.viewer.line_index import parsed
 from synthgen.reports.viewer.marking import asked_text
@@ -39,8 +43,24 @@ def overview(catalogue: Catalogue) -> dict[str, Any]:
     return {
         "live": live_status(run),
         "stages": [_stage(stage, files) for stage in stages] + _unfinished(files),
+        "scores": [] if own is not None else list(_scores(run, stages)),
         "curves": list(_curves(run, stages)),
     }
+
+
+def _scores(run: Path, stages: list[PublishedStage]) -> Iterator[dict[str, Any]]:
+    """Of each evaluation its metrics, and of each model its scores with their intervals, and the verdict."""
+    for found in scores(run, [stage.id for stage in stages if stage.manifest.kind == "evaluate"]):
+        lines = []
+        for name, figures in found["models"].items():
+            cells = []
+            for metric in found["metrics"]:
+                one = figures.get(metric)
+                low, high = one["interval"] if one else (0, 0)
+                cells += [percent(one["value"]), f"{100 * low:.1f}–{100 * high:.1f}"] if one else ["–", "–"]
+            lines.append({"model": name, "cells": cells, "verdict": found["verdicts"].get(name, "")})
+        metrics = [metric.replace("_", " ") for metric in found["metrics"]]
+        yield {"stage": found["stage"], "metrics": metrics, "lines": lines}
 
 
 def _stage(stage: PublishedStage, files: list[str]) -> dict[str, Any]:
@@ -141,8 +161,9 @@ def _curves(run: Path, stages: list[PublishedStage]) -> Iterator[dict[str, Any]]
     for name, log in logs.items():
         points = _losses(log)
         if len(points) > 1:
+            how = " (drawn by powers of ten)" if _by_powers(points) else ""
             yield {
-                "title": f"{name}: training loss {points[-1][1]:.4g} at step {points[-1][0]:g}",
+                "title": f"{name}: training loss {points[-1][1]:.3g} at step {points[-1][0]:,.0f}{how}",
                 "svg": curve(points),
             }
 
@@ -164,28 +185,36 @@ def _losses(path: Path) -> list[tuple[float, float]]:
                     points.append((float(step), float(loss)))
     except OSError:
         return []
-    return points[:: max(1, len(points) // _POINTS)]
+    return [*points[: -1 : max(1, len(points) // _POINTS)], *points[-1:]]
+
+
+def _by_powers(points: list[tuple[float, float]]) -> bool:
+    return value_axis([loss for _, loss in points]).logarithmic
 
 
 def curve(points: list[tuple[float, float]]) -> Markup:
-    """A line as SVG without styles, which the page's policy would not allow."""
+    """A line as SVG without styles, which the page's policy would not allow; see `value_axis`."""
     steps, losses = [point[0] for point in points], [point[1] for point in points]
     low, high = min(losses), max(losses)
-    width, height = (max(steps) - min(steps)) or 1.0, (high - low) or 1.0
+    by_powers = _by_powers(points)
+    heights = [math.log10(loss) for loss in losses] if by_powers else losses
+    top, width = max(heights), (max(steps) - min(steps)) or 1.0
+    height = (top - min(heights)) or 1.0
     way = " ".join(
-        f"{60 + 430 * (step - min(steps)) / width:.1f},{10 + 140 * (high - loss) / height:.1f}"
-        for step, loss in points
+        f"{60 + 430 * (step - min(steps)) / width:.1f},{10 + 140 * (top - at) / height:.1f}"
+        for step, at in zip(steps, heights, strict=True)
     )
     labels = "".join(
         f'<text x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
         for x, y, anchor, text in (
             (54, 16, "end", f"{high:.2g}"),
             (54, 150, "end", f"{low:.2g}"),
-            (60, 170, "start", f"step {min(steps):g}"),
-            (490, 170, "end", f"{max(steps):g}"),
+            (60, 170, "start", f"step {min(steps):,.0f}"),
+            (490, 170, "end", f"{max(steps):,.0f}"),
         )
     )
     return Markup(
-        '<svg viewBox="0 0 500 180" role="img" aria-label="training loss by step" class="curve">'
+        '<svg viewBox="0 0 500 180" role="img" class="curve" aria-label="training loss by step'
+        f'{", by powers of ten" if by_powers else ""}">'
         f'<polyline points="{way}" fill="none" stroke="currentColor" stroke-width="2"/>{labels}</svg>'
     )

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from synthgen.core.rows import Row
 from synthgen.core.text import printable, shortened
 from synthgen.reports.differing import marked
-from synthgen.reports.row_text import rounded
+from synthgen.reports.row_text import in_words, rounded
 from synthgen.reports.viewer.catalogue import Catalogue, RowFile
 from synthgen.reports.viewer.condition import OPERATORS, Condition, plain
 from synthgen.reports.viewer.line_index import FileLine, parsed
@@ -41,7 +41,10 @@ def _environment() -> Any:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=lambda value: f"{value:,}", shown=lambda value: printable(str(value)), short=shortened
+        number=lambda value: f"{value:,}",
+        shown=lambda value: printable(str(value)),
+        short=shortened,
+        words=lambda value: printable(in_words(value)),
     )
     environment.globals.update(link=link, operators=OPERATORS)
     return environment
@@ -239,7 +242,13 @@ def _by_key(value: Any) -> str:
     """An object as a line for each key."""
     if not isinstance(value, dict):
         return plain(value)
-    return "\n".join(f"{name}: {plain(rounded(part))}" for name, part in value.items())
+    return "\n".join(f"{name}: {_told(part)}" for name, part in value.items())
+
+
+def _told(value: Any) -> str:
+    """A value of `meta` or `rejection`: objects and lists of short texts, without the signs of JSON."""
+    short = isinstance(value, list) and all(isinstance(part, str) and len(part) < 40 for part in value)
+    return in_words(value) if short or isinstance(value, dict | bool) else plain(rounded(value))
 
 
 def _first_models(file: RowFile) -> list[str]:

@@ -62,7 +62,7 @@ def test_a_pipeline_without_a_teacher_gets_memory_and_disk_of_its_training(pipel
     assert (entry["stage"], entry["sequences"], entry["tokens"], entry["hours"]) == ("sft", 4, 64, None)
     assert entry["memory_bytes"] > 4 * 4 * entry["parameters"] and entry["disk_bytes"] > 0
     text = estimate_text(estimated)
-    assert "sft: hours: known after the first steps" in text and "max_length is taken for the longest" in text
+    assert "sft: time: known after the first steps" in text and "max_length is taken for the longest" in text
     assert "total" not in estimated and not Path("data/runs/p").exists()
 
 
@@ -90,7 +90,7 @@ def test_hours_follow_from_an_earlier_training_of_the_same_student(pipeline):
     longer = pipeline(SFT.replace("max_length", "epochs: 6, max_length"))
     (entry,) = estimate_pipeline(longer, reporter=QUIET)["training"]
     assert entry["hours"] == pytest.approx(120 / 3600) and entry["tokens"] == 40
-    assert "hours: about 2 min, at the 10 tokens/s of the training that is there" in entry["notes"]
+    assert "time: about 2 min, at the 10 tokens/s of its last training" in entry["notes"]
 
 
 def test_a_training_of_another_student_says_nothing_of_hours(pipeline):

@@ -1,5 +1,6 @@
 """Which models a run has, by name, and what is refused."""
 
+import json
 import shlex
 import shutil
 
@@ -42,6 +43,25 @@ def test_the_last_student_where_nothing_is_said(own_run):
     with_variants(own_run)
     assert find_model(own_run).name == "tutor"
     assert find_model(own_run, "variants.int8").source == "tutor"
+
+
+def test_the_best_student_where_they_were_measured(own_run):
+    figures = {
+        name: {"role": "student", "exact_match": {"value": value, "interval": [0, 1]}}
+        for name, value in (("first", 0.9), ("tutor", 0.4), ("gone", 1.0))
+    }
+    (own_run / "evaluate").mkdir()
+
+    def measured():
+        report = {"metrics": ["exact_match"], "models": figures}
+        (own_run / "evaluate/metrics.json").write_text(json.dumps(report))
+        published(own_run, "evaluate", "evaluate", {"models": ["students"]}, "2026-01-04T00:00:00", "metrics")
+
+    measured()
+    assert find_model(own_run).name == "tutor"  # the best one is no longer there
+    del figures["gone"]
+    measured()
+    assert find_model(own_run).name == "first" and find_model(own_run, "tutor").name == "tutor"
 
 
 def test_two_bases_have_a_name_each(own_run):

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from synthgen.reports.svg.canvas import GRID
-from synthgen.reports.svg.lines import Point, line_chart
+from synthgen.reports.svg.lines import HEIGHT, LEGEND, WIDTH, Point, line_chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 LINE = [Point(0, 0.2, 0.1, 0.3), Point(50, 0.5, 0.4, 0.6), Point(100, 0.6, 0.5, 0.7)]
@@ -43,6 +43,17 @@ def test_nothing_from_a_name_becomes_markup():
     assert tags == {"svg", "title", "path", "text", "circle"}
 
 
+def test_the_legend_stands_above_in_rows_that_fit():
+    names = [f"a student {number}" for number in range(9)]
+    drawn = ElementTree.fromstring(line_chart([(name, LINE) for name in names], "x", "y"))
+    texts = list(drawn.iter(f"{SVG}text"))
+    at = {one.text: (float(one.get("x", "")), float(one.get("y", ""))) for one in texts}
+    rows = sorted({at[name][1] for name in names})
+    assert len(rows) > 1 and rows[-1] < at["y"][1] < min(y for _, y in circles(ElementTree.tostring(drawn)))
+    assert at[names[0]][0] < 40 and max(at[name][0] + 6 * len(name) for name in names) < WIDTH
+    assert len({at[name] for name in names}) == len(names)
+
+
 def test_many_lines_differ_and_long_names_are_cut():
     text = line_chart([(f"{n} {'long' * 20}", LINE) for n in range(8)], "x", "y")
     root = ElementTree.fromstring(text)
@@ -61,7 +72,7 @@ def test_many_lines_differ_and_long_names_are_cut():
 )
 def test_level_and_single_points_are_drawn_within_the_chart(line):
     for x, y in circles(line_chart([("a", line)], "x", "y")):
-        assert 50 <= x <= 480 and 0 <= y <= 330
+        assert 50 <= x <= WIDTH - 20 and LEGEND <= y <= HEIGHT
 
 
 def test_no_point_is_no_chart():

@@ -25,6 +25,8 @@ async def test_the_whole_path_by_keyboard(start, run, tmp_path):
         await page.press("k")
         await page.press("x")
         await page.until("document.querySelector('.badges').textContent === 'anna: reject'")
+        assert await page.value("document.querySelector('.badges .wrong').textContent") == "anna: reject"
+        assert await page.value("document.querySelector('#marks').textContent") == "1 mark in the file"
 
         await page.press("/")
         await page.write("Tom has 3 apples")
@@ -44,6 +46,7 @@ async def test_the_whole_path_by_keyboard(start, run, tmp_path):
         await page.write("<img src=x onerror=window.hit=9>")
         await page.press("Enter", CTRL)
         await page.until("document.querySelector('.badges').textContent.includes('note: <img')")
+        assert await page.value("document.querySelector('#marks').textContent") == "4 marks in the file"
         await page.press("j", leaves=True)
         assert await page.value("document.querySelector('article').dataset.line") == "5"
         await page.press("a")
@@ -106,6 +109,11 @@ OVERFLOWS = """[...document.querySelectorAll('dialog[open]')].filter(one => {
 }).length"""
 
 
+SCROLLED = """[...document.querySelectorAll('.wide')].filter(one => one.scrollWidth > one.clientWidth)
+  .map(one => one.textContent)"""
+"""Tables of which a part is only seen by scrolling."""
+
+
 async def test_every_page_and_dialog_is_read_in_light_and_dark_on_a_phone_and_on_a_desk(start, run, tmp_path):
     made_run(run.parent / "other")
     viewer = start(run, "--runs", run.parent)
@@ -119,6 +127,8 @@ async def test_every_page_and_dialog_is_read_in_light_and_dark_on_a_phone_and_on
                 await page.look(width, dark=dark)
                 assert await page.value("document.documentElement.scrollWidth") <= width, (name, width)
                 assert await page.value(FAINT) == [], (name, dark)
+                if name == "start":
+                    assert await page.value(SCROLLED) == [], width
         await page.go(viewer.base + PATHS["row"])
         for width, key in ((400, "?"), (400, "e"), (400, "m"), (1400, "?")):
             await page.look(width)

@@ -8,7 +8,7 @@ from synthgen.core.rows import rejected
 from synthgen.reports.viewer.catalogue import Catalogue
 from synthgen.reports.viewer.overview import curve, duplicates, overview
 from synthgen.store.publish import NEW
-from tests.reports.made_runs import stage, worked
+from tests.reports.made_runs import make_run, stage, worked
 
 
 def test_the_loss_of_a_training_under_way_is_drawn_as_it_grows(tmp_path):
@@ -27,7 +27,25 @@ def test_the_loss_of_a_training_under_way_is_drawn_as_it_grows(tmp_path):
 def test_a_curve_falls_from_the_top_to_the_bottom_without_a_style():
     svg = curve([(1.0, 4.0), (2.0, 2.0), (3.0, 1.0)])
     assert 'points="60.0,10.0 275.0,103.3 490.0,150.0"' in svg
-    assert "style" not in svg
+    assert "style" not in svg and "powers" not in svg
+    svg = curve([(1.0, 10.0), (1000.0, 0.1), (1999.0, 0.001)])
+    assert 'points="60.0,10.0 275.0,80.0 490.0,150.0"' in svg and "by powers of ten" in svg
+    assert ">1,999<" in svg and ">step 1<" in svg
+
+
+def test_a_long_curve_ends_where_the_training_ended(tmp_path):
+    log = b"".join(orjson.dumps({"step": step, "loss": 1000 / step}) + b"\n" for step in range(1, 1449))
+    stage(tmp_path / "run", "student", "sft", "model", {"metrics.jsonl": log})
+    (only,) = overview(Catalogue(tmp_path / "run"))["curves"]
+    assert only["title"] == "student: training loss 0.691 at step 1,448 (drawn by powers of ten)"
+
+
+def test_the_start_page_has_the_scores(tmp_path):
+    run = make_run(tmp_path / "run")
+    (found,) = overview(Catalogue(run))["scores"]
+    assert found["stage"] == "evaluate" and found["metrics"] == ["exact match"]
+    assert found["lines"][0]["model"] == "student" and found["lines"][0]["cells"][1] == "10.0–90.0"
+    assert overview(Catalogue(run / "evaluate"))["scores"] == []
 
 
 def test_a_stage_that_is_being_written_can_be_looked_at(tmp_path):

@@ -76,7 +76,7 @@ def _rules(facts: RunFacts) -> Table | None:
                     ]
                 )
                 rows += _reasons(stage, name, taken)
-    return Table(["stage", "rule or reason", "", "rows", "of its rows"], rows, text=3) if rows else None
+    return Table(["stage", "rule or reason", "became", "rows", "of its rows"], rows, text=3) if rows else None
 
 
 def _reasons(stage: PublishedStage, rule: str, taken: int) -> list[list[str]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from synthgen.core.text import percent, points
+from synthgen.core.text import percent, points, wrapped
 from synthgen.evaluation.remarks import remarks
-from synthgen.reports.report.blocks import Block, Chart, Code, Fold, Heading, Lines, Table
+from synthgen.reports.report.blocks import CONSOLE, Block, Chart, Code, Fold, Heading, Lines, Table
 from synthgen.reports.report.facts import Evaluation, RunFacts
 from synthgen.reports.report.figures import apart, count, interval, share
 from synthgen.reports.report.sections.comparisons import likelihood, pairwise, panel, slices
@@ -50,7 +50,7 @@ def _evaluation(evaluation: Evaluation) -> Iterator[Block]:
         yield Heading("What these figures rest on")
         yield Lines(rest)
     if text := evaluation.stage.manifest.extra.get("table"):
-        yield Fold("as the console prints it", [Code(str(text))])
+        yield Fold("as the console prints it", [Code(wrapped(str(text), CONSOLE))])
 
 
 def _scored(evaluation: Evaluation, metric: str, rows: Mapping[str, Figures]) -> Chart:

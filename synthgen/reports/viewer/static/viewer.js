@@ -13,6 +13,9 @@ function say(text, fault) {
   said.className = fault ? "fault" : "";
 }
 
+// A badge says who, then what they decided.
+const REJECTS = /^[^:]*: reject\b/;
+
 async function send(mark) {
   if (readOnly) { say("This viewer is read only.", true); return null; }
   try {
@@ -21,7 +24,9 @@ async function send(mark) {
     });
     const body = await reply.text();
     if (!reply.ok) { say(`Not marked: ${body}`, true); return null; }
-    return JSON.parse(body);
+    const made = JSON.parse(body);
+    one("#marks").textContent = `${made.marks.toLocaleString("en")} ${made.marks === 1 ? "mark" : "marks"} in the file`;
+    return made;
   } catch (fault) {
     say(`Not marked: ${fault.message}`, true);
     return null;
@@ -43,7 +48,7 @@ async function markRow(target, mark) {
   const place = whole ? one(".badges") : target.closest("li").querySelector(".badges");
   place.replaceChildren(...reply.badges.map((text) => {
     const badge = document.createElement("span");
-    badge.className = "chip mark";
+    badge.className = REJECTS.test(text) ? "chip wrong" : "chip mark";
     badge.textContent = text;
     return badge;
   }));
