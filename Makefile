@@ -11,7 +11,7 @@ CHECKSUMS := find $(GENERATED) -type f | LC_ALL=C sort | xargs cksum
 # Tests start hundreds of processes: each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install quickstart check fix generate generated lint test vllm-environment test-vllm real-student bench docs clean
+.PHONY: help install quickstart check fix generate generated lint test test-ray vllm-environment test-vllm real-student bench docs clean
 
 help:
 	@echo "make quickstart   a trained student and a table, without key or GPU (about five minutes)"
@@ -21,6 +21,7 @@ help:
 	@echo "make generated    fails if make generate changes anything"
 	@echo "make lint         ruff, ruff format and mypy --strict"
 	@echo "make test         all tests, without network"
+	@echo "make test-ray     tests on a Ray cluster of several nodes on this machine (75 MB to download once)"
 	@echo "make test-vllm    tests against a real vLLM server on the CPU (4 GB to download once)"
 	@echo "make real-student SmolLM2-135M-Instruct in data/models/, for pipelines/distill_smollm.yaml (93 MB to download)"
 	@echo "make docs         the documentation as a site, in build/site"
@@ -66,6 +67,10 @@ lint: install
 
 test: install
 	$(PYTEST) tests
+
+test-ray: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	$(BIN)/python -m pytest tests/operations/ray
 
 vllm-environment:
 	PYTHON=$(PYTHON) sh tests/vllm/environment.sh .venv-vllm

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from synthgen.cli import on_ray
 from synthgen.cli import options as o
 from synthgen.cli.next_commands import next_command
 
@@ -65,6 +66,12 @@ def run(
     grace: o.Grace = 30.0,
     workers: o.Workers = 0,
     shard: o.Shard = None,
+    executor: on_ray.Executor = "local",
+    ray_address: on_ray.Address = None,
+    shards: on_ray.Shards = None,
+    sharded: on_ray.Sharded = None,
+    cpus: on_ray.Cpus = None,
+    gpus: on_ray.Gpus = None,
     retry_policy: Annotated[
         bool,
         typer.Option(
@@ -86,6 +93,11 @@ def run(
     o.log_as(log_format)
     if dry_run and rehearse:
         raise typer.BadParameter("give --dry-run or --rehearse, not both")
+    on_ray.refuse_without_ray(
+        executor, ray_address=ray_address, shards=shards, sharded=sharded, cpus=cpus, gpus=gpus
+    )
+    if executor == "ray":
+        on_ray.refuse_with_ray(only=only, force=force, limit=limit, shard=shard, workers=workers)
     checked = o.load(pipeline, set, values, env_file)
     chosen = o.run_options(
         only=only,
@@ -125,6 +137,25 @@ def run(
     from synthgen.operations.notify import notifying
 
     with notifying(notify, checked.name, chosen.folder(checked)):
+        if executor == "ray":
+            done = on_ray.run_on_ray(
+                checked,
+                chosen,
+                pipeline,
+                address=ray_address,
+                shards=shards,
+                sharded=sharded,
+                cpus=cpus,
+                gpus=gpus,
+                set=set,
+                values=values,
+                runs=runs,
+                run_dir=run_dir,
+                ledger=ledger,
+                env_file=env_file,
+            )
+            show(done, as_json, ledger)
+            return
         execute(
             checked,
             chosen,

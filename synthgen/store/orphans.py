@@ -1,4 +1,8 @@
-"""A child process ends with the process that started it, also when that one is killed."""
+"""A child process ends with the process that started it, also when that one is killed.
+
+`python -m synthgen.store.orphans PARENT PROGRAM WORD…` does that for a program that knows nothing of it;
+where PARENT is 0, it is whoever started this.
+"""
 
 from __future__ import annotations
 
@@ -25,3 +29,8 @@ def end_with(parent: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    end_with(int(sys.argv[1]) or os.getppid())
+    os.execvp(sys.argv[2], sys.argv[2:])  # the kernel remembers

@@ -14,6 +14,7 @@ HEAVY = (
     "pyarrow",
     "numpy",
     "rapidfuzz",
+    "ray",
 )
 
 

@@ -52,14 +52,22 @@ class Work:
             program: what stands for `synthgen`.
             shard: which shard, as shell text that becomes `i/n`; empty for a whole part.
         """
-        words = ["run", str(self.pipeline), *part.span, "--grace", str(self.grace), *self.run_options]
-        line = f"{program} {shlex.join(words)}"
+        line = f"{program} {shlex.join(self.run_words(part))}"
         return f'{line} --shard "{shard}"' if shard else line
+
+    def run_words(self, part: Part, shard: int = 0) -> list[str]:
+        """The words behind `synthgen` that do a part, or one shard of it, counted from 1."""
+        divided = ["--shard", f"{shard}/{part.shards}"] if shard else []
+        options = ["--grace", str(self.grace), *self.run_options, *divided]
+        return ["run", str(self.pipeline), *part.span, *options]
 
     def merge(self, part: Part) -> str:
         """The command that puts a part's shards together, as a line of shell."""
-        words = ["synthgen", "merge", str(self.pipeline), "--of", str(part.shards), *self.merge_options]
-        return shlex.join(words)
+        return shlex.join(["synthgen", *self.merge_words(part)])
+
+    def merge_words(self, part: Part) -> list[str]:
+        """The words behind `synthgen` that put a part's shards together."""
+        return ["merge", str(self.pipeline), "--of", str(part.shards), *self.merge_options]
 
     def whole(self) -> str:
         """The command that does the whole pipeline, as a line of shell."""
