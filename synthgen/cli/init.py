@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from synthgen.cli import options as o
+from synthgen.core.text import path_word
 
 
 def init(
@@ -41,5 +42,5 @@ def init(
         + (f"; {same} were there already" if same else "")
         + (f"; {kept} of your own left as they are" if kept else "")
     )
-    there = "" if directory == Path(".") else f"cd {shlex.quote(str(directory))} && "
+    there = "" if directory == Path(".") else f"cd {shlex.quote(path_word(directory))} && "
     o.hint(f"{there}synthgen preview my_questions.yaml", f"{there}synthgen run my_questions.yaml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from synthgen.cli import options as o
 from synthgen.cli.next_commands import options_of
+from synthgen.core.text import path_word
 
 if TYPE_CHECKING:
     from synthgen.operations.jobs.files import Work
@@ -109,7 +111,7 @@ def slurm(
     )
     folder = out or Path("jobs") / work.slug
     site = Slurm(time, tuple(directive or ()), tuple(gpu_directive or ()), gpus, nodes, at_once, array_size)
-    _write(work, folder, files(work, site, folder), overwrite, f"{folder}/submit.sh")
+    _write(work, folder, files(work, site, folder), overwrite, shlex.quote(path_word(folder / "submit.sh")))
 
 
 @app.command("kubernetes")
@@ -163,7 +165,7 @@ def kubernetes(
     )
     folder = out or Path("jobs") / work.slug
     cluster = Kubernetes(image, claim, storage, secret, cpus, memory, gpus, at_once)
-    _write(work, folder, files(work, cluster), overwrite, f"{folder}/apply.sh")
+    _write(work, folder, files(work, cluster), overwrite, shlex.quote(path_word(folder / "apply.sh")))
 
 
 @app.command("cron")
@@ -203,7 +205,13 @@ def cron(
         env_file=env_file,
     )
     folder = out or Path("jobs") / work.slug
-    _write(work, folder, files(work, folder, Path.cwd(), minutes), overwrite, f"{folder}/run.sh")
+    _write(
+        work,
+        folder,
+        files(work, folder, Path.cwd(), minutes),
+        overwrite,
+        shlex.quote(path_word(folder / "run.sh")),
+    )
 
 
 @app.command("airflow")

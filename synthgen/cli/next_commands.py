@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.cli.options import LEDGER, RUNS
+from synthgen.core.text import path_word
 
 FLAGS = {
     "values": "--values",
@@ -47,7 +48,7 @@ def next_command(command: str, *arguments: str | Path, **given: Any) -> str:
         **given: the options that this command was given, by the names in `FLAGS`; those that the next one
             does not take, and defaults, are left out.
     """
-    words = [*map(str, arguments), *options_of(command, **given)]
+    words = [*map(path_word, arguments), *options_of(command, **given)]
     return " ".join(["synthgen", command, *map(shlex.quote, words)])
 
 

@@ -81,6 +81,7 @@ Grace = Annotated[
         "--grace",
         metavar="SECONDS",
         min=0,
+        max=1_000_000,
         help="seconds that requests in flight get to finish after SIGINT or SIGTERM",
     ),
 ]
@@ -135,7 +136,10 @@ LogFormat = Annotated[
 MetricsFile = Annotated[
     Path | None,
     typer.Option(
-        "--metrics-file", metavar="FILE", help="keep figures for Prometheus in FILE (textfile collector)"
+        "--metrics-file",
+        metavar="FILE",
+        dir_okay=False,
+        help="keep figures for Prometheus in FILE (textfile collector)",
     ),
 ]
 Notify = Annotated[

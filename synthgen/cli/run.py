@@ -98,45 +98,48 @@ def run(
     )
     if executor == "ray":
         on_ray.refuse_with_ray(only=only, force=force, limit=limit, shard=shard, workers=workers)
-    checked = o.load(pipeline, set, values, env_file)
-    chosen = o.run_options(
-        only=only,
-        start=start,
-        until=until,
-        force=force,
-        limit=limit,
-        runs=runs,
-        run_dir=run_dir,
-        ledger=ledger,
-        accept_partial=accept_partial,
-        retry_failed=retry_failed,
-        verify=verify,
-        grace=grace,
-        workers=workers,
-        metrics_file=metrics_file,
-    )
-    checked, chosen = o.sharded(checked, chosen, shard)
-    if rehearse:
-        show_rehearsal(
-            checked,
-            chosen,
-            as_json,
-            pipeline,
-            set=set,
-            values=values,
+    from synthgen.operations.notify import notifying
+
+    name = pipeline.name.split(".")[0]
+    silent = dry_run or rehearse
+    with notifying(None if silent else notify, name, run_dir or runs / name) as told:
+        checked = o.load(pipeline, set, values, env_file)
+        chosen = o.run_options(
+            only=only,
+            start=start,
+            until=until,
+            force=force,
+            limit=limit,
             runs=runs,
             run_dir=run_dir,
             ledger=ledger,
+            accept_partial=accept_partial,
+            retry_failed=retry_failed,
+            verify=verify,
+            grace=grace,
+            workers=workers,
+            metrics_file=metrics_file,
         )
-        return
-    if dry_run:
-        print_plan(checked, chosen, as_json)
-        return
-    if gate is not None:
-        require_gate(checked, chosen, gate)
-    from synthgen.operations.notify import notifying
-
-    with notifying(notify, checked.name, chosen.folder(checked)):
+        checked, chosen = o.sharded(checked, chosen, shard)
+        if rehearse:
+            show_rehearsal(
+                checked,
+                chosen,
+                as_json,
+                pipeline,
+                set=set,
+                values=values,
+                runs=runs,
+                run_dir=run_dir,
+                ledger=ledger,
+            )
+            return
+        if dry_run:
+            print_plan(checked, chosen, as_json)
+            return
+        told.pipeline, told.run_dir = checked.name, chosen.folder(checked)
+        if gate is not None:
+            require_gate(checked, chosen, gate)
         if executor == "ray":
             done = on_ray.run_on_ray(
                 checked,

@@ -73,9 +73,9 @@ def status(
     if wait:
         from synthgen.reports.waiting import wait_for
 
+        begun = folder if Path(run).suffix not in (".yaml", ".yml") else None
         report, code = wait_for(
-            lambda: (run_status(folder, checked, ledger), somebody_at_work(folder)),
-            o.say,
+            lambda: (run_status(folder, checked, ledger), somebody_at_work(folder)), o.say, begun
         )
     else:
         report = run_status(folder, checked, ledger, unchecked)

@@ -43,12 +43,12 @@ class RunMetrics:
     def note(self, stage: str, figures: dict[str, Any]) -> None:
         """A stage's figures (`Progress.plain`), in place of those before."""
         self._stages[stage] = figures
-        self._write()
+        self.write()
 
     def end(self, exit_code: int) -> None:
         """The run has ended."""
         self._exit_code = exit_code
-        self._write()
+        self.write()
 
     def text(self) -> str:
         """The file's text."""
@@ -77,11 +77,17 @@ class RunMetrics:
         gauge(UPDATED, [(run, round(time.time(), 3))])
         return "\n".join(lines) + "\n"
 
-    def _write(self) -> None:
+    def write(self) -> str:
+        """Writes the figures as they are; returns why that could not be done, or nothing."""
         aside = self.file.with_name(f".{self.file.name}.{os.getpid()}")
-        with suppress(OSError):  # figures that cannot be written must not stop the work
+        try:
             aside.write_text(self.text(), encoding="utf-8")
             os.replace(aside, self.file)
+        except OSError as fault:  # which must not stop the work
+            with suppress(OSError):
+                aside.unlink()
+            return fault.strerror or str(fault)
+        return ""
 
 
 def _escaped(label: str) -> str:

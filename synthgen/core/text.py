@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ODD = re.compile(r"[^\n\x20-\x7e]")
@@ -113,6 +114,11 @@ def shortened(text: str, limit: int = 80) -> str:
     """A text on one line, at most `limit` characters long."""
     line = " ".join(_clean(text[: 4 * limit]).split())
     return line if len(line) <= limit and len(text) <= 4 * limit else line[: limit - 1] + "…"
+
+
+def path_word(path: str | Path) -> str:
+    """A path as a word of a command line, which is no option though it begins with a dash."""
+    return f"./{path}" if str(path).startswith("-") else str(path)
 
 
 def printable(text: str) -> str:

@@ -23,6 +23,7 @@ def recorded_stages(run_dir: Path) -> list[str] | None:
 
     try:
         tree: Any = YAML(typ="safe").load((run_dir / RESOLVED).read_text(encoding="utf-8"))
-        return [str(options["id"]) for entry in tree["stages"] for options in entry.values()]
-    except (OSError, YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
-        return None
+        stages = [str(options["id"]) for entry in tree["stages"] for options in entry.values()]
+        return stages or None
+    except (OSError, YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None  # whatever somebody has made of it, it must not stop what looks at all runs

@@ -58,6 +58,8 @@ def run_pipeline(
         reporter.status_file = run_dir / "status.json"
         if options.metrics_file is not None:
             reporter.metrics = RunMetrics(options.metrics_file, options.charged_run or run_dir.name)
+            if wrong := reporter.metrics.write():
+                reporter.say(f"warning: --metrics-file: {wrong}: {options.metrics_file}")
         for stage_id in recover(run_dir):
             reporter.say(f"{stage_id}: the result from before the interruption was put back")
         log = AppendLog(run_dir / "run.log.jsonl")

@@ -39,6 +39,8 @@ def _lines(found: Mapping[str, Any], columns: int) -> Iterator[str]:
         )
     for run in found["in_use"]:
         yield f"in use, not looked at: {run}"
+    for run, why in found["unwritable"].items():
+        yield f"{run}: left as it is from where this came up: {why}"
     for run in found["links"]:
         yield f"a symbolic link, not followed: {run}"
     for run in found["unreadable"]:

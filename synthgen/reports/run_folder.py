@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from synthgen.core.rows import Row
 from synthgen.pipeline.recorded import recorded_stages
 from synthgen.pipeline.result import came_to
 from synthgen.store.failed import ENDING, read_failure
-from synthgen.store.manifest import Manifest, artefact_hash, main_file, read_manifest
+from synthgen.store.manifest import Manifest, altered, artefact_hash, main_file, read_manifest
 from synthgen.store.publish import NEW
 
 ROW_FILES = ("rows.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl", "rejected.jsonl")
@@ -55,6 +56,26 @@ class PublishedStage:
         records = [record for group in self.manifest.inputs.values() for record in group]
         files = [self.folder.parent / record.file for record in records if record.file.endswith(".jsonl")]
         return [path for path in files if path.is_file()]
+
+
+@contextmanager
+def reading_published(run_dir: Path) -> Iterator[None]:
+    """Names the file that somebody edited, where something inside stumbles over what is in a run's files.
+
+    Raises:
+        InputError: what was read is not what a stage published.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as fault:
+        for stage in stages_of(run_dir):
+            if edited := altered(stage.folder, stage.manifest):
+                raise InputError(
+                    f"{edited[0]} is no longer what {stage.id} wrote, and cannot be read",
+                    str(stage.folder / edited[0]),
+                    f"restore it, or make it again: --force {stage.id}",
+                ) from fault
+        raise
 
 
 def stages_of(run_dir: Path) -> list[PublishedStage]:

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from synthgen.core.errors import InputError
+from synthgen.core.errors import InputError, SynthgenError
 from synthgen.core.text import dollars, percent, shortened, table, width
 from synthgen.evaluation.recorded import best_student
 from synthgen.pipeline.attempts import last_attempts
 from synthgen.pipeline.recorded import is_run, recorded_stages
 from synthgen.pipeline.spec import RESOLVED
-from synthgen.reports.run_folder import dataset_of, stages_of
+from synthgen.reports.run_folder import PublishedStage, dataset_of, stages_of
 from synthgen.reports.status import somebody_at_work
 from synthgen.store.disk import bytes_of
 from synthgen.store.jsonl import read_log
@@ -80,7 +80,7 @@ def _run(path: Path, paid: Mapping[str, float] | None) -> dict[str, Any]:
     try:
         events = [entry for entry in read_log(path / LOG) if entry.get("at")]
         fault = _fault(path)
-    except (ValueError, AttributeError):
+    except (OSError, SynthgenError):
         events, fault = [], f"{LOG} cannot be read"
     times = [str(entry["at"]) for entry in events[-1:]] or [stage.manifest.finished_at for stage in stages]
     state = "broken" if fault else _state(path, events, done == len(planned or ()))
@@ -92,11 +92,18 @@ def _run(path: Path, paid: Mapping[str, float] | None) -> dict[str, Any]:
         "done": done,
         "stages": len(planned or ()),
         "dataset": dataset_of(stages),
-        "best": best_student(path, [stage.id for stage in stages if stage.manifest.kind == "evaluate"]),
+        "best": _best(path, stages),
         "paid_usd": None if paid is None else _of_run(name, paid),
         "bytes": bytes_of([path.resolve()]),
         **({"fault": fault} if fault else {}),
     }
+
+
+def _best(path: Path, stages: Sequence[PublishedStage]) -> dict[str, Any] | None:
+    try:
+        return best_student(path, [stage.id for stage in stages if stage.manifest.kind == "evaluate"])
+    except (AttributeError, LookupError, TypeError, ValueError):  # scores that somebody edited hide no run
+        return None
 
 
 def _state(path: Path, events: Sequence[Mapping[str, Any]], whole: bool) -> str:

@@ -16,7 +16,7 @@ from synthgen.core.text import amount, dollars, duration, table, terminal_column
 from synthgen.evaluation.recorded import scores
 from synthgen.pipeline.attempts import Attempt, last_attempts
 from synthgen.reports.money import account, money_lines, read_estimate
-from synthgen.reports.run_folder import dataset_of, rows_stage, stages_of
+from synthgen.reports.run_folder import dataset_of, reading_published, rows_stage, stages_of
 from synthgen.reports.standing import charged, charged_lines, score_lines, shard_lines, shards
 from synthgen.store.failed import Failure, read_failure
 from synthgen.store.manifest import read_manifest
@@ -95,6 +95,8 @@ def run_status(
         entry.pop("options", None)
     paid, aside = charged(ledger, run_dir.name)
     evaluations = [entry["stage"] for entry in stages if entry.pop("writes", None) == "metrics"]
+    with reading_published(run_dir):
+        found = scores(run_dir, evaluations)
     return {
         "run": run_dir.name,
         "folder": str(run_dir),
@@ -105,7 +107,7 @@ def run_status(
         "ledger": ledger is not None and ledger.is_dir(),
         "paid": paid,
         "set_aside": aside,
-        "scores": scores(run_dir, evaluations),
+        "scores": found,
         "shards": shards(run_dir, at_work),
         "unchecked": unchecked,
     }

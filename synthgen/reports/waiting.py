@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from synthgen.core.errors import InputError
 
 SECONDS = 5.0
 """Between two looks."""
@@ -46,19 +49,27 @@ def waits_for(status: dict[str, Any], at_work: bool) -> str:
 
 
 def wait_for(
-    look: Callable[[], tuple[dict[str, Any], bool]], say: Callable[[str], None]
+    look: Callable[[], tuple[dict[str, Any], bool]],
+    say: Callable[[str], None],
+    folder: Path | None = None,
 ) -> tuple[dict[str, Any], int]:
     """Looks again and again until a run has come to an end.
 
     Args:
         look: its status, and whether somebody is at work in it.
         say: tells what is waited for, whenever that is something else than before.
+        folder: of a run that has begun; it does not come back where it goes.
 
     Returns:
         Its last status, and its exit code.
+
+    Raises:
+        InputError: the folder is gone.
     """
     told = ""
     while True:
+        if folder is not None and not folder.is_dir():
+            raise InputError("the run's folder is gone", str(folder), "its end will not be known")
         status, at_work = look()
         code = ended(status, at_work)
         if code is not None:

@@ -231,14 +231,28 @@ class AppendLog:
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole entries of an append log; a torn last line is skipped."""
+    """The whole entries of an append log; a torn last line is skipped.
+
+    Raises:
+        InputError: another line is no JSON object. Only an editor or a fault of the disk can have made it so.
+    """
     if not path.exists():
         return
     with open(path, "rb") as source:
-        for line in source:
+        for number, line in enumerate(source, 1):
             if not line.endswith(b"\n"):
                 return
-            yield orjson.loads(line)
+            try:
+                entry = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                entry = None
+            if not isinstance(entry, dict):
+                raise InputError(
+                    "a line of this log is no JSON object, and synthgen did not write it",
+                    f"{path}:{number}",
+                    "restore the file from a copy, or take that line out",
+                )
+            yield entry
 
 
 def _cut_torn_tail(path: Path) -> None:

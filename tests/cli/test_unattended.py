@@ -9,7 +9,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from synthgen.core.errors import StageFailed
 from synthgen.core.run_metrics import RunMetrics
+from synthgen.operations.notify import notifying
 from tests import ROOT
 from tests.servers.misbehaving import MisbehavingTeacher
 
@@ -97,6 +99,38 @@ def test_a_wrong_command_line_is_json_too(project):
     assert "text or json" in run("--log-format", "xml").stderr
 
 
+@pytest.mark.parametrize("wrong", [("--set", "nowhere.x=1"), ("--until", "nowhere"), ("--shard", "0/2")])
+def test_somebody_is_told_of_a_run_that_could_not_even_begin(project, wrong):
+    done = run(
+        "--notify", 'printf "%s|" "$SYNTHGEN_RUN" "$SYNTHGEN_EXIT_CODE" "$SYNTHGEN_TEXT" > told', *wrong
+    )
+    name, code, text, _ = Path("told").read_text().split("|")
+    assert (
+        (done.returncode, name, code) == (2, "asked", "2") and text.startswith("asked: ") and "after" in text
+    )
+
+
+def test_an_error_without_end_or_with_half_a_sign_is_told_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with (
+        pytest.raises(StageFailed),
+        notifying('printf "%s" "$SYNTHGEN_ERROR" > told', "p", tmp_path),
+    ):
+        raise StageFailed("\0\ud800" + "x" * 10**6)
+    assert Path("told").read_text() == " ?" + "x" * 9_998
+
+
+def test_a_command_that_hangs_is_stopped_with_all_that_it_began(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("synthgen.operations.notify.SECONDS", 0.3)
+    with notifying("cat fifo & echo $! > child; wait", "p", tmp_path):
+        os.mkfifo("fifo")
+    assert "the command was stopped after 0.3 s" in capfd.readouterr().err
+    with pytest.raises(OSError, match="No such device"):  # nobody reads there any more
+        while os.open("fifo", os.O_WRONLY | os.O_NONBLOCK):
+            pass
+
+
 def test_a_command_that_fails_is_told_and_changes_nothing(project):
     with MisbehavingTeacher() as teacher:
         done = run("--notify", "exit 7", url=teacher.url)
@@ -113,7 +147,16 @@ def test_what_a_server_says_reaches_the_command_as_a_value_and_not_as_shell(proj
 
 def test_figures_that_cannot_be_written_do_not_stop_the_run(project):
     with MisbehavingTeacher() as teacher:
-        assert run("--metrics-file", "no/such/folder/a.prom", url=teacher.url).returncode == 0
+        done = run("--metrics-file", "no/such/folder/a.prom", url=teacher.url)
+    assert done.returncode == 0 and done.stderr.count("--metrics-file: No such file or directory") == 1
+
+
+@pytest.mark.parametrize("file", ["", "folder"])
+def test_a_folder_is_no_file_for_figures(project, file):
+    Path("folder").mkdir()
+    done = run("--metrics-file", file)
+    assert done.returncode == 2 and "is a directory" in done.stderr
+    assert not [path for path in project.iterdir() if path.name.startswith(".")]
 
 
 def test_labels_are_escaped(tmp_path):

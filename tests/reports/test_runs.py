@@ -141,6 +141,8 @@ def test_the_score_is_that_of_the_best_student(tmp_path):
     scored(run, models, [("a", "RETUNE"), ("b", "DEPLOY")])
     line = runs_table(list_runs(tmp_path), 80, NOW).splitlines()[1]
     assert "90.0%" in line and "DEPLOY" in line
+    (run / "evaluate/metrics.json").write_bytes(b'{"models": 3, "verdict": {"students": 1}}')
+    assert list_runs(tmp_path)["runs"][0]["best"] is None
 
 
 @pytest.mark.parametrize(
@@ -148,6 +150,9 @@ def test_the_score_is_that_of_the_best_student(tmp_path):
     [
         ("pipeline.resolved.yaml", b"stages: [", "pipeline.resolved.yaml cannot be read"),
         ("pipeline.resolved.yaml", b"\xff", "pipeline.resolved.yaml cannot be read"),
+        ("pipeline.resolved.yaml", b"stages: " + 5000 * b"[", "pipeline.resolved.yaml cannot be read"),
+        ("pipeline.resolved.yaml", b"stages: 2026-99-99", "pipeline.resolved.yaml cannot be read"),
+        ("pipeline.resolved.yaml", b"stages: {}", "pipeline.resolved.yaml cannot be read"),
         ("pipeline.resolved.yaml", None, "pipeline.resolved.yaml is gone"),
         ("filter/manifest.json", b"{", "filter/manifest.json cannot be read"),
         ("filter/manifest.json", b"[]", "filter/manifest.json cannot be read"),
@@ -165,10 +170,14 @@ def test_a_broken_run_is_named_and_hides_no_other(tmp_path, file, content, fault
     assert f"one is broken: {fault}" in runs_table(listed, 80, NOW)
 
 
-@pytest.mark.parametrize("content", [b"\xff\n", b"[]\n", b"{\n{}\n"])
+@pytest.mark.parametrize("content", [b"\xff\n", b"[]\n", b"{\n{}\n", None])
 def test_a_log_that_cannot_be_read_is_named(tmp_path, content):
     run = made(tmp_path / "one")
-    (run / "run.log.jsonl").write_bytes(content)
+    if content is None:  # nor a disk's error
+        (run / "run.log.jsonl").unlink()
+        (run / "run.log.jsonl").mkdir()
+    else:
+        (run / "run.log.jsonl").write_bytes(content)
     (run / ".lock").write_bytes(b"[]")
     (listed,) = list_runs(tmp_path)["runs"]
     assert (listed["state"], listed["fault"]) == ("broken", "run.log.jsonl cannot be read")

@@ -10,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from synthgen.cli import app
+from synthgen.core.errors import InputError
 from synthgen.reports import waiting
-from synthgen.reports.waiting import ended
+from synthgen.reports.waiting import ended, wait_for
 
 
 def status(*states):
@@ -95,3 +96,8 @@ def test_status_that_waits_ends_as_the_run_did(tmp_path, monkeypatch):
     assert failed.exception is not None
     assert CliRunner().invoke(app, ["status", "small", "--wait"]).exit_code == 1
     assert CliRunner().invoke(app, ["status", "small"]).exit_code == 0
+
+
+def test_a_run_whose_folder_goes_is_waited_for_no_more(tmp_path):
+    with pytest.raises(InputError, match="folder is gone"):
+        wait_for(lambda: (status("run"), False), print, tmp_path / "gone")

@@ -116,3 +116,10 @@ def test_rows_and_blocks_of_any_size_are_hashed_as_they_are_written(tmp_path):
                 wanted += [line + b"\n"] * max(rows, 1)
         assert (tmp_path / f"{number}.jsonl").read_bytes() == b"".join(wanted)
         assert (writer.sha256, writer.rows) == (file_sha256(writer.path), len(wanted))
+
+
+@pytest.mark.parametrize("line", [b"{", b"[]", b"3", b"\xff"])
+def test_a_line_of_a_log_that_synthgen_did_not_write_is_named(tmp_path, line):
+    (tmp_path / "log.jsonl").write_bytes(b'{"n": 1}\n' + line + b'\n{"n": 2}\n')
+    with pytest.raises(InputError, match="log.jsonl:2"):
+        list(read_log(tmp_path / "log.jsonl"))

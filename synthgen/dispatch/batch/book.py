@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from synthgen.core.errors import InputError
 from synthgen.dispatch.batch.file import MAX_BYTES, MAX_REQUESTS, BatchId, request_line, runs_of
 from synthgen.dispatch.request_key import KeyedRequest
 from synthgen.dispatch.sending.cost import Cost
@@ -67,14 +68,26 @@ class BatchPart:
 
 
 class BatchBook:
-    """The book of one folder; use as a context manager."""
+    """The book of one folder; use as a context manager.
+
+    Raises:
+        InputError: there is a file in its place that is no such book.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._book = sqlite3.connect(folder / "book.sqlite", isolation_level=None, check_same_thread=False)
-        self._book.execute("PRAGMA synchronous=FULL")
-        self._book.executescript(_TABLES)
+        try:
+            self._book.execute("PRAGMA synchronous=FULL")
+            self._book.executescript(_TABLES)
+        except sqlite3.DatabaseError as fault:
+            self._book.close()
+            raise InputError(
+                f"the book of batches cannot be read: {fault}",
+                str(folder / "book.sqlite"),
+                "restore it from a copy: it alone knows which batches were handed in, and they are paid for",
+            ) from None
 
     def file(self, kind: str, number: int) -> Path:
         """A part's file: kind is `requests`, `results` or `errors`."""

@@ -47,6 +47,7 @@ class Collected:
         in_use: runs at which a process is at work; nothing of them was looked at.
         unreadable: runs whose pipeline cannot be read; as long as there are any, no stage's result goes.
         links: runs that are symbolic links, which are not followed.
+        unwritable: runs of which not all could be read or deleted, with the system's reason.
     """
 
     folder: Path
@@ -56,6 +57,7 @@ class Collected:
     in_use: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
+    unwritable: dict[str, str] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -73,6 +75,7 @@ class Collected:
             "in_use": self.in_use,
             "unreadable": self.unreadable,
             "links": self.links,
+            "unwritable": self.unwritable,
         }
 
 
@@ -116,6 +119,10 @@ def collect_garbage(folder: Path, *, delete: bool = False, models: bool = False)
             if alone:
                 raise
             found.in_use.append(run.name)
+        except OSError as fault:  # another user's, or on a disk that is mounted to be read
+            if alone:
+                raise
+            found.unwritable[run.name] = fault.strerror or str(fault)
     return found
 
 
@@ -138,9 +145,10 @@ def _take(garbage: Garbage, freed: Freed, found: Collected, models: bool) -> Non
     if garbage.kind == "model" and not models:
         found.models.append(Piece(garbage, Freed().add(garbage.path)))
         return
-    found.pieces.append(Piece(garbage, freed.add(garbage.path)))
+    piece = Piece(garbage, freed.add(garbage.path))
     if found.deleted:
         remove(garbage.run, garbage.path)
+    found.pieces.append(piece)
 
 
 def _runs(folder: Path) -> tuple[list[Path], list[Path]]:

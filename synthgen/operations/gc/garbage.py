@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from synthgen.core.errors import SynthgenError
 from synthgen.operations.gc.named import Named
 from synthgen.operations.rehearse.leftovers import leftovers
 from synthgen.operations.shard import is_merged
@@ -124,7 +125,7 @@ def _attempts(run: Path) -> Mapping[str, Attempt] | None:
     """The stages whose last start did not end well; None where the run's log cannot be read."""
     try:
         return last_attempts(run, alive=False)
-    except (ValueError, AttributeError):
+    except (OSError, SynthgenError):
         return None
 
 
@@ -133,7 +134,7 @@ def _ended_well(run: Path) -> bool:
     try:
         for entry in read_log(run / "run.log.jsonl"):
             last = str(entry.get("event"))
-    except (ValueError, AttributeError):
+    except (OSError, SynthgenError):
         return False
     return last == "done"
 

@@ -6,6 +6,7 @@ skips a task on chosen exit codes; the DAG makes failures of these, which Airflo
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,10 @@ def files(work: Work, place: Path, at_once: int = 8) -> dict[str, str]:
     steps: list[dict[str, Any]] = []
     for number, part in enumerate(work.parts, 1):
         sharded = part.shards > 1
-        # Airflow fills in {{ … }} of a command, and takes one that ends in .sh for a file's name.
-        line = _plain(work.run(part))
+        line = _plain(work.run(part)) + " "  # Airflow takes a command that ends in .sh for a file's name
         steps.append({"name": f"part_{number}", "task": part.label, "shards": part.shards, "command": line})
         if sharded:
-            task, line = f"{part.label}-merge", _plain(work.merge(part))
+            task, line = f"{part.label}-merge", _plain(work.merge(part)) + " "
             steps.append({"name": f"merge_{number}", "task": task, "shards": 1, "command": line})
     return {
         f"{work.slug}_dag.py": render(
@@ -37,7 +37,7 @@ def files(work: Work, place: Path, at_once: int = 8) -> dict[str, str]:
             name=work.name.replace("\\", " ").replace('"', "'"),
             slug=work.slug,
             place=str(place),
-            setup=work.setup,
+            setup=_plain(work.setup),
             retries=RETRIES,
             at_once=at_once,
             steps=steps,
@@ -46,5 +46,5 @@ def files(work: Work, place: Path, at_once: int = 8) -> dict[str, str]:
 
 
 def _plain(line: str) -> str:
-    """A command that Airflow's own templates leave as it is."""
-    return f"{{% raw %}}{line}{{% endraw %}} " if "{{" in line or "{%" in line or "{#" in line else f"{line} "
+    """Shell that Airflow's templates leave as it is: they fill in what is in {{ … }}, {% … %} and {# … #}."""
+    return re.sub(r"\{(?=[{%#])", "{{ '{' }}", line)

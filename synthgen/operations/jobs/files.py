@@ -13,11 +13,13 @@ from typing import Any
 
 from synthgen.core.errors import ConfigError
 from synthgen.core.exit_codes import codes
+from synthgen.core.text import path_word
 from synthgen.operations.jobs.parts import Part
 from synthgen.store.publish import write_whole
 
 STAY = 30
 """Seconds beside `--grace` in which a run writes what came back and ends."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Work:
         """The words behind `synthgen` that do a part, or one shard of it, counted from 1."""
         divided = ["--shard", f"{shard}/{part.shards}"] if shard else []
         options = ["--grace", str(self.grace), *self.run_options, *divided]
-        return ["run", str(self.pipeline), *part.span, *options]
+        return ["run", self._file, *part.span, *options]
 
     def merge(self, part: Part) -> str:
         """The command that puts a part's shards together, as a line of shell."""
@@ -67,16 +69,31 @@ class Work:
 
     def merge_words(self, part: Part) -> list[str]:
         """The words behind `synthgen` that put a part's shards together."""
-        return ["merge", str(self.pipeline), "--of", str(part.shards), *self.merge_options]
+        return ["merge", self._file, "--of", str(part.shards), *self.merge_options]
 
     def whole(self) -> str:
         """The command that does the whole pipeline, as a line of shell."""
-        words = ["synthgen", "run", str(self.pipeline), "--grace", str(self.grace), *self.run_options]
+        words = ["synthgen", "run", self._file, "--grace", str(self.grace), *self.run_options]
         return shlex.join(words)
+
+    @property
+    def _file(self) -> str:
+        return path_word(self.pipeline)
+
+
+class _Whole(str):
+    """Text that may stand in a file as it is, with line breaks: a filter has quoted it, or it is shell."""
 
 
 def render(template: str, **values: Any) -> str:
-    """A file of `templates/` (without its `.j2`), filled in."""
+    """A file of `templates/` (without its `.j2`), filled in.
+
+    A value stands in a line. One with a line break would begin another, which a shell would run: only what a
+    filter has quoted may have some, and what is shell anyway.
+
+    Raises:
+        ConfigError: a value has a line break or another control character.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -85,15 +102,28 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_in_a_line,
     )
     environment.globals["codes"] = codes
-    environment.filters.update(sh=shlex.quote, yaml=_json, python=repr)
+    for name, quote in {"sh": shlex.quote, "yaml": _json, "python": repr, "shell": str}.items():
+        environment.filters[name] = lambda value, quote=quote: _Whole(quote(value))
     return environment.get_template(f"{template}.j2").render(**values)
+
+
+def _in_a_line(value: Any) -> Any:
+    if isinstance(value, str) and not isinstance(value, _Whole) and (odd := _CONTROL.search(value)):
+        raise ConfigError(
+            f"a line of a job file cannot hold {odd[0]!r}",
+            repr(value),
+            "take names of files, folders and options without line breaks",
+        )
+    return value
 
 
 def _json(text: str) -> str:
     """Text in double quotes, as JSON and YAML have it."""
-    return json.dumps(text, ensure_ascii=False)
+    plain = json.dumps(text, ensure_ascii=False)
+    return _CONTROL.sub(lambda odd: f"\\u{ord(odd[0]):04x}", plain)
 
 
 def write_files(folder: Path, files: Mapping[str, str], overwrite: bool) -> list[Path]:
@@ -110,8 +140,8 @@ def write_files(folder: Path, files: Mapping[str, str], overwrite: bool) -> list
     Raises:
         ConfigError: some are there, and are not the same; nothing is written.
     """
-    paths = {folder / name: text for name, text in files.items()}
-    changed = [path for path, text in paths.items() if path.exists() and path.read_text("utf-8") != text]
+    paths = {folder / name: text.encode() for name, text in files.items()}
+    changed = [path for path, text in paths.items() if path.exists() and path.read_bytes() != text]
     if changed and not overwrite:
         raise ConfigError(
             f"{', '.join(path.name for path in changed)}: already there, and not as it would be written",
@@ -120,7 +150,7 @@ def write_files(folder: Path, files: Mapping[str, str], overwrite: bool) -> list
         )
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in paths.items():
-        write_whole(path, text.encode())
-        if text.startswith("#!"):
+        write_whole(path, text)
+        if text.startswith(b"#!"):
             os.chmod(path, 0o755)
     return list(paths)

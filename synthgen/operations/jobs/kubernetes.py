@@ -6,11 +6,13 @@ backoffLimitPerIndex from 1.33 on). Jobs know no order, so a script waits for ea
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from synthgen.operations.jobs.files import STAY, Work, render
 from synthgen.operations.jobs.parts import Part
 
+MERGE = "-merge"
 SHARD = "$((JOB_COMPLETION_INDEX + 1))"
 
 
@@ -41,7 +43,7 @@ def files(work: Work, cluster: Kubernetes) -> dict[str, str]:
         if sharded:
             merge = Part(part.stages)
             what = f"the shards of {', '.join(part.stages)}, put together"
-            steps.append(_job(made, work, cluster, f"{label}-merge", what, work.merge(part), merge))
+            steps.append(_job(made, work, cluster, f"{label}{MERGE}", what, work.merge(part), merge))
     made["apply.sh"] = render("apply.sh", name=work.name, keys=work.keys, secret=cluster.secret, steps=steps)
     extras = "[train,curate]" if any(part.trains for part in work.parts) else "[curate]"
     made["Dockerfile"] = render("Dockerfile", image=cluster.image, extras=extras)
@@ -52,7 +54,7 @@ def _job(
     made: dict[str, str], work: Work, cluster: Kubernetes, label: str, what: str, command: str, part: Part
 ) -> tuple[str, str]:
     """Adds a job's file; returns its name and that of the file."""
-    job = f"{work.slug}-{label}".lower().replace("_", "-")[:63].rstrip("-")
+    job = _name(f"{work.slug}-{label}", part.shards)
     setup = f"{work.setup} && " if work.setup else ""
     made[f"{label}.yaml"] = render(
         "part.yaml",
@@ -72,6 +74,14 @@ def _job(
         claim=cluster.claim,
     )
     return job, f"{label}.yaml"
+
+
+def _name(label: str, shards: int) -> str:
+    """A job's name, a DNS label: with a shard's index behind it, too, it has at most 63 characters."""
+    plain = re.sub(r"[^a-z0-9-]+", "-", label.lower())
+    room = 63 - len(f"-{shards}")
+    end = MERGE if plain.endswith(MERGE) else ""  # or a long name would be that of the shards
+    return plain[:room] if len(plain) <= room else plain[: room - len(end)].rstrip("-") + end
 
 
 def _program(part: Part, cluster: Kubernetes) -> str:

@@ -8,14 +8,19 @@ waits for it goes on waiting. A part in shards is one array of at most `array_si
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthgen.core.errors import ConfigError
+from synthgen.core.text import path_word
 from synthgen.operations.jobs.files import STAY, Work, render
 from synthgen.operations.jobs.parts import Part
 
 RESTARTS = 100
 """How often a job queues itself again."""
+_PATTERN = re.compile(r"\\|%\d*[%AabJjNnstux]")
+"""What sbatch fills in in a file's name; a backslash makes it fill in nothing."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,15 @@ def files(work: Work, site: Slurm, folder: Path) -> dict[str, str]:
         work: the pipeline.
         site: what the site wants.
         folder: where they will stand, relative to where they are run from.
+
+    Raises:
+        ConfigError: the folder has a name that Slurm cannot write logs to.
     """
     made: dict[str, str] = {}
     steps = []
-    logs = (folder / "logs").as_posix()
+    _refuse_pattern((folder / "logs").absolute())
+    logs = path_word(folder / "logs")
+    output = logs.replace('"', '\\"')  # behind #SBATCH, between quotes
     for number, part in enumerate(work.parts, 1):
         label = f"{number:02d}-{part.label}"
         sharded = part.shards > 1
@@ -54,7 +64,7 @@ def files(work: Work, site: Slurm, folder: Path) -> dict[str, str]:
             "part.sbatch",
             what=f"{work.name}: {what}",
             job=f"{work.slug}-{label}",
-            logs=logs,
+            output=output,
             array=sharded,
             time=site.time,
             notice=work.grace + 2 * STAY,
@@ -64,14 +74,14 @@ def files(work: Work, site: Slurm, folder: Path) -> dict[str, str]:
             restarts=RESTARTS,
         )
         steps.append(
-            {"file": (folder / f"{label}.sbatch").as_posix(), "what": what, "arrays": _arrays(part, site)}
+            {"file": path_word(folder / f"{label}.sbatch"), "what": what, "arrays": _arrays(part, site)}
         )
         if sharded:
             made[f"{label}-merge.sbatch"] = render(
                 "part.sbatch",
                 what=f"{work.name}: the shards of {', '.join(part.stages)}, put together",
                 job=f"{work.slug}-{label}-merge",
-                logs=logs,
+                output=output,
                 array=False,
                 time=site.time,
                 notice=work.grace + 2 * STAY,
@@ -80,13 +90,23 @@ def files(work: Work, site: Slurm, folder: Path) -> dict[str, str]:
                 command=work.merge(part),
                 restarts=RESTARTS,
             )
-            merge = (folder / f"{label}-merge.sbatch").as_posix()
+            merge = path_word(folder / f"{label}-merge.sbatch")
             steps.append({"file": merge, "what": f"merge of {', '.join(part.stages)}", "arrays": []})
     back = os.path.relpath(".", folder)
     made["submit.sh"] = render(
         "submit.sh", name=work.name, back=back, logs=logs, steps=steps, at_once=site.at_once
     )
     return made
+
+
+def _refuse_pattern(logs: Path) -> None:
+    """Refuses a path of logs of which a part is a pattern: sbatch has no way to say that it is none."""
+    if found := _PATTERN.search(str(logs)):
+        raise ConfigError(
+            f"Slurm writes no logs to a folder with {found[0]} in its path: it fills that in",
+            str(logs),
+            "take another folder with -o, and work in one without it",
+        )
 
 
 def _arrays(part: Part, site: Slurm) -> list[tuple[int, int]]:

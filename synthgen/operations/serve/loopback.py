@@ -16,7 +16,8 @@ _OWN_NAMES = frozenset((HOST, "localhost", "::1"))
 def is_own(address: str) -> bool:
     """Whether an address (`http://host:port`) is this machine's own."""
     try:
-        return urlsplit(address).hostname in _OWN_NAMES
+        parts = urlsplit(address)
+        return parts.hostname in _OWN_NAMES and (parts.port is None or parts.port > 0)
     except ValueError:
         return False
 

@@ -27,6 +27,7 @@ from synthgen.reports.report.sections.scores import scores
 from synthgen.reports.report.sections.setup import setup
 from synthgen.reports.report.sections.training import training
 from synthgen.reports.report.sections.variants import variants
+from synthgen.reports.run_folder import reading_published
 from synthgen.reports.visible import visible
 from synthgen.store.publish import write_whole
 
@@ -87,8 +88,10 @@ def write_html_report(
     path = out or run_dir / NAME
     if path.is_dir():
         path /= NAME
+    with reading_published(run_dir):
+        page = html_report(run_dir, samples, seed, ledger)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, html_report(run_dir, samples, seed, ledger).encode("utf-8"))
+    write_whole(path, page.encode("utf-8"))
     return path
 
 

@@ -121,7 +121,7 @@ def _details(row: Row, asked: dict[str, Any], over: Row | None) -> dict[str, Any
     if kind == "note":
         return {"text": text}
     if kind == "fix":
-        if asked.get("field") not in texts_of(row):
+        if not isinstance(asked.get("field"), str) or asked["field"] not in texts_of(row):
             raise InputError(f"the row has no text {asked.get('field')!r}")
         return {"field": asked["field"], "text": text}
     if kind == "grade":

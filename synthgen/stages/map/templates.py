@@ -98,6 +98,8 @@ def filled(template: Template, row: Mapping[str, Any] | Row) -> str:
         TypeError,
         ValueError,
         AttributeError,
+        RecursionError,
+        MemoryError,
         re.error,
     ) as fault:
         raise NoResult(f"{type(fault).__name__}: {fault}"[:200]) from None

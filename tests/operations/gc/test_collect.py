@@ -19,6 +19,7 @@ from synthgen.operations.rehearse.leftovers import OURS
 from synthgen.pipeline.file import load_pipeline
 from synthgen.pipeline.options import RunOptions
 from synthgen.pipeline.run import run_pipeline
+from synthgen.reports.garbage_text import garbage_text
 from synthgen.store.jsonl import AppendLog
 from synthgen.store.lock import RunLock
 from synthgen.store.manifest import read_manifest, write_manifest
@@ -257,6 +258,18 @@ def test_a_run_in_use_is_left_alone(one):
             with pytest.raises(RunLocked):
                 collect_garbage(one, delete=delete)
     assert content(one) == before
+
+
+def test_a_run_that_cannot_be_written_to_hides_no_other(one):
+    run("two", kept="old", rule="length: {min_words: 5, field: output}")
+    run("two")
+    (one / ".fence").unlink()
+    (one / ".fence").mkdir()
+    before = content(one)
+    found = collect_garbage(RUNS, delete=True)
+    assert found.unwritable == {"one": "Is a directory"} and content(one) == before
+    assert {piece.garbage.run.name for piece in found.pieces} == {"two"}
+    assert "one: left as it is" in garbage_text(found.plain(), 80)
 
 
 def test_merged_shards_go_and_the_merged_run_is_done(in_tmp):

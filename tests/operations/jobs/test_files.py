@@ -211,7 +211,8 @@ def test_keys_come_from_a_secret_and_stand_nowhere(project, monkeypatch):
         for file in write(kind, "--overwrite")
     }
     assert not [file for file, text in texts.items() if "sk-very-secret" in text]
-    named = "{name: OPENAI_API_KEY, valueFrom: {secretKeyRef: {name: synthgen-keys, key: OPENAI_API_KEY}}}"
+    secret = '{name: "synthgen-keys", key: OPENAI_API_KEY}'
+    named = f"{{name: OPENAI_API_KEY, valueFrom: {{secretKeyRef: {secret}}}}}"
     assert any(named in text for text in texts.values())
 
 

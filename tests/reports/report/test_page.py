@@ -212,3 +212,14 @@ def test_speeds_that_cannot_be_read_are_left_out(tmp_path):
     files = {"metrics.json": json.dumps({"sizes": SIZES}).encode(), "speed.json": b"{"}
     stage(run, "measure", "measure", "metrics", files)
     assert "Size, speed and price" not in html_report(run)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"models": [1]}', '{"models": {"a": {"role": ["x"]}}, "verdict": {"students": 1}}']
+)
+def test_scores_that_somebody_edited_are_named(tmp_path, text):
+    run = make_run(tmp_path / "run")
+    (run / "evaluate" / "metrics.json").write_text(text)
+    with pytest.raises(InputError, match="metrics.json is no longer what evaluate wrote"):
+        write_html_report(run)
+    assert not (run / "report.html").exists()

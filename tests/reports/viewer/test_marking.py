@@ -6,6 +6,7 @@ import signal
 import threading
 
 import orjson
+import pytest
 
 from synthgen.reports.viewer.marking import Marking
 from synthgen.store.reviews import append_mark, read_marks
@@ -62,6 +63,12 @@ def test_a_mark_is_written_before_it_is_answered_and_is_seen_by_another_viewer(r
     assert reply[0] == 200
     *_, pair = read_marks(run / "reviews.jsonl")
     assert (pair["row"], pair["over"]) == ("b000", "b000-2") and pair["rejected"] == "Seven. The answer is 7."
+
+
+@pytest.mark.parametrize("field", [["output"], {"a": 1}, 3, None, "meta"])
+def test_a_fix_of_what_is_no_text_is_refused(run, start, field):
+    status, _, text = Client(start(run)).mark("filter/rows", 1, "fix", field=field, text="x")
+    assert status == 400 and "no text" in text
 
 
 def test_read_only_takes_no_mark(start, run):

@@ -42,6 +42,7 @@ def test_only_this_machines_own_page_with_the_token_is_let_in(client, viewer):
         client.send("GET", "/static/viewer.js", cookie=False),
         client.send("GET", "/", Host="evil.example"),
         client.send("GET", "/", Host=f"evil.example:{port}"),
+        client.send("GET", "/", Host="127.0.0.1:99999999"),
         client.send("GET", f"/?token={viewer.token}", Host=f"evil.example:{port}", cookie=False),
         client.send("GET", "/", Origin="http://evil.example"),
         client.send("GET", "/", Origin="null"),

@@ -148,3 +148,8 @@ def test_what_a_row_holds_is_never_a_template(row):
     assert filled(compiled("{{ row | json }}"), {**row, "x": "{{ 7 * 7 }}"}).find("49") == -1 or any(
         "49" in part for pair in row.items() for part in pair
     )
+
+
+def test_a_template_that_calls_itself_is_that_rows_reason():
+    with pytest.raises(NoResult, match="RecursionError"):
+        filled(compiled("{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}"), {})

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
-
+from synthgen.core.errors import SynthgenError
 from synthgen.reports.report.blocks import Block, Chart, Table
 from synthgen.reports.report.facts import RunFacts
 from synthgen.reports.report.figures import count, figure, memory, plain, time
@@ -54,7 +53,7 @@ def read_curves(stage: PublishedStage) -> dict[str, Curve]:
     path = stage.folder / "metrics.jsonl"
     try:
         entries = list(read_log(path)) if path.is_file() else []
-    except (OSError, orjson.JSONDecodeError):
+    except (OSError, SynthgenError):
         return {}
     for entry in entries:
         step = entry.get("step")
