@@ -21,7 +21,8 @@ import orjson
 
 from synthgen.store.ledger.key import request_hash
 from synthgen.store.ledger.ledger import Ledger, open_ledger
-from synthgen.store.ledger.writer import OnCommit, ReplyWrite
+from synthgen.store.ledger.writer import OnCommit
+from synthgen.store.ledger.writes import ReplyWrite
 
 GROUP = 32
 LOOKUPS = 10_000

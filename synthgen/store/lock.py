@@ -1,12 +1,14 @@
-"""Only one live process a run: a lock file with host, pid, heartbeat and a fencing number.
+"""Only one live process a run: a lock file with machine, pid, heartbeat and a fencing number.
 
-The lock is created exclusively. It is stale if its process is dead (same host) or if its heartbeat is older
-than `STALE_SECONDS` (another host). A process whose lock was taken over notices it by the fencing number
-before it publishes.
+The lock is created exclusively. It is stale if its process is dead (same machine) or if its heartbeat is
+older than `STALE_SECONDS` (another machine, or a container of this one whose processes are not seen here). A
+process whose lock was taken over notices it by the fencing number before it publishes.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import socket
 import threading
@@ -16,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 import orjson
+import xxhash
 
 from synthgen.core.errors import RunLocked
 
@@ -70,7 +73,8 @@ class RunLock:
     def held(self) -> bool:
         """Whether the lock is still ours; asked before publishing."""
         holder = self._holder()
-        return holder is not None and holder.get("fence") == self.fence and holder.get("pid") == os.getpid()
+        own = {"fence": self.fence, "pid": os.getpid(), "machine": machine_id()}
+        return holder is not None and own.items() <= holder.items()
 
     def check(self) -> None:
         """Raises RunLocked where another process took the run over in the meantime."""
@@ -85,12 +89,13 @@ class RunLock:
         fence = self._next_fence()
         content = {
             "host": socket.gethostname(),
+            "machine": machine_id(),
             "pid": os.getpid(),
-            "born": _born(os.getpid()),
+            "born": born(os.getpid()),
             "heartbeat": time.time(),
             "fence": fence,
         }
-        aside = self.path.with_name(f".lock.{os.getpid()}.{threading.get_ident()}")
+        aside = self.path.with_name(f".lock.{_own_name()}.{threading.get_ident()}")
         aside.write_bytes(orjson.dumps(content))
         try:
             os.link(aside, self.path)  # exclusive also on network folders, and never seen half written
@@ -114,13 +119,13 @@ class RunLock:
     def _remove_stale(self, seen: dict[str, Any] | None) -> None:
         if seen is None:
             return
-        aside = self.path.with_name(f".lock.stale.{os.getpid()}")
+        aside = self.path.with_name(f".lock.stale.{_own_name()}")
         try:
             os.rename(self.path, aside)
         except FileNotFoundError:
             return
         moved = _read(aside) or {}
-        if moved.get("fence") != seen.get("fence") or moved.get("pid") != seen.get("pid"):
+        if any(moved.get(part) != seen.get(part) for part in ("fence", "machine", "pid")):
             try:
                 os.link(aside, self.path)  # it is a live lock that was made meanwhile: put it back
             except FileExistsError:
@@ -133,7 +138,7 @@ class RunLock:
                 return
             holder = self._holder() or {}
             holder["heartbeat"] = time.time()
-            aside = self.path.with_name(f".lock.beat.{os.getpid()}")
+            aside = self.path.with_name(f".lock.beat.{_own_name()}")
             try:
                 aside.write_bytes(orjson.dumps(holder))
                 os.replace(aside, self.path)
@@ -158,10 +163,27 @@ def _read(path: Path) -> dict[str, Any] | None:
         return {}
 
 
+def _own_name() -> str:
+    """Tells this process from all others, also from one with the same id on another machine."""
+    return f"{socket.gethostname()}.{machine_id()}.{os.getpid()}"
+
+
 def _stale(holder: dict[str, Any]) -> bool:
-    if holder.get("host") == socket.gethostname() and isinstance(holder.get("pid"), int):
-        return _born(holder["pid"]) != holder.get("born") or not is_alive(holder["pid"])
+    here = holder.get("machine", machine_id()) == machine_id() and holder.get("host") == socket.gethostname()
+    if here and isinstance(holder.get("pid"), int):
+        return born(holder["pid"]) != holder.get("born") or not is_alive(holder["pid"])
     return bool(time.time() - float(holder.get("heartbeat", 0)) > STALE_SECONDS)
+
+
+@functools.cache
+def machine_id() -> str:
+    """What tells this machine since its last start, and this namespace of process ids, from all others."""
+    known = []
+    with contextlib.suppress(OSError):
+        known.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+    with contextlib.suppress(OSError):
+        known.append(os.readlink("/proc/self/ns/pid"))
+    return xxhash.xxh32_hexdigest("".join(known).encode())
 
 
 def is_alive(pid: int) -> bool:
@@ -179,7 +201,7 @@ def is_alive(pid: int) -> bool:
         return True
 
 
-def _born(pid: int) -> str:
+def born(pid: int) -> str:
     """When a process began, which tells it from another with the same pid; "" where it is not known."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii") as stat:

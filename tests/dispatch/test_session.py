@@ -176,7 +176,7 @@ def test_a_wrong_key_stops_at_once_and_is_never_repeated(sessions, monkeypatch, 
             and "A_KEY" in str(failed.value)
         )
         assert teacher.requests <= 32
-    for path in (tmp_path / "ledger").rglob("*"):
+    for path in (tmp_path / "ledger").rglob("*.*"):
         assert b"sk-secret" not in path.read_bytes()
 
 
@@ -272,7 +272,7 @@ def test_a_key_that_a_reply_echoes_is_not_kept(sessions, monkeypatch, tmp_path):
         (rendered,) = session.render([question(0)])
         assert rendered.result == ["your key is ***"]
         assert session._owner.ledger.get(rendered.keys[0]).headers == {"x-request-id": "for ***"}
-    assert all(b"sk-secret" not in path.read_bytes() for path in (tmp_path / "ledger").iterdir())
+    assert all(b"sk-secret" not in path.read_bytes() for path in (tmp_path / "ledger").glob("*.*"))
 
 
 @pytest.mark.parametrize("name", ["Authorization", "api-key", "X-API-Key", "Cookie"])
@@ -307,7 +307,7 @@ def test_a_disk_that_fills_up_stops_the_run_and_keeps_what_was_committed(session
     """SQLite's own limit on a file's pages stands in for the disk's: the write fails with SQLITE_FULL too."""
     with MisbehavingTeacher(latency=(0.0, 0.01)) as teacher:
         opened = sessions(teacher.url)
-        opened.ledger.writer().claim.connection.execute("PRAGMA max_page_count=60")
+        opened.ledger.writer().target.connection.execute("PRAGMA max_page_count=60")
         with pytest.raises(SynthgenError, match="no space left") as full:
             opened.open().fetch((question(i) for i in range(3000)), total=3000, stage="g")
         assert full.value.exit_code == 1 and "the same command continues" in str(full.value)

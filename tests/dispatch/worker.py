@@ -1,6 +1,6 @@
 """A process for kill tests: asks `rows` chained questions and writes the results.
 
-Arguments: url, ledger, rows, out, concurrency[, cap[, workers]].
+Arguments: url, ledger, rows, out, concurrency[, cap[, workers[, timeout]]].
 """
 
 import sys
@@ -24,10 +24,11 @@ url, ledger, rows, out, concurrency = (
 )
 budget = Budget(usd=float(sys.argv[6])) if len(sys.argv) > 6 and float(sys.argv[6]) else None
 workers = int(sys.argv[7]) if len(sys.argv) > 7 else 1
+timeout = float(sys.argv[8]) if len(sys.argv) > 8 else 2.0
 config = TeacherConfig(
     model="m",
     base_url=url,
-    limits={"concurrency": concurrency, "workers": workers, "timeout": 2, "max_attempts": 50},
+    limits={"concurrency": concurrency, "workers": workers, "timeout": timeout, "max_attempts": 50},
     sampling={"max_tokens": 64},
     price={"input_per_mtok": 1000, "output_per_mtok": 1000},
 )

@@ -12,7 +12,7 @@ from synthgen.reports.run_folder import dataset_of, stages_of
 from synthgen.reports.runs import list_runs, runs_table
 from synthgen.store.jsonl import AppendLog
 from synthgen.store.ledger.ledger import open_ledger
-from synthgen.store.ledger.writer import ReserveWrite
+from synthgen.store.ledger.writes import ReserveWrite
 from synthgen.store.lock import RunLock
 from tests.reports.made_runs import make_run, stage
 from tests.store.ledger.test_ledger import reply

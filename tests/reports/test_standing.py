@@ -10,7 +10,7 @@ from synthgen.reports import watch as watch_module
 from synthgen.reports.standing import charged, charged_lines, score_lines, shard_lines, shards
 from synthgen.reports.watch import watch
 from synthgen.store.ledger.ledger import open_ledger
-from synthgen.store.ledger.writer import ReserveWrite
+from synthgen.store.ledger.writes import ReserveWrite
 from tests.reports.made_runs import make_run
 from tests.store.ledger.test_ledger import reply
 

@@ -89,7 +89,7 @@ def test_the_beginning_of_an_id_is_enough(run):
 def test_samples_of_one_request_share_its_cost(tmp_path, monkeypatch):
     from synthgen.store.jsonl import write_rows
     from synthgen.store.ledger.ledger import open_ledger
-    from synthgen.store.ledger.writer import ReplyWrite
+    from synthgen.store.ledger.writes import ReplyWrite
 
     choices = [{"index": n, "message": {"content": f"{n}"}, "finish_reason": "stop"} for n in range(4)]
     body = {"choices": choices, "usage": {"prompt_tokens": 100, "completion_tokens": 40}}

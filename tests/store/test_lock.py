@@ -57,6 +57,23 @@ def test_another_host_is_believed_until_its_heartbeat_is_old(tmp_path):
         assert lock.fence == 8
 
 
+def test_a_container_with_the_same_host_name_is_another_machine(tmp_path):
+    """Its process ids are its own: that this one has no such process, or another one, tells nothing."""
+    with RunLock(tmp_path):
+        entry = orjson.loads((tmp_path / ".lock").read_bytes())
+    entry |= {"machine": "0" * 8, "pid": 1, "born": "1", "heartbeat": time.time()}
+    (tmp_path / ".lock").write_bytes(orjson.dumps(entry))
+    with pytest.raises(RunLocked), RunLock(tmp_path):
+        pass
+    entry["heartbeat"] = time.time() - lock_module.STALE_SECONDS - 1
+    (tmp_path / ".lock").write_bytes(orjson.dumps(entry))
+    with RunLock(tmp_path) as lock:
+        ours = orjson.loads((tmp_path / ".lock").read_bytes())
+        assert lock.held()
+        (tmp_path / ".lock").write_bytes(orjson.dumps({**ours, "machine": "0" * 8}))
+        assert not lock.held(), "a process there may have the same id and number"
+
+
 def test_who_lost_the_lock_may_not_publish(tmp_path):
     with RunLock(tmp_path) as lock:
         taken = orjson.loads((tmp_path / ".lock").read_bytes())

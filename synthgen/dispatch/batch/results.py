@@ -13,7 +13,7 @@ from synthgen.dispatch.batch.provider import BatchProviders
 from synthgen.dispatch.sending.attempt import AttemptFailure, AttemptResult, classify
 from synthgen.dispatch.sending.cost import real_cost
 from synthgen.store.ledger.ledger import Ledger
-from synthgen.store.ledger.writer import RefusalWrite, ReplyWrite
+from synthgen.store.ledger.writes import RefusalWrite, ReplyWrite
 from synthgen.teachers.config import TeacherConfig
 from synthgen.teachers.replies import good_choices
 from synthgen.teachers.transports.base import Answer

@@ -20,7 +20,7 @@ from synthgen.dispatch.batch.sessions import BATCH_SHARE
 from synthgen.dispatch.sending.budget import BudgetAccount
 from synthgen.dispatch.sending.cost import Cost
 from synthgen.store.ledger.ledger import Ledger
-from synthgen.store.ledger.writer import ChargeWrite
+from synthgen.store.ledger.writes import ChargeWrite
 from synthgen.teachers.config import Budget, TeacherConfig
 
 FINAL = ("completed", "failed", "expired", "cancelled")

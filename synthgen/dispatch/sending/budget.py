@@ -14,7 +14,8 @@ from synthgen.core.text import dollars
 from synthgen.dispatch.sending.cost import Cost
 from synthgen.dispatch.sending.work import AnyJob
 from synthgen.store.ledger.ledger import Ledger
-from synthgen.store.ledger.writer import OnCommit, ReleaseWrite, ReserveWrite
+from synthgen.store.ledger.writer import OnCommit
+from synthgen.store.ledger.writes import ReleaseWrite, ReserveWrite
 from synthgen.teachers.config import Budget, TeacherConfig
 
 # times its worst case: a reply that cost more shows that the price in the pipeline file is not the provider's

@@ -11,7 +11,7 @@ from synthgen.core.redact import Redact
 from synthgen.dispatch.sending.attempt import AttemptFailure, AttemptResult
 from synthgen.dispatch.sending.cost import Cost, real_cost
 from synthgen.dispatch.sending.work import AnyJob, JobOutcome, Replied
-from synthgen.store.ledger.writer import FailureWrite, RefusalWrite, ReplyWrite
+from synthgen.store.ledger.writes import FailureWrite, RefusalWrite, ReplyWrite
 from synthgen.teachers.config import Price
 from synthgen.teachers.replies import good_choices
 

@@ -21,11 +21,11 @@ from synthgen.dispatch.sending.circuit_breaker import CircuitBreaker
 from synthgen.dispatch.sending.concurrency import ConcurrencyLimit
 from synthgen.dispatch.sending.connection import Connection
 from synthgen.dispatch.sending.cost import Cost, worst_case
+from synthgen.dispatch.sending.elsewhere import Elsewhere
 from synthgen.dispatch.sending.endpoints import Endpoint, Endpoints
 from synthgen.dispatch.sending.ledger_write import failure_write, reply_write
 from synthgen.dispatch.sending.prescribed_form import PrescribedForms
 from synthgen.dispatch.sending.rate_limit import RateLimit
-from synthgen.dispatch.sending.recheck import recheck
 from synthgen.dispatch.sending.restart import RestartServer, ServerRestart
 from synthgen.dispatch.sending.work import AnyJob, Committed, Halt, JobOutcome, Outcomes, Replied, Reserved
 from synthgen.store.ledger.ledger import Ledger
@@ -74,6 +74,7 @@ class SendLoop:
         self._forms = PrescribedForms(refuse=self._refused)
         self.connection, self._supports_n, self._redact = connection, supports_n, redact
         self._queue: deque[AnyJob] = deque()
+        self._elsewhere = Elsewhere(loop, ledger, config.limits.timeout, self._requeue)
         self._receivers: set[Outcomes[Any]] = set()
         self._tasks, self._jitter = set[asyncio.Task[None]](), random.Random()
         self._fault: SynthgenError | None = None
@@ -109,11 +110,13 @@ class SendLoop:
         """See `Sender`."""
         self._queue = deque(job for job in self._queue if job.outcomes is not outcomes)
         self._queue.extend(self._forms.drop(outcomes))
+        self._elsewhere.drop(outcomes)
         self._receivers.discard(outcomes)
 
     async def cancel(self) -> None:
         """See `Sender`."""
         self._queue.clear()
+        self._elsewhere.drop()
         self._receivers.clear()
         if self._restart is not None:
             self._restart.forget()
@@ -153,12 +156,16 @@ class SendLoop:
             if wait > 0:
                 self._wake = self.loop.call_later(wait, self._pump)
                 return
-            if self._answered_meanwhile(job):
-                continue
-            if self._forms.holds(job):
-                self._queue.popleft()
+            try:
+                to_send = self._elsewhere.begin(job)
+            except SynthgenError as fault:
+                self._halt(fault)
+                return
+            if not to_send or self._forms.holds(job):
+                self._elsewhere.end(self._queue.popleft())  # nothing, if it was not begun
                 continue
             if self._account is not None and not self._reserve(job, self._account):
+                self._elsewhere.end(job)
                 return
             self._queue.popleft()
             self._rate_limit.sent(now, job.keyed.size)
@@ -166,21 +173,8 @@ class SendLoop:
             if self._account is None:
                 self._start(job)
 
-    def _answered_meanwhile(self, job: AnyJob) -> bool:
-        """Whether nothing is left to send: another process has the job's replies, or the ledger failed."""
-        try:
-            outcome = recheck(job, self._ledger)
-        except SynthgenError as fault:
-            self._halt(fault)
-            return True
-        if outcome is not None:
-            job.outcomes.put(outcome)
-        if not job.samples:
-            self._queue.popleft()
-        return not job.samples
-
     def _reserve(self, job: AnyJob, account: BudgetAccount) -> bool:
-        """Reserves a job's worst case, on disk, before anything is sent; False where it does not fit."""
+        """Reserves a job's worst case, on disk, before it is sent; False where it does not fit."""
         try:
             worst = worst_case(job.keyed, len(job.samples), self._config, account.budget)
         except SynthgenError as fault:
@@ -224,7 +218,7 @@ class SendLoop:
         try:
             result = await self.connection.attempt(job, endpoint.url)
         except asyncio.CancelledError:
-            self.in_flight -= 1
+            self._free(job)
             if self._account is not None:
                 self._account.keep(job)
             raise
@@ -251,7 +245,7 @@ class SendLoop:
     def _failed(self, job: AnyJob, result: AttemptResult, failure: AttemptFailure, now: float) -> None:
         if self._account is not None:
             (self._account.keep if failure.charged else self._account.release)(job)
-        self.in_flight -= 1
+        self._free(job)
         self._queue.extendleft(reversed(self._forms.failed(job, failure)))
         if failure.kind == "run":
             self._halt(teacher_failed(self._config, failure))
@@ -291,9 +285,14 @@ class SendLoop:
         else:
             self.loop.call_later(pause, self._requeue, job)
 
-    def _requeue(self, job: AnyJob) -> None:
-        if self._fault is None and job.outcomes in self._receivers:
-            self._queue.appendleft(job)
+    def _free(self, job: AnyJob) -> None:
+        """An attempt has ended: its slot is free, and another process may ask."""
+        self.in_flight -= 1
+        self._elsewhere.end(job)
+
+    def _requeue(self, *jobs: AnyJob) -> None:
+        if self._fault is None:
+            self._queue.extendleft(job for job in reversed(jobs) if job.outcomes in self._receivers)
             self._pump()
 
     def _record_held_failures(self) -> None:
@@ -323,15 +322,15 @@ class SendLoop:
                 if self._fault is None:
                     self._start(one.job)
                 elif self._account is not None:  # stopped before the reservation was on disk
-                    self.in_flight -= 1
+                    self._free(one.job)
                     self._account.release(one.job)
             elif isinstance(one, Replied):
                 self._replied(one.outcome, one.charged)
         self._pump()
 
     def _replied(self, outcome: JobOutcome[Any], charged: Cost) -> None:
-        self.in_flight -= 1
         job = outcome.job
+        self._free(job)
         if self._account is not None and (fault := self._account.settle(job, charged)) is not None:
             # Said before this reply is handed on, which may be the last that anybody waits for.
             self._halt(fault)

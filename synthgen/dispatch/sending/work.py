@@ -35,6 +35,8 @@ class SendJob(Generic[R]):
         worst: the worst case that is reserved for the attempt under way.
         reservation: the number of that reservation in the ledger.
         optional: whether its requester goes on without it if it is refused.
+        taken: the ledger keys that other processes see as asked for, while an attempt is under way.
+        waits_since: the loop's time from which it waits for another process's reply; -1.0 where it does not.
     """
 
     keyed: KeyedRequest
@@ -48,6 +50,8 @@ class SendJob(Generic[R]):
     worst: Cost | None = None
     reservation: int | None = None
     optional: bool = False
+    taken: tuple[str, ...] = ()
+    waits_since: float = -1.0
 
     def count_failure(self, reason: str, max_attempts: int) -> tuple[int, int]:
         """Counts an attempt that failed for a reason: how many of its kind there were, and may be at most."""
@@ -58,7 +62,7 @@ class SendJob(Generic[R]):
 
     def rest(self, start: int) -> SendJob[R]:
         """The samples from the `start`-th on as one job that has been tried as often as this one."""
-        return replace(self, samples=self.samples[start:], worst=None, reservation=None)
+        return replace(self, samples=self.samples[start:], worst=None, reservation=None, taken=())
 
     def one_by_one(self, start: int = 0) -> list[SendJob[R]]:
         """The samples from the `start`-th on, each as a job of its own."""

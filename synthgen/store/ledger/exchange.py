@@ -21,9 +21,10 @@ from synthgen.core.errors import Fault
 from synthgen.core.hashing import canonical_json
 from synthgen.store.jsonl import scan
 from synthgen.store.ledger.body import parse_body
-from synthgen.store.ledger.file import claim_file, unwritable
+from synthgen.store.ledger.file import claim_file, trusts_locks, unwritable
 from synthgen.store.ledger.hash_index import Settling, request_id
 from synthgen.store.ledger.key import key_of
+from synthgen.store.ledger.log import new_segment
 
 LINES_PER_COMMIT = 1000
 
@@ -77,7 +78,7 @@ def import_replies(readers: Sequence[sqlite3.Connection], folder: Path, path: Pa
     Raises:
         SynthgenError: the ledger cannot be written.
     """
-    claim = claim_file(folder)
+    claim = claim_file(folder) if trusts_locks(folder) else new_segment(folder)
     imported = Imported()
     try:
         samples, settling = _SampleWriter(claim.connection), Settling(claim.connection)

@@ -3,12 +3,11 @@
 A ledger is a folder of SQLite files `ledger-0001.sqlite`, …; each is written by one process at a time,
 which holds an flock on the `.lock` file beside it until it ends (however it ends). Whoever needs to write
 takes the first file that nobody holds, so there are never more files than there were writers at once.
-Everybody reads all of them.
+Everybody reads all of them, where they lie. Files use write-ahead logging with synchronous FULL.
 
 Files of version 1 are read and no longer written: whoever needs to write takes or makes one of version 2.
 
-Files use write-ahead logging with synchronous FULL; on network file systems, where shared memory does not
-work, a rollback journal.
+All this needs locks. In a folder without them (`trusts_locks`), `log` takes its place.
 """
 
 from __future__ import annotations
@@ -82,28 +81,17 @@ NETWORK_FILE_SYSTEMS = frozenset(
         "pvfs2",
         "orangefs",
         "glusterfs",
-        "fuse.sshfs",
-        "fuse.glusterfs",
-        "fuse.ceph",
-        "fuse.s3fs",
-        "fuse.gcsfuse",
-        "fuse.juicefs",
     }
 )
 
 
 @dataclass
 class Claim:
-    """A ledger file that this process alone writes, until `release`."""
+    """A ledger file that this process alone writes, until `release`, which closes it."""
 
     path: Path
     connection: sqlite3.Connection
-    _lock: int
-
-    def release(self) -> None:
-        """Closes the file and lets others write it."""
-        self.connection.close()
-        os.close(self._lock)
+    release: Callable[[], None]
 
 
 def ledger_files(folder: Path) -> list[Path]:
@@ -135,10 +123,15 @@ def claim_file(folder: Path) -> Claim:
                 os.close(lock)
                 raise
             if connection is not None:
-                return Claim(path, connection, lock)
+                return Claim(path, connection, functools.partial(_release, connection, lock))
             os.close(lock)
     except (OSError, sqlite3.Error) as fault:
         raise unwritable(folder, fault) from fault
+
+
+def _release(connection: sqlite3.Connection, lock: int) -> None:
+    connection.close()
+    os.close(lock)
 
 
 def unwritable(where: Path, fault: Exception) -> SynthgenError:
@@ -159,8 +152,7 @@ def _open_for_writing(path: Path) -> sqlite3.Connection | None:
     """A connection that writes; None where the file is of an older version."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
     try:
-        on_network = file_system(path.parent) in NETWORK_FILE_SYSTEMS
-        connection.execute("PRAGMA journal_mode=DELETE" if on_network else "PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA cache_size=-8192")
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
@@ -179,15 +171,19 @@ def _open_for_writing(path: Path) -> sqlite3.Connection | None:
     return connection
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection | None:
+def open_for_reading(path: Path, uri: str = "") -> sqlite3.Connection | None:
     """A connection that only reads; None while another process is still laying the file out.
+
+    Args:
+        path: the file.
+        uri: how SQLite is to open it; else with locks.
 
     Raises:
         SynthgenError: the file is of a newer synthgen, or is no ledger.
     """
     try:
         connection = sqlite3.connect(
-            f"file:{quote(str(path))}?mode=rw",
+            uri or f"file:{quote(str(path))}?mode=rw",
             uri=True,
             isolation_level=None,
             check_same_thread=False,
@@ -246,6 +242,17 @@ def _known_version(connection: sqlite3.Connection, path: Path) -> int:
             "upgrade synthgen, or name another folder with --ledger",
         )
     return int(version)
+
+
+def trusts_locks(folder: Path) -> bool:
+    """Whether file locks and shared memory can be relied on in a folder: not over a network.
+
+    Elsewhere, `SYNTHGEN_LEDGER_LOCKS=no` says that they cannot, as for a local folder that others mount.
+    """
+    if os.environ.get("SYNTHGEN_LEDGER_LOCKS", "").lower() in ("no", "0", "false"):
+        return False
+    kind = file_system(folder)
+    return kind not in NETWORK_FILE_SYSTEMS and not kind.startswith("fuse.")
 
 
 def file_system(folder: Path) -> str:

@@ -8,7 +8,6 @@ sorted, where `body` is what is sent, without n. It is stored beside the reply. 
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import threading
 import time
 from collections.abc import Iterable
@@ -17,8 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from synthgen.core.errors import SynthgenError
-from synthgen.store.ledger.file import ledger_files, open_for_reading, reports_damage
+from synthgen.store.ledger.attempts import Attempts
+from synthgen.store.ledger.file import reports_damage, trusts_locks, unwritable
 from synthgen.store.ledger.key import split_key
+from synthgen.store.ledger.log import Log
+from synthgen.store.ledger.owner import new_owner
 from synthgen.store.ledger.queries import (
     LedgerEntry,
     NoReply,
@@ -31,7 +33,9 @@ from synthgen.store.ledger.queries import (
     read_samples,
     read_spend,
 )
-from synthgen.store.ledger.writer import Barrier, OnCommit, Write, Writer
+from synthgen.store.ledger.readers import Readers
+from synthgen.store.ledger.writer import ClaimedFile, OnCommit, Target, Writer
+from synthgen.store.ledger.writes import Barrier, Write
 
 if TYPE_CHECKING:
     from synthgen.store.ledger.exchange import Imported
@@ -70,10 +74,11 @@ class Ledger:
         self.opened = time.time()
         self.refused_since = 0.0
         """Refusals that were recorded before this time do not count: such requests are sent again."""
-        self._readers: dict[Path, sqlite3.Connection] = {}
-        self._folder_time = -1
+        self._readers = Readers(folder)
         self._lock = threading.RLock()
         self._writer: Writer | None = None
+        self._attempts: Attempts | None = None
+        self._own = "-"  # how the names of this process's own files begin
         self._next_reservation = 1
 
     # Reading
@@ -97,7 +102,7 @@ class Ledger:
         known: dict[int, tuple[float, StoredSample]] = {}
         no_reply = NoReply()
         with self._lock:
-            for reader in self._all_readers():
+            for reader in self._readers.all():
                 rows = read_samples(reader, digest, start, n)
                 for _, sample, choice, created, body in rows:
                     if sample is not None and (sample not in known or created < known[sample][0]):
@@ -114,7 +119,7 @@ class Ledger:
     def shared(self) -> bool:
         """Whether there are files beside this process's own, which another process may be writing to."""
         with self._lock:
-            return len(self._all_readers()) > (self._writer is not None)
+            return self._readers.others(self._own)
 
     @reports_damage
     def get(self, key: str) -> LedgerEntry | None:
@@ -122,7 +127,7 @@ class Ledger:
         digest, sample = split_key(key)
         oldest: LedgerEntry | None = None
         with self._lock:
-            for reader in self._all_readers():
+            for reader in self._readers.all():
                 entry = read_entry(reader, digest, sample)
                 if entry is not None and (oldest is None or entry.created < oldest.created):
                     oldest = entry
@@ -139,7 +144,7 @@ class Ledger:
                 digest, sample = split_key(key)
                 costs = [
                     (reply_cost, id(reader))
-                    for reader in self._all_readers()
+                    for reader in self._readers.all()
                     if (reply_cost := read_reply_cost(reader, digest, sample)) is not None
                 ]
                 if not costs:
@@ -158,7 +163,7 @@ class Ledger:
         """What a run is charged; what was sent and never settled counts in full."""
         usd, tokens, requests = 0.0, 0, 0
         with self._lock:
-            for reader in self._all_readers():
+            for reader in self._readers.all():
                 for spend in read_spend(reader, run):
                     usd += spend.usd
                     tokens += spend.tokens
@@ -168,7 +173,7 @@ class Ledger:
     def set_aside(self, run: str) -> Spend:
         """The part of that which is only set aside: for requests that were sent and are not settled."""
         with self._lock:
-            parts = [read_reserved(reader, run) for reader in self._all_readers()]
+            parts = [read_reserved(reader, run) for reader in self._readers.all()]
         usd, tokens, requests = (sum(part[place] for part in parts) for place in range(3))
         return Spend(float(usd), int(tokens), int(requests))
 
@@ -177,7 +182,7 @@ class Ledger:
         """Run -> dollars that it has paid; what is set aside is left out."""
         paid: dict[str, float] = {}
         with self._lock:
-            for reader in self._all_readers():
+            for reader in self._readers.all():
                 for run, usd in read_paid(reader).items():
                     paid[run] = paid.get(run, 0.0) + usd
         return paid
@@ -189,14 +194,37 @@ class Ledger:
         """The writer of this process's own file, which is claimed on first use."""
         with self._lock:
             if self._writer is None:
-                from synthgen.store.ledger.file import claim_file
-
-                claim = claim_file(self.folder)
-                row = claim.connection.execute("SELECT max(id) FROM reservations").fetchone()
-                self._next_reservation = (row[0] or 0) + 1
-                self._writer = Writer(claim)
+                self._writer = Writer(self._make_target())
                 self._writer.start()
             return self._writer
+
+    def _make_target(self) -> Target:
+        """The file that this process alone writes, and its place among the ledger's owners."""
+        owner = new_owner()
+        if trusts_locks(self.folder):
+            from synthgen.store.ledger.file import claim_file
+
+            claim = claim_file(self.folder)
+            row = claim.connection.execute("SELECT max(id) FROM reservations").fetchone()
+            self._next_reservation = (row[0] or 0) + 1
+            target: Target = ClaimedFile(claim)
+            self._own = target.path.name
+        else:
+            target = Log(self.folder, owner)
+            self._own = f"ledger-{owner.name}-"
+        try:
+            self._attempts = Attempts(self.folder, owner)
+        except OSError as fault:
+            target.release()
+            raise unwritable(self.folder, fault) from fault
+        return target
+
+    def attempts(self) -> Attempts:
+        """What this process, and others that write to this ledger, are asking for."""
+        with self._lock:
+            self.writer()
+            assert self._attempts is not None
+            return self._attempts
 
     def submit(self, write: Write, on_commit: OnCommit[Any] | None = None) -> None:
         """Hands a write to the writer; `on_commit` is called after its commit, on the writer's thread."""
@@ -247,28 +275,10 @@ class Ledger:
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
-            for reader in self._readers.values():
-                reader.close()
-            self._readers.clear()
-            self._folder_time = -1
-
-    def _all_readers(self) -> list[sqlite3.Connection]:
-        """A reading connection for each file, new files included."""
-        try:
-            changed = self.folder.stat().st_mtime_ns
-        except OSError:
-            return []  # there is nothing; whoever has to write gets the error
-        if changed != self._folder_time:
-            complete = True
-            for path in ledger_files(self.folder):
-                if path not in self._readers:
-                    reader = open_for_reading(path)
-                    if reader is None:
-                        complete = False
-                    else:
-                        self._readers[path] = reader
-            self._folder_time = changed if complete else -1
-        return list(self._readers.values())
+            if self._attempts is not None:
+                self._attempts.close()
+                self._attempts = None
+            self._readers.close()
 
     # The whole ledger
 
@@ -278,7 +288,7 @@ class Ledger:
         from synthgen.store.ledger.maintenance import stats
 
         with self._lock:
-            return stats(self.folder, self._all_readers())
+            return stats(self.folder, self._readers.all())
 
     @reports_damage
     def recent(self, run: str, number: int) -> list[RecentSample]:
@@ -286,7 +296,7 @@ class Ledger:
         from synthgen.store.ledger.maintenance import recent
 
         with self._lock:
-            return recent(self._all_readers(), run, number)
+            return recent(self._readers.all(), run, number)
 
     @reports_damage
     def export(self, path: Path) -> int:
@@ -297,7 +307,7 @@ class Ledger:
         from synthgen.store.ledger.exchange import export
 
         with self._lock:
-            return export(self._all_readers(), path)
+            return export(self._readers.all(), path)
 
     @reports_damage
     def take_in(self, path: Path) -> Imported:
@@ -309,7 +319,7 @@ class Ledger:
         from synthgen.store.ledger.exchange import import_replies
 
         with self._lock:
-            return import_replies(self._all_readers(), self.folder, path)
+            return import_replies(self._readers.all(), self.folder, path)
 
     @reports_damage
     def vacuum(self) -> FileSizes:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from synthgen.store.ledger.file import ledger_files
+from synthgen.store.ledger.file import ledger_files, trusts_locks
 from synthgen.store.ledger.key import key_of
+from synthgen.store.ledger.log import log_name, seal
 
+ABANDONED_SECONDS = 86_400.0
 UNNAMED = "(no name)"
 """Under which name replies are counted whose server names no model."""
 
@@ -67,7 +70,7 @@ def stats(folder: Path, readers: Iterable[sqlite3.Connection]) -> dict[str, Any]
             ):
                 share[name] += value or 0
                 totals[name] += value or 0
-    for path in ledger_files(folder):
+    for path in (*ledger_files(folder), *folder.glob("ledger-*.log")):
         totals["files"] += 1
         totals["bytes"] += sum(
             part.stat().st_size for part in (path, path.with_name(path.name + "-wal")) if part.exists()
@@ -94,9 +97,22 @@ def recent(readers: Iterable[sqlite3.Connection], run: str, number: int) -> list
 
 
 def vacuum(folder: Path) -> FileSizes:
-    """Rewrites each file that no process holds."""
+    """Rewrites each file that no process holds; what was a log has no free pages.
+
+    Without locks only logs are made into files, those whose owners have not been heard of for a day.
+    """
     before = after = 0
+    for path in folder.glob("ledger-*.log") if folder.is_dir() else ():
+        if _is_abandoned(path):
+            before += path.stat().st_size
+            seal(path)
+            made = path.with_suffix(".sqlite")
+            after += made.stat().st_size if made.exists() else 0
+    if not trusts_locks(folder):
+        return FileSizes(before, after)
     for path in ledger_files(folder):
+        if log_name(path) is not None:
+            continue
         before += path.stat().st_size
         lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -113,3 +129,13 @@ def vacuum(folder: Path) -> FileSizes:
             os.close(lock)
         after += path.stat().st_size
     return FileSizes(before, after)
+
+
+def _is_abandoned(log: Path) -> bool:
+    """Whether the process that wrote a log is gone for certain."""
+    name = log_name(log)
+    if name is None or name.owner.is_here:
+        return name is not None and not name.owner.runs_here
+    heartbeat = log.parent / "owners" / name.owner.name
+    times = [path.stat().st_mtime for path in (log, heartbeat) if path.exists()]
+    return time.time() - max(times, default=0.0) > ABANDONED_SECONDS

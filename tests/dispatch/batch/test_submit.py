@@ -501,4 +501,4 @@ def test_what_run_batch_wrote_loses_a_key_on_the_way_into_the_ledger(tmp_path, m
     )
     desk.do(lambda batches: batches.collect())
     assert desk.render([ask(1)])[0].result == ["***"]
-    assert not any(b"aB3dE6gH9jK2" in path.read_bytes() for path in (tmp_path / "ledger").iterdir())
+    assert not any(b"aB3dE6gH9jK2" in path.read_bytes() for path in (tmp_path / "ledger").glob("*.*"))

@@ -299,8 +299,21 @@ def test_the_worst_case_is_what_the_docs_say():
     assert worst.usd == pytest.approx(3 * (prompt * 2 + 30 * 5) / 1e6)
 
 
+class Alone:
+    """The attempts of a process that shares its ledger with nobody."""
+
+    def take(self, keys, anyhow=False):
+        return True
+
+    def give_back(self, keys):
+        pass
+
+
 class HeldLedger:
     """Keeps what is to be written; nothing is committed before the test says so."""
+
+    def attempts(self):
+        return Alone()
 
     def __init__(self):
         self.writes = []
@@ -326,7 +339,7 @@ async def test_what_was_reserved_and_not_sent_when_the_run_stopped_is_given_back
     from synthgen.dispatch.sending.budget import BudgetAccount
     from synthgen.dispatch.sending.send_loop import SendLoop
     from synthgen.dispatch.sending.work import Halt, SendJob
-    from synthgen.store.ledger.writer import ReleaseWrite, ReserveWrite
+    from synthgen.store.ledger.writes import ReleaseWrite, ReserveWrite
     from synthgen.teachers.config import TeacherConfig
 
     def job(**body):

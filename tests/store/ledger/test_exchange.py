@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from synthgen.store.ledger.exchange import _unfit
 from synthgen.store.ledger.key import key_of, request_hash
 from synthgen.store.ledger.ledger import open_ledger
-from synthgen.store.ledger.writer import ReplyWrite
+from synthgen.store.ledger.writes import ReplyWrite
 
 
 def reply(number, samples=(0,), usd=0.5):

@@ -10,7 +10,7 @@ from synthgen.store.ledger.file import ledger_files, open_for_reading
 from synthgen.store.ledger.key import key_of
 from synthgen.store.ledger.ledger import open_ledger
 from synthgen.store.ledger.queries import ENTRY, SAMPLES
-from tests.store.ledger.test_ledger import reply
+from tests.store.ledger.test_ledger import connection_of, reply
 
 VERSION_1 = Path(__file__).parent / "ledger_version_1.sql"
 """What synthgen wrote before the keys had tables of their own: replies 1 and 3 to 11, 2 with three
@@ -115,7 +115,7 @@ def test_hashes_move_to_the_large_table_and_every_reply_is_found(tmp_path, few):
 def test_all_hashes_can_move_whatever_they_begin_and_end_with(tmp_path, monkeypatch):
     monkeypatch.setattr(hash_index, "FRESH", 0)
     ledger = open_ledger(tmp_path)
-    connection = ledger.writer().claim.connection
+    connection = connection_of(ledger)
     digests = [bytes([first]) + rest for first in range(256) for rest in (b"\0" * 15, b"\xff" * 15)]
     for digest in digests:
         hash_index.request_id(connection, digest, b"{}")
@@ -184,7 +184,7 @@ def test_an_import_moves_hashes_too(tmp_path, few):
 def test_a_failure_while_hashes_move_is_reported_and_loses_nothing(tmp_path, few):
     ledger = open_ledger(tmp_path)
     fill(ledger, range(90))
-    ledger.writer().claim.connection.execute(
+    connection_of(ledger).execute(
         "CREATE TRIGGER no BEFORE INSERT ON settled_keys BEGIN SELECT raise(ABORT, 'no more'); END"
     )
     with pytest.raises(SynthgenError, match="no more"):

@@ -12,14 +12,8 @@ from synthgen.core.errors import SynthgenError
 from synthgen.store.ledger import file as ledger_file
 from synthgen.store.ledger.key import key_of, request_hash, split_key
 from synthgen.store.ledger.ledger import open_ledger
-from synthgen.store.ledger.writer import (
-    FailureWrite,
-    OnCommit,
-    RefusalWrite,
-    ReleaseWrite,
-    ReplyWrite,
-    ReserveWrite,
-)
+from synthgen.store.ledger.writer import ClaimedFile, OnCommit
+from synthgen.store.ledger.writes import FailureWrite, RefusalWrite, ReleaseWrite, ReplyWrite, ReserveWrite
 
 
 def reply(number, samples=(0,), text="hello", run="r", usd=0.5, **more):
@@ -46,6 +40,13 @@ def reply(number, samples=(0,), text="hello", run="r", usd=0.5, **more):
         15,
         **more,
     )
+
+
+def connection_of(ledger):
+    """The connection with which a ledger writes its own file."""
+    target = ledger.writer().target
+    assert isinstance(target, ClaimedFile)
+    return target.connection
 
 
 def test_what_is_committed_is_found_by_its_key_and_the_request_lies_beside_it(tmp_path):
@@ -217,19 +218,10 @@ def test_a_file_that_is_damaged_in_the_middle_is_reported_without_a_traceback(tm
     ledger.close()
 
 
-def test_network_folders_get_a_rollback_journal(tmp_path, monkeypatch):
-    monkeypatch.setattr(ledger_file, "file_system", lambda folder: "nfs4")
-    ledger = open_ledger(tmp_path)
-    ledger.commit(reply(1))
-    assert ledger.writer().claim.connection.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
-    assert ledger.look_up(reply(1).hash, 0, 1).samples
-    ledger.close()
-
-
 def test_a_local_folder_gets_a_write_ahead_log_with_full_sync(tmp_path):
     ledger = open_ledger(tmp_path)
     ledger.commit(reply(1))
-    connection = ledger.writer().claim.connection
+    connection = connection_of(ledger)
     assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
     ledger.close()
