@@ -22,11 +22,11 @@ import numpy as np
 import orjson
 
 from benchmarks.clock import Clock
-from benchmarks.many_rows import AT_ONCE, COPIED, SIZES, SYLLABLES, mixed
+from benchmarks.many_rows import WORDS, blocks, mixed, vocabulary
 from benchmarks.stages import run_stage
 from synthgen.filters import DEFAULT_RULES
 
-WORDS, QUESTION, ANSWER = 20_000, 12, 50
+QUESTION, ANSWER = 12, 50  # words
 HELD_OUT = 2_000  # questions that decontaminate looks for
 STAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "load": ("load", {"sources": [{"path": "ROWS"}]}),
@@ -112,18 +112,9 @@ def measured(name: str, path: Path, workers: int) -> dict[str, Any]:
 
 def make_rows(path: Path, count: int) -> None:
     """Writes the first rows of the rule, and questions of other rows that decontaminate looks for."""
-    words = np.array(
-        [
-            SYLLABLES[number % SIZES] + SYLLABLES[number // SIZES % SIZES] + SYLLABLES[number * 7 % SIZES]
-            for number in range(WORDS)
-        ],
-        object,
-    )
+    words = vocabulary()
     with open(path, "wb") as out:
-        for first in range(0, count, AT_ONCE):
-            numbers = np.arange(first, min(first + AT_ONCE, count), dtype=np.uint64)
-            kinds = numbers % np.uint64(COPIED)
-            sources = np.where(kinds < 2, mixed(numbers) % (numbers + np.uint64(1)), numbers)
+        for numbers, kinds, sources in blocks(count):
             for number, kind, text in zip(
                 numbers.tolist(), kinds.tolist(), _texts(words, sources), strict=True
             ):

@@ -16,6 +16,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,18 +92,9 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
 
 def make_rows(path: Path, count: int) -> None:
     """Writes the first rows of the rule."""
-    words = np.array(
-        [
-            SYLLABLES[number % SIZES] + SYLLABLES[number // SIZES % SIZES] + SYLLABLES[number * 7 % SIZES]
-            for number in range(WORDS)
-        ],
-        object,
-    )
+    words = vocabulary()
     with open(path, "wb") as out:
-        for first in range(0, count, AT_ONCE):
-            numbers = np.arange(first, min(first + AT_ONCE, count), dtype=np.uint64)
-            kinds = numbers % np.uint64(COPIED)
-            sources = np.where(kinds < 2, mixed(numbers) % (numbers + np.uint64(1)), numbers)
+        for numbers, kinds, sources in blocks(count):
             places = sources[:, None] * np.uint64(LENGTH) + np.arange(LENGTH, dtype=np.uint64)
             chosen = words[mixed(places) % np.uint64(WORDS)].tolist()
             out.write(
@@ -112,6 +104,25 @@ def make_rows(path: Path, count: int) -> None:
                     for number, kind, text in zip(numbers.tolist(), kinds.tolist(), chosen, strict=True)
                 ).encode()
             )
+
+
+def vocabulary() -> np.ndarray[Any, Any]:
+    """The words, objects of shape (WORDS,)."""
+    return np.array(
+        [
+            SYLLABLES[number % SIZES] + SYLLABLES[number // SIZES % SIZES] + SYLLABLES[number * 7 % SIZES]
+            for number in range(WORDS)
+        ],
+        object,
+    )
+
+
+def blocks(count: int) -> Iterator[tuple[np.ndarray[Any, Any], ...]]:
+    """Rows by their numbers, kinds (1 has a word more), and the rows whose words they have."""
+    for first in range(0, count, AT_ONCE):
+        numbers = np.arange(first, min(first + AT_ONCE, count), dtype=np.uint64)
+        kinds = numbers % np.uint64(COPIED)
+        yield numbers, kinds, np.where(kinds < 2, mixed(numbers) % (numbers + np.uint64(1)), numbers)
 
 
 def mixed(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
