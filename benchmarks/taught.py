@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-TEMPLATE = (
-    "{% for turn in messages %}<|im_start|>{{ turn.role }}\n{{ turn.content }}<|im_end|>\n{% endfor "
-    "%}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
+from tests.evaluation.tiny_models import TEMPLATE
 
 
 def taught_model(

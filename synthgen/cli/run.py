@@ -101,6 +101,7 @@ def run(
     from synthgen.operations.notify import notifying
 
     name = pipeline.name.split(".")[0]
+    given: dict[str, Any] = {"set": set, "values": values, "runs": runs, "run_dir": run_dir, "ledger": ledger}
     silent = dry_run or rehearse
     with notifying(None if silent else notify, name, run_dir or runs / name) as told:
         checked = o.load(pipeline, set, values, env_file)
@@ -122,17 +123,7 @@ def run(
         )
         checked, chosen = o.sharded(checked, chosen, shard)
         if rehearse:
-            show_rehearsal(
-                checked,
-                chosen,
-                as_json,
-                pipeline,
-                set=set,
-                values=values,
-                runs=runs,
-                run_dir=run_dir,
-                ledger=ledger,
-            )
+            show_rehearsal(checked, chosen, as_json, pipeline, **given)
             return
         if dry_run:
             print_plan(checked, chosen, as_json)
@@ -150,26 +141,12 @@ def run(
                 sharded=sharded,
                 cpus=cpus,
                 gpus=gpus,
-                set=set,
-                values=values,
-                runs=runs,
-                run_dir=run_dir,
-                ledger=ledger,
+                **given,
                 env_file=env_file,
             )
             show(done, as_json, ledger)
             return
-        execute(
-            checked,
-            chosen,
-            as_json,
-            pipeline,
-            set=set,
-            values=values,
-            runs=runs,
-            run_dir=run_dir,
-            ledger=ledger,
-        )
+        execute(checked, chosen, as_json, pipeline, **given)
 
 
 def execute(checked: Pipeline, chosen: RunOptions, as_json: bool, path: Path, **given: Any) -> None:
